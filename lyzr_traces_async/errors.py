@@ -1,0 +1,264 @@
+"""Everything this library raises.
+
+::
+
+    LyzrTracesError
+    ├── InvalidArgumentError (ValueError)
+    ├── ClientClosedError (RuntimeError)
+    ├── WrongEventLoopError (RuntimeError)
+    ├── APIConnectionError
+    │   └── APITimeoutError (TimeoutError)
+    ├── APIStatusError
+    │   ├── BadRequestError 400
+    │   ├── AuthenticationError 401
+    │   ├── PermissionDeniedError 403
+    │   ├── NotFoundError 404
+    │   ├── RateLimitError 429
+    │   ├── RedirectError 3xx
+    │   └── ServerError 5xx
+    │       └── ServiceNotConfiguredError
+    ├── ResponseDecodeError
+    ├── ResponseTooLargeError
+    └── PaginationError
+
+No exception of the libraries underneath gets out other than as ``__cause__``. Every error can be pickled, and none
+holds the API key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from multidict import CIMultiDict
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ClientClosedError",
+    "InvalidArgumentError",
+    "LyzrTracesError",
+    "NotFoundError",
+    "PaginationError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RedirectError",
+    "ResponseDecodeError",
+    "ResponseTooLargeError",
+    "ServerError",
+    "ServiceNotConfiguredError",
+    "WrongEventLoopError",
+]
+
+
+class LyzrTracesError(Exception):
+    """The base of all errors of this library.
+
+    :ivar message: what went wrong and what to do about it, without the particulars below.
+    :ivar session_id: the session that was asked for, where known.
+    :ivar page: the page that was asked for, counted from 1, where known. A walk that failed can be taken up again
+        from it with ``start_page``.
+    :ivar attempts: how many requests were made for that page, where known.
+    :ivar request_id: the ``X-Request-Id`` of the last answer, or of the last request where none came.
+
+    ``str()`` of an error is the message with these particulars behind it.
+    """
+
+    # For the walk. The service ran out of time, and would not with a smaller `limit`:
+    _too_heavy: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        session_id: str | None = None,
+        page: int | None = None,
+        attempts: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.session_id = session_id
+        self.page = page
+        self.attempts = attempts
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        particulars = [
+            f"{name} {value}"
+            for name, value in (
+                ("session", self.session_id),
+                ("page", self.page),
+                ("attempt", self.attempts),
+                ("request id", self.request_id),
+            )
+            if value is not None
+        ]
+        text = self._text()
+        return f"{text} [{', '.join(particulars)}]" if particulars else text
+
+    def _text(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The inherited way calls the class with `args` alone, which does not fit keyword-only parameters.
+        return (_restore, (type(self), self.args, self.__dict__))
+
+
+def _restore(cls: type[LyzrTracesError], args: tuple[Any, ...], state: dict[str, Any]) -> LyzrTracesError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidArgumentError(LyzrTracesError, ValueError):
+    """An argument, or a setting in the environment, was refused before anything was sent."""
+
+
+class ClientClosedError(LyzrTracesError, RuntimeError):
+    """The client was closed before the call, or while it was under way."""
+
+
+class WrongEventLoopError(LyzrTracesError, RuntimeError):
+    """The client was used on another event loop than the one of its first request."""
+
+
+class APIConnectionError(LyzrTracesError):
+    """No complete answer came, after the last attempt."""
+
+    # For the retries. The connection was dropped before a byte of the answer, as a server does with one that it was
+    # about to close when the request came:
+    _dropped: bool = False
+    # It would fail the same way again, such as a certificate that does not verify:
+    _permanent: bool = False
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """No complete answer came within ``timeout`` seconds, at the last attempt."""
+
+
+class APIStatusError(LyzrTracesError):
+    """The API answered with another status than 200.
+
+    :ivar status: the HTTP status.
+    :ivar message: what the server said.
+    :ivar headers: the answer's header fields; names are found in any case.
+    :ivar body: the first 2 KiB of the answer's body, as text.
+    """
+
+    _advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+        body: str = "",
+        session_id: str | None = None,
+        page: int | None = None,
+        attempts: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, session_id=session_id, page=page, attempts=attempts, request_id=request_id)
+        self.status = status
+        self.headers: Mapping[str, str] = CIMultiDict(headers or {})
+        self.body = body
+
+    def _text(self) -> str:
+        text = f"HTTP {self.status}: {self.message}"
+        return f"{text}. {self._advice}" if self._advice else text
+
+
+class BadRequestError(APIStatusError):
+    """400: the server found the request malformed.
+
+    :ivar issues: what the server found, as decoded from its answer; usually a list of objects.
+    """
+
+    _advice = "The server refused the request as malformed; `.issues` has its findings."
+
+    def __init__(self, message: str, *, issues: Any = (), **particulars: Any) -> None:
+        super().__init__(message, **particulars)
+        self.issues = issues
+
+
+class AuthenticationError(APIStatusError):
+    """401: the API key is missing or wrong. No other session will fare better with it."""
+
+    _advice = "Check the API key: the `api_key` argument, or the environment variable LYZR_API_KEY."
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key is known but may not read this, or a proxy refused the request."""
+
+    _advice = "The key may not read this, or a proxy in between refused the request."
+
+
+class NotFoundError(APIStatusError):
+    """404: there is nothing to read under this session id, or not yet."""
+
+    _advice = (
+        "Either no session has this id, or it belongs to another organisation or user, or the call has not ended yet: "
+        "traces become readable once the session's transcript is stored"
+    )
+
+
+class RateLimitError(APIStatusError):
+    """429: the quota is used up, and waiting for it would take longer than ``RetryPolicy.max_rate_limit_wait``.
+
+    :ivar retry_after: how long the server asked to wait, in seconds; ``None`` where it did not say, or nothing that
+        makes sense.
+    """
+
+    _advice = "The quota is used up for longer than `RetryPolicy.max_rate_limit_wait` allows to wait."
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **particulars: Any) -> None:
+        super().__init__(message, **particulars)
+        self.retry_after = retry_after
+
+
+class RedirectError(APIStatusError):
+    """3xx: the server points elsewhere. Redirects are never followed, so that the key stays on its own host."""
+
+    _advice = "Redirects are never followed, so that the key stays on its own host. Check the base URL."
+
+
+class ServerError(APIStatusError):
+    """5xx: the service, something behind it or a proxy before it failed, at the last attempt."""
+
+    _advice = "The service failed; the same request may succeed later."
+
+
+class ServiceNotConfiguredError(ServerError):
+    """503: this deployment of the service has no trace store. Neither a retry nor another session will help."""
+
+    _advice = "This deployment of the service has no trace store; only its operator can change that."
+
+
+class ResponseDecodeError(LyzrTracesError):
+    """The answer was a 200, but not what the API's contract says.
+
+    :ivar problems: every problem found, each with the path to it, such as ``"traces[3].traceId: required, but
+        missing"``.
+    """
+
+    def __init__(self, message: str, *, problems: tuple[str, ...] = (), **particulars: Any) -> None:
+        super().__init__(message, **particulars)
+        self.problems = problems
+
+
+class ResponseTooLargeError(LyzrTracesError):
+    """The answer's body is larger than 16 MiB after decompression. Ask for fewer traces a page with ``limit``."""
+
+
+class PaginationError(LyzrTracesError):
+    """The answers do not make up one list.
+
+    The answer is for another page than the one asked for, or its ``limit`` changed in the middle of a walk, or the
+    list keeps changing faster than it can be read.
+    """

@@ -1,0 +1,280 @@
+"""What users pass in: what is taken, in which form, and how the rest is refused."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from lyzr_traces_async._arguments import (
+    MAX_LIMIT,
+    check_base_url,
+    check_count,
+    check_ids,
+    check_key,
+    check_seconds,
+    session_id_of,
+)
+from lyzr_traces_async.errors import InvalidArgumentError
+
+ID: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+def refusal(check: Callable[..., object], *arguments: Any, **keywords: Any) -> str:
+    """Return the text with which something has to be refused."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        check(*arguments, **keywords)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("given_", [ID, ID.upper(), UUID(ID), "3FA85f64-5717-4562-b3fc-2c963f66afa6"])
+def test_a_session_id_is_taken_in_any_case_and_sent_in_lower_case(given_: str | UUID) -> None:
+    """The service compares letter by letter."""
+    assert session_id_of(given_) == ID
+
+
+@settings(deadline=None)
+@given(st.uuids())
+def test_any_uuid_is_a_session_id(uuid: UUID) -> None:
+    """Of any version."""
+    assert session_id_of(uuid) == session_id_of(str(uuid).upper()) == str(uuid)
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        "",
+        "x",
+        ID.replace("-", ""),
+        "{" + ID + "}",
+        "urn:uuid:" + ID,
+        ID + "\n",
+        " " + ID,
+        ID + "0",
+        ID[:-1],
+        ID.replace("3", "g"),
+        ID.replace("3", "\uff13"),
+        ID.replace("-", "_"),
+        ID[:8] + ID[9:13] + "-" + ID[13:],
+        ID.replace("4562-", "456-2"),
+        None,
+        3,
+        UUID(ID).bytes,
+        UUID(ID).int,
+        [ID],
+    ],
+)
+def test_any_other_spelling_of_a_session_id_is_refused(given_: object) -> None:
+    """With what was given, and an example of what was expected."""
+    text = refusal(session_id_of, given_)
+    assert text.endswith(f"a UUID such as {ID}, not {given_!r}")
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(78, "'" + "a" * 78 + "'"), (79, "'" + "a" * 76 + "..."), (5000, "'" + "a" * 76 + "...")]
+)
+def test_a_long_value_is_shown_as_it_begins(length: int, shown: str) -> None:
+    """80 characters of it at most."""
+    text = refusal(session_id_of, "a" * length)
+    assert text.endswith(f", not {shown}")
+    assert len(shown) <= 80
+
+
+def test_the_largest_limit_is_that_of_the_service() -> None:
+    """As documented."""
+    assert MAX_LIMIT == 100
+
+
+@pytest.mark.parametrize("value", [1, 2, 99, 100, 10**9])
+def test_a_count_is_an_integer_from_1_on(value: int) -> None:
+    """With a largest value or without."""
+    check_count("page", value)
+    check_count("page", value, value)
+    check_count("page", value, minimum=value)
+
+
+@pytest.mark.parametrize("value", [0, -1, True, False, 1.0, "1", None, math.inf, [1]])
+def test_anything_else_is_no_count(value: object) -> None:
+    """Not even true, or 1.0."""
+    assert refusal(check_count, "page", value) == f"page must be an integer >= 1, not {value!r}"
+    assert refusal(check_count, "limit", value, 100) == f"limit must be an integer from 1 to 100, not {value!r}"
+
+
+def test_a_count_has_its_bounds() -> None:
+    """Named in the error."""
+    assert refusal(check_count, "limit", 101, 100) == "limit must be an integer from 1 to 100, not 101"
+    assert refusal(check_count, "x", 1, minimum=2) == "x must be an integer >= 2, not 1"
+    assert refusal(check_count, "x", 6, 5, minimum=0) == "x must be an integer from 0 to 5, not 6"
+    check_count("x", 0, 5, minimum=0)
+    check_count("x", 5, 5, minimum=0)
+
+
+class AsyncIds:
+    """An async iterable."""
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("value", [[], [ID], (ID,), {ID}, {ID: 1}, iter([ID]), (ID for _ in "x"), AsyncIds()])
+def test_session_ids_are_any_iterable(value: object) -> None:
+    """Of either kind; it is not drawn from yet."""
+    check_ids(value)
+    if isinstance(value, Iterator):
+        assert next(value) == ID
+
+
+@pytest.mark.parametrize("value", [ID, b"x", UUID(ID), None, 3])
+def test_a_single_id_is_no_iterable_of_ids(value: object) -> None:
+    """Nor a string, whose letters would each be one."""
+    assert refusal(check_ids, value) == f"session_ids must be an iterable of session ids, not {value!r}"
+
+
+@pytest.mark.parametrize("value", [45, 45.0, 0.001, 5e-324, sys.float_info.max])
+def test_seconds_are_a_finite_number_above_0(value: float) -> None:
+    """Whole or not."""
+    check_seconds("timeout", value)
+    check_seconds("timeout", value, value)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -1, math.inf, -math.inf, math.nan, True, "45", None, 10**400])
+def test_anything_else_is_no_number_of_seconds(value: object) -> None:
+    """None would be no time-out at all."""
+    assert refusal(check_seconds, "timeout", value).startswith("timeout must be a number of seconds > 0, not ")
+
+
+def test_seconds_may_have_a_bound() -> None:
+    """Which is still within."""
+    check_seconds("x", 10, 10)
+    refusal(check_seconds, "x", 10.5, 10)
+
+
+@pytest.mark.parametrize("key", ["k", "sk-default-0123", "with a blank", "!~"])
+def test_a_key_is_returned_as_it_is(key: str) -> None:
+    """Anything that a header field can hold."""
+    assert check_key(key) == key
+
+
+@pytest.mark.parametrize("key", [None, "", 0, b""])
+def test_without_a_key_the_error_says_where_one_goes(key: object) -> None:
+    """And where one is found."""
+    text = refusal(check_key, key)
+    assert "`api_key`" in text
+    assert "LYZR_API_KEY" in text
+
+
+@pytest.mark.parametrize(
+    "key", ["secret\n", "sec\r\nret", "sec\x00ret", "secret\x7f", "secrét", " secret", "secret ", "secret\t"]
+)
+def test_a_key_that_no_header_field_can_hold_is_refused_unseen(key: str) -> None:
+    """It may be nearly right, so it is shown to nobody."""
+    text = refusal(check_key, key)
+    assert "sec" not in text
+    assert "copied along" in text
+
+
+@pytest.mark.parametrize(("key", "kind"), [(b"secret", "bytes"), (7, "int"), (["secret"], "list")])
+def test_a_key_that_is_no_string_is_refused_unseen(key: object, kind: str) -> None:
+    """Only its type is named."""
+    assert refusal(check_key, key) == f"the API key must be a string, not {kind}"
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("https://voice-livekit.studio.lyzr.ai/v1", "https://voice-livekit.studio.lyzr.ai/v1"),
+        ("https://h/v1/", "https://h/v1"),
+        ("https://h/v1//", "https://h/v1"),
+        ("https://h", "https://h"),
+        ("https://h/", "https://h"),
+        ("https://h:8443/a/b", "https://h:8443/a/b"),
+        ("HTTPS://H/V1", "https://h/V1"),
+        (URL("https://h/v1"), "https://h/v1"),
+        ("http://localhost:8080/v1", "http://localhost:8080/v1"),
+        ("http://LOCALHOST", "http://localhost"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.5.5.5", "http://127.5.5.5"),
+        ("http://[::1]:1/v1", "http://[::1]:1/v1"),
+    ],
+)
+def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None:
+    """It comes back without a slash at its end."""
+    assert check_base_url(value) == url
+
+
+@pytest.mark.parametrize(
+    ("value", "because"),
+    [
+        ("http://h/v1", "must be https"),
+        ("http://10.0.0.1", "must be https"),
+        ("http://0.0.0.0", "must be https"),
+        ("http://localhost.example", "must be https"),
+        ("http://127.0.0.1.example", "must be https"),
+        ("http://[::2]", "must be https"),
+        ("ftp://h", "must begin with https://"),
+        ("h/v1", "must begin with https://"),
+        ("", "must begin with https://"),
+        ("/v1", "must begin with https://"),
+        ("//h/v1", "must begin with https://"),
+        ("https:///v1", "must begin with https://"),
+        ("file:///etc/passwd", "must begin with https://"),
+        ("https://h/?a=b", "no query and no fragment"),
+        ("https://h/#a", "no query and no fragment"),
+        ("https://h:99999", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        (None, "is not a URL"),
+        (7, "is not a URL"),
+    ],
+)
+def test_another_base_url_is_refused_with_the_reason(value: Any, because: str) -> None:
+    """And shown."""
+    text = refusal(check_base_url, value)
+    assert because in text
+    assert repr(value) in text
+
+
+@pytest.mark.parametrize(
+    "value", ["https://user:secret@h", "https://secret@h", "https://:secret@h", "http://a:secret@h"]
+)
+def test_a_base_url_with_credentials_is_refused_unseen(value: str) -> None:
+    """They would end in logs, and be sent beside the key."""
+    text = refusal(check_base_url, value)
+    assert "must not hold credentials" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize("value", ["https://user:secret@h:99999/v1", "https://user:secret@[::1/v1"])
+def test_credentials_in_what_is_no_url_are_not_shown_either(value: str) -> None:
+    """A slip elsewhere in it does not bring them into a log."""
+    assert "secret" not in refusal(check_base_url, value)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40) | st.text("htps:/.@[]#?%01ahost", max_size=40).map(lambda rest: f"https://{rest}"))
+def test_any_text_is_a_base_url_or_refused(text: str) -> None:
+    """There is no third way, and what is accepted is accepted again."""
+    try:
+        url = check_base_url(text)
+    except InvalidArgumentError:
+        return
+    assert url.startswith(("https://", "http://"))
+    assert not url.endswith("/")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_is_a_session_id_or_refused(text: str) -> None:
+    """Only 36 characters can be one."""
+    try:
+        assert len(session_id_of(text)) == 36
+    except InvalidArgumentError:
+        assert text != str(uuid4())
