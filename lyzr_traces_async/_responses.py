@@ -1,0 +1,126 @@
+"""From an answer to the error it stands for, if any. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+import msgspec
+from multidict import CIMultiDict
+
+from . import errors
+from ._fields import Fields, quotas, retry_after
+
+__all__ = ["Answer", "error_of", "request_id_of", "upstream_is_limited"]
+
+_BODY_SHOWN: Final = 2048
+_MESSAGE_SHOWN: Final = 500
+# What is nested deeper could be held, but neither shown nor pickled.
+_DEPTH_SHOWN: Final = 20
+
+_BY_STATUS: Final[dict[int, type[errors.APIStatusError]]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    429: errors.RateLimitError,
+}
+
+
+@attrs.frozen
+class Answer:
+    """An HTTP response, read to its end: a plain value."""
+
+    status: int
+    fields: Fields
+    body: bytes
+
+
+def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusError | None:
+    """Return the error that the answer's status stands for, or ``None`` for a 200.
+
+    :param mask: takes the API key out of a text, should the server have echoed it.
+    """
+    if answer.status == 200:
+        return None
+    document, is_masked = _document(answer.body, mask)
+    # Where the key was found, it may stand in the body with escapes.
+    body = mask((msgspec.json.encode(document) if is_masked else answer.body).decode(errors="replace"))
+    said = document.get("error")
+    message = said[:_MESSAGE_SHOWN] if isinstance(said, str) else f"the answer is no JSON error ({_first_words(body)})"
+    particulars: dict[str, Any] = {
+        "status": answer.status,
+        "request_id": request_id_of(answer, mask),
+        "headers": CIMultiDict((mask(name), mask(value)) for name, value in answer.fields.items()),
+        "body": body[:_BODY_SHOWN],
+    }
+    kind = _kind_of(answer.status, message)
+    if issubclass(kind, errors.BadRequestError):
+        particulars["issues"] = _shallow(document.get("issues", []), _DEPTH_SHOWN)
+    if issubclass(kind, errors.RateLimitError):
+        particulars["retry_after"] = _wait_asked_for(answer.fields)
+    error = kind(message, **particulars)
+    error._too_heavy = answer.status == 504 or (answer.status == 502 and "timed out" in message)
+    return error
+
+
+def request_id_of(answer: Answer, mask: Callable[[str], str]) -> str | None:
+    """Return the id under which the server has logged the request."""
+    said = answer.fields.get("X-Request-Id")
+    return None if said is None else mask(said)
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    if isinstance(value, dict):
+        return {mask(name): _masked(item, mask) for name, item in value.items()}
+    return value
+
+
+def _shallow(value: Any, depth: int) -> Any:
+    if not isinstance(value, list | dict):
+        return value
+    if not depth:
+        return "..."
+    if isinstance(value, list):
+        return [_shallow(item, depth - 1) for item in value]
+    return {name: _shallow(item, depth - 1) for name, item in value.items()}
+
+
+def _kind_of(status: int, message: str) -> type[errors.APIStatusError]:
+    if status == 503 and "not configured" in message:
+        return errors.ServiceNotConfiguredError
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if 300 <= status < 400:
+        return errors.RedirectError
+    return errors.ServerError if status >= 500 else errors.APIStatusError
+
+
+def upstream_is_limited(answer: Answer) -> bool:
+    """Say whether it was the trace store behind the service that refused, for a limit of its own."""
+    return answer.status == 502 and b"(429)" in answer.body
+
+
+def _wait_asked_for(fields: Fields) -> float | None:
+    said = retry_after(fields)
+    return said if said is not None else max((q.reset for q in quotas(fields) if not q.remaining), default=None)
+
+
+def _document(body: bytes, mask: Callable[[str], str]) -> tuple[dict[str, Any], bool]:
+    """Return the object that the body is, or an empty one, and whether something in it had to be masked."""
+    try:
+        decoded = msgspec.json.decode(body)
+        document = _masked(decoded, mask)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}, False
+    return (document, document != decoded) if isinstance(document, dict) else ({}, False)
+
+
+def _first_words(body: str) -> str:
+    text = " ".join(body[:120].split())
+    return f"it begins with {text!r}" if text else "it is empty"

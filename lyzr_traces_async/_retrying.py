@@ -1,0 +1,80 @@
+"""Whether, and after how long, a request is made again. Pure but for the jitter."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from .errors import APIConnectionError, APIStatusError, RateLimitError, ServiceNotConfiguredError
+from .models import RetryPolicy
+
+__all__ = ["Attempts"]
+
+# One time-out may be chance; one that repeats means that the page is too heavy.
+HEAVY_ATTEMPTS: Final = 2
+
+# The shortest wait after a 429 that says nothing of how long, in seconds.
+UNEXPLAINED_WAIT: Final = 1.0
+
+# So many refusals of one request are no pacing any more, however short the waits that the server asks for.
+MAX_REFUSALS: Final = 120
+
+_RETRIED: Final = frozenset({408, 500, 502, 503, 504})
+
+
+class Attempts:
+    """The attempts at one page.
+
+    A 429 is pacing rather than failure: it has its own allowance, in seconds, and leaves that of attempts alone.
+
+    :param may_ask_for_less: whether whoever asks can do with a smaller ``limit``. A page that is too heavy is then
+        not worth more than two attempts.
+    :ivar made: how many requests were made.
+    :ivar wait: how many seconds to wait before the next one, once :meth:`again` has said yes.
+    """
+
+    def __init__(self, policy: RetryPolicy, *, may_ask_for_less: bool = False) -> None:
+        self._may_ask_for_less = may_ask_for_less
+        self._too_heavy = 0
+        self.made = 0
+        self.wait = 0.0
+        self._policy = policy
+        self._failures = 0
+        self._refusals = 0
+        self._waited = 0.0
+        self._was_dropped = False
+
+    def again(self, error: BaseException) -> bool:
+        """Say whether to try again after this error, and set :attr:`wait`."""
+        if isinstance(error, RateLimitError):
+            self._refusals += 1
+            # Zero seconds make no sense: the server has just refused. And a policy without back-off must end too.
+            self.wait = error.retry_after or max(self._back_off(self._refusals), UNEXPLAINED_WAIT)
+            self._waited += self.wait
+            return self._waited <= self._policy.max_rate_limit_wait and self._refusals <= MAX_REFUSALS
+        if not isinstance(error, APIConnectionError | APIStatusError) or not _is_passing(error):
+            return False
+        self._failures += 1
+        self._too_heavy += error._too_heavy
+        if self._may_ask_for_less and self._too_heavy >= HEAVY_ATTEMPTS:
+            return False
+        if isinstance(error, APIConnectionError) and error._dropped and not self._was_dropped:
+            # RFC 9112, 9.3.1: a server may close an idle connection at any time, also just as a request is sent.
+            self._was_dropped = True
+            self.wait = 0.0
+        else:
+            self.wait = self._back_off(self._failures)
+        return self._failures < self._policy.attempts
+
+    def _back_off(self, failures: int) -> float:
+        policy = self._policy
+        # The exponent is bounded for the sake of floats; by then the longest wait has long been reached.
+        wait = policy.wait_initial * 2.0 ** min(failures - 1, 60) + random.uniform(0, policy.wait_jitter)
+        return min(policy.wait_max, wait)
+
+
+def _is_passing(error: APIConnectionError | APIStatusError) -> bool:
+    """Say whether the same request may fare better later."""
+    if isinstance(error, APIConnectionError):
+        return not error._permanent
+    return error.status in _RETRIED and not isinstance(error, ServiceNotConfiguredError)

@@ -1,0 +1,63 @@
+"""A second reading of a page, by the standard library alone: what a page that was accepted must be equal to."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from lyzr_traces_async import Pagination, Trace, TracePage
+
+KNOWN = {
+    "traceId",
+    "name",
+    "sessionId",
+    "timestamp",
+    "latencySeconds",
+    "totalCostUsd",
+    "observationCount",
+    "htmlPath",
+}
+
+
+def read(body: bytes) -> TracePage:
+    """Read a page.
+
+    :raises ValueError: if it is not JSON, or not what the contract says.
+    """
+    document = _of_type(json.loads(body.decode(), parse_constant=_refuse), dict)
+    place = _of_type(document["pagination"], dict)
+    numbers = {name: _of_type(place[name], int) for name in ("page", "limit", "totalItems", "totalPages")}
+    return TracePage(
+        tuple(map(_trace, _of_type(document["traces"], list))),
+        Pagination(numbers["page"], numbers["limit"], numbers["totalItems"], numbers["totalPages"]),
+    )
+
+
+def _trace(row: Any) -> Trace:
+    _of_type(row, dict)
+    return Trace(
+        trace_id=_of_type(row["traceId"], str),
+        name=_of_type(row.get("name"), str, type(None)),
+        session_id=_of_type(row.get("sessionId"), str, type(None)),
+        timestamp=datetime.fromisoformat(_of_type(row["timestamp"], str)).astimezone(UTC),
+        latency_seconds=_number(row.get("latencySeconds")),
+        total_cost_usd=_number(row.get("totalCostUsd")),
+        observation_count=_of_type(row["observationCount"], int),
+        html_path=_of_type(row.get("htmlPath"), str, type(None)),
+        extra={name: value for name, value in row.items() if name not in KNOWN},
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(_of_type(value, int, float))
+
+
+def _of_type(value: Any, *kinds: type) -> Any:
+    if type(value) not in kinds:
+        raise ValueError(f"{value!r:.50} is none of {kinds}")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,279 @@
+"""Header fields: what they say of quotas and waits, and that what makes no sense is as good as not said."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from lyzr_traces_async._fields import Quota, quotas, retry_after
+
+EXAMPLES: Final = int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
+reading = settings(max_examples=EXAMPLES, deadline=None)
+
+DATE: Final = "Fri, 02 Jan 2026 03:04:05 GMT"
+EPOCH: Final = 1767323045  # the same moment
+
+
+def fields(*pairs: tuple[str, str]) -> CIMultiDict[str]:
+    """Return header fields."""
+    return CIMultiDict(pairs)
+
+
+def draft_8(limit: str, policy: str | None = None) -> tuple[Quota, ...]:
+    """Return the quotas of the two fields of draft 8."""
+    pairs = [("RateLimit", limit)] + ([] if policy is None else [("RateLimit-Policy", policy)])
+    return quotas(fields(*pairs))
+
+
+def test_the_fields_of_the_service_are_read() -> None:
+    """As every answer carries them."""
+    said = draft_8('"100-in-1min"; r=57; t=31', '"100-in-1min"; q=100; w=60; pk=:MTJjYTE3YjQ5YWYy:')
+    assert said == (Quota("100-in-1min", 57, 31.0, 100),)
+
+
+def test_the_names_of_fields_are_in_any_case() -> None:
+    """As HTTP has it."""
+    assert quotas(fields(("ratelimit", '"a";r=1;t=2'), ("RATELIMIT-POLICY", '"a";q=3;w=4'))) == (Quota("a", 1, 2.0, 3),)
+
+
+@pytest.mark.parametrize(
+    ("limit", "policy", "expected"),
+    [
+        pytest.param('"a";r=0;t=0', None, [("a", 0, 0.0, None)], id="no policy"),
+        pytest.param('"a";r=0;t=0', '"a";q=0;w=60', [("a", 0, 0.0, 0)], id="all zero"),
+        pytest.param('"a";r=1;t=2', '"b";q=3;w=4', [("a", 1, 2.0, None)], id="a policy of another name"),
+        pytest.param('"a";r=1', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="without t, as long as a window can last"),
+        pytest.param('"a";r=1;t=?1', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is a boolean"),
+        pytest.param('"a";r=1;t=-1', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is negative"),
+        pytest.param('"a";r=1;t=tok', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is a token"),
+        pytest.param('"a";r=1;t=@1767323045', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is a date"),
+        pytest.param('"a";r=1;t="2"', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is a string"),
+        pytest.param('"a";r=1;t=inf', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is the token inf"),
+        pytest.param('"a";r=1;t=:NQ==:', '"a";q=3;w=4', [("a", 1, 4.0, 3)], id="t is bytes"),
+        pytest.param('"a";r=1', '"a";q=3', [], id="neither t nor w"),
+        pytest.param('"a";r=1', None, [], id="neither t nor a policy"),
+        pytest.param('"a";r=1', '"a";q=3;w=-4', [], id="w is negative"),
+        pytest.param('"a";r=1', '"a";q=3;w=?1', [], id="w is a boolean"),
+        pytest.param('"a";t=2', '"a";q=3;w=4', [], id="no r"),
+        pytest.param('"a";r=-1;t=2', None, [], id="r is negative"),
+        pytest.param('"a";r=?1;t=2', None, [], id="r is a boolean"),
+        pytest.param('"a";r=1.5;t=2', None, [], id="r is a fraction"),
+        pytest.param('"a";r="1";t=2', None, [], id="r is a string"),
+        pytest.param('"a";r;t=2', None, [], id="r has no value"),
+        pytest.param('"a";r=1;t=2.5', '"a";q=3;w=4', [("a", 1, 2.5, 3)], id="t is a fraction"),
+        pytest.param('"a";r=1;t=2', '"a";q=-3;w=4', [("a", 1, 2.0, None)], id="q is negative"),
+        pytest.param('"a";r=1;t=2', '"a";q=?1;w=4', [("a", 1, 2.0, None)], id="q is a boolean"),
+        pytest.param('"a";r=1;t=2', '"a";q=3.5;w=4', [("a", 1, 2.0, None)], id="q is a fraction"),
+        pytest.param('"a";r=1;t=2', '"a";w=4', [("a", 1, 2.0, None)], id="no q"),
+        pytest.param('"a";r=1;t=2', '"a', [("a", 1, 2.0, None)], id="a broken policy"),
+        pytest.param("a;r=1;t=2", '"a";q=3;w=4', [("a", 1, 2.0, 3)], id="the name is a token"),
+        pytest.param("7;r=1;t=2", "7;q=3;w=4", [("7", 1, 2.0, 3)], id="the name is a number"),
+        pytest.param('"a";x=1;t=2;y;r=1', '"a";w=4;z="z";q=3', [("a", 1, 2.0, 3)], id="other parameters"),
+        pytest.param('("a" "b");r=1;t=2', None, [], id="an inner list"),
+        pytest.param('("a");r=1;t=2, "b";r=3;t=4', '("b");q=9, "b";q=5', [("b", 3, 4.0, 5)], id="beside an inner list"),
+        pytest.param(
+            '"a";r=1;t=2, "b";r=3;t=4', '"b";q=6;w=60, "a";q=5;w=1', [("a", 1, 2.0, 5), ("b", 3, 4.0, 6)], id="several"
+        ),
+        pytest.param('"a";r=1, "b";r=3;t=4', None, [("b", 3, 4.0, None)], id="one of several makes no sense"),
+        pytest.param("", None, [], id="empty"),
+        pytest.param("garbage garbage", None, [], id="garbage"),
+        pytest.param('"a";r=1;t=2,', None, [], id="a comma at the end"),
+        pytest.param('"ä";r=1;t=2', None, [], id="not ASCII"),
+        pytest.param('"\udcff";r=1;t=2', None, [], id="no text"),
+    ],
+)
+def test_draft_8(limit: str, policy: str | None, expected: list[tuple[str, int, float, int | None]]) -> None:
+    """Names are arbitrary, `t` is optional, and what is odd is left out."""
+    assert draft_8(limit, policy) == tuple(Quota(*quota) for quota in expected)
+
+
+def test_draft_8_may_come_in_several_fields() -> None:
+    """They make up one list (RFC 9651, 4.2)."""
+    said = fields(
+        ("RateLimit", '"a";r=1;t=2'),
+        ("RateLimit-Policy", '"a";q=5;w=1'),
+        ("RateLimit", '"b";r=3'),
+        ("RateLimit-Policy", '"b";q=6;w=60'),
+    )
+    assert quotas(said) == (Quota("a", 1, 2.0, 5), Quota("b", 3, 60.0, 6))
+
+
+@pytest.mark.parametrize("prefix", ["RateLimit", "X-RateLimit", "x-ratelimit"])
+@pytest.mark.parametrize(
+    ("remaining", "reset", "limit", "expected"),
+    [
+        ("57", "31", "100", (57, 31.0, 100)),
+        ("0", "0", None, (0, 0.0, None)),
+        ("57", "31.5", "100", (57, 31.5, 100)),
+        ("57", "31", "100, 100;w=60", (57, 31.0, 100)),
+        ("57, 3", "31", "lots", (57, 31.0, None)),
+        ("57", "31", "-1", (57, 31.0, None)),
+        ("57", "999999999", None, (57, 999999999.0, None)),
+        ("57", str(EPOCH + 31), None, (57, 31.0, None)),
+        ("57", f"{EPOCH + 31}.5", None, (57, 31.5, None)),
+        ("57", str(EPOCH - 5), None, (57, 0.0, None)),
+        ("57", "1000000000", None, (57, 0.0, None)),
+        ("-1", "31", None, None),
+        ("many", "31", None, None),
+        ("5.5", "31", None, None),
+        ("?1", "31", None, None),
+        ("57", "-1", None, None),
+        ("57", "?1", None, None),
+        ("57", "soon", None, None),
+        ("57", "", None, None),
+        ("", "31", None, None),
+        ("(57)", "31", None, None),
+        ("57", "(31)", None, None),
+    ],
+)
+def test_the_older_fields(
+    prefix: str, remaining: str, reset: str, limit: str | None, expected: tuple[int, float, int | None] | None
+) -> None:
+    """With and without X-; a reset is a number of seconds, or a moment that is read against the answer's Date."""
+    pairs = [(f"{prefix}-Remaining", remaining), (f"{prefix}-Reset", reset), ("Date", DATE)]
+    if limit is not None:
+        pairs.append((f"{prefix}-Limit", limit))
+    said = quotas(fields(*pairs))
+    assert [(quota.remaining, quota.reset, quota.requests) for quota in said] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 02 Jan 2026 03:04:05 -0000"])
+def test_a_reset_that_is_a_moment_needs_a_date(date: str | None) -> None:
+    """The clocks of this machine and the server need not agree."""
+    pairs = [("RateLimit-Remaining", "1"), ("RateLimit-Reset", str(EPOCH))]
+    assert quotas(fields(*pairs, *([] if date is None else [("Date", date)]))) == ()
+
+
+def test_of_the_older_fields_those_without_x_come_first() -> None:
+    """Unless they make no sense; both are one quota, so only one is told of."""
+    both = [("X-RateLimit-Remaining", "1"), ("X-RateLimit-Reset", "2"), ("RateLimit-Remaining", "3")]
+    assert quotas(fields(*both)) == (Quota("X-RateLimit", 1, 2.0, None),)
+    assert quotas(fields(*both, ("RateLimit-Reset", "4"))) == (Quota("RateLimit", 3, 4.0, None),)
+
+
+def test_draft_8_comes_before_the_older_fields() -> None:
+    """Unless it makes no sense."""
+    older = [("RateLimit-Remaining", "3"), ("RateLimit-Reset", "4")]
+    assert quotas(fields(("RateLimit", '"a";r=1;t=2'), *older)) == (Quota("a", 1, 2.0, None),)
+    assert quotas(fields(("RateLimit", "nonsense !"), *older)) == (Quota("RateLimit", 3, 4.0, None),)
+
+
+def test_no_fields_tell_of_no_quota() -> None:
+    """Nor does a policy alone, or half of the older ones."""
+    assert quotas(fields()) == ()
+    assert quotas(fields(("RateLimit-Policy", '"a";q=3;w=4'))) == ()
+    assert quotas(fields(("RateLimit-Remaining", "3"))) == ()
+    assert quotas(fields(("RateLimit-Reset", "3"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("31", 31.0),
+        (" 31 ", 31.0),
+        ("0.25", 0.25),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("9" * 400, math.inf),
+        ("Fri, 02 Jan 2026 03:04:36 GMT", 31.0),
+        ("Friday, 02-Jan-26 03:04:36 GMT", 31.0),
+        ("Fri Jan  2 03:04:36 2026 GMT", 31.0),
+        ("Fri, 02 Jan 2026 04:04:36 +0100", 31.0),
+        ("Fri, 02 Jan 2026 03:04:04 GMT", 0.0),
+        (DATE, 0.0),
+        ("", None),
+        (".", None),
+        ("-1", None),
+        ("+1", None),
+        ("1.2.3", None),
+        ("1e3", None),
+        ("inf", None),
+        ("nan", None),
+        ("1,5", None),
+        ("1 000", None),
+        ("1_000", None),
+        ("٣١", None),
+        ("²", None),
+        ("soon", None),
+        ("Fri, 02 Jan 2026 03:04:36", None),
+        ("Fri, 02 Jan 2026 03:04:36 -0000", None),
+        ("Fri, 99 Jan 2026 03:04:36 GMT", None),
+        ("Fri, 02 Jan 2026 03:04:36 +9999", None),
+    ],
+)
+def test_retry_after(text: str, seconds: float | None) -> None:
+    """Seconds, whole or with a fraction, or an HTTP-date; what has passed is 0, and nonsense is nothing."""
+    assert retry_after(fields(("Retry-After", text), ("Date", DATE))) == seconds
+
+
+def test_without_the_field_there_is_nothing_to_wait_for() -> None:
+    """Not even 0 seconds."""
+    assert retry_after(fields()) is None
+    assert retry_after(fields(("Date", DATE))) is None
+
+
+@pytest.mark.parametrize("date", [None, "nonsense", "Fri, 02 Jan 2026 03:04:05 -0000"])
+def test_a_retry_after_that_is_a_date_needs_one_to_be_read_against(date: str | None) -> None:
+    """A number of seconds does not."""
+    pairs = [] if date is None else [("Date", date)]
+    assert retry_after(fields(("Retry-After", "Fri, 02 Jan 2026 03:04:36 GMT"), *pairs)) is None
+    assert retry_after(fields(("Retry-After", "31"), *pairs)) == 31.0
+
+
+NAMES: Final = [
+    "RateLimit",
+    "RateLimit-Policy",
+    *(f"{prefix}RateLimit-{what}" for prefix in ("", "X-") for what in ("Remaining", "Reset", "Limit")),
+    "Retry-After",
+    "Date",
+]
+odd_texts = st.one_of(
+    st.text(max_size=30),
+    st.text('"ab();,=?:@rtqw0123456789.- ', max_size=30),
+    st.text("FriJan026304:5+-GMT, ", max_size=30),
+    st.from_regex(r'"a";(r|t|q|w)=-?[0-9.?:@"]{1,17};(r|t|q|w)=-?[0-9]{1,17}', fullmatch=True),
+    st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,3} [A-Z][a-z]{2} [0-9]{1,6} [0-9]{1,3}:[0-9:]{1,6} [+-]?[0-9A-Z]{1,6}"),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from([DATE, '"a";r=1;t=2', '"a";q=3;w=4', str(EPOCH), "31", "9" * 15]),
+)
+
+
+@reading
+@given(st.lists(st.tuples(st.sampled_from(NAMES), odd_texts), max_size=10))
+def test_arbitrary_fields_never_raise_and_never_tell_of_something_negative(pairs: list[tuple[str, str]]) -> None:
+    """Everything in them is said by somebody else."""
+    said = fields(*pairs)
+    for quota in quotas(said):
+        assert type(quota.name) is str
+        assert type(quota.remaining) is int
+        assert quota.remaining >= 0
+        assert type(quota.reset) is float
+        assert 0 <= quota.reset < math.inf
+        assert quota.requests is None or quota.requests >= 0
+    wait = retry_after(said)
+    assert wait is None or wait >= 0
+    assert type(wait) in (float, type(None))
+
+
+@reading
+@given(
+    st.dictionaries(
+        st.text("abcdefgh-0123456789 ", min_size=1),
+        st.tuples(st.integers(0, 10**9), st.integers(0, 10**6), st.integers(0, 10**9)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_well_formed_quotas_are_read_as_they_were_written(written: dict[str, tuple[int, int, int]]) -> None:
+    """Any number of them, under any names."""
+    limit = ", ".join(f'"{name}";r={r};t={t}' for name, (r, t, _) in written.items())
+    policy = ",".join(f'"{name}";q={q};w={t + 1}' for name, (_, t, q) in written.items())
+    assert draft_8(limit, policy) == tuple(Quota(name, r, float(t), q) for name, (r, t, q) in written.items())
