@@ -1,0 +1,169 @@
+"""A list of traces that moves while it is read, for the tests of the walk: no sockets, no clock."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lyzr_traces_async._walk import PageWalk
+from lyzr_traces_async.errors import ServerError
+from lyzr_traces_async.models import Pagination, Trace, TracePage
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def trace(number: int | str) -> Trace:
+    """Return a trace that differs from others by its id."""
+    return Trace(str(number), None, None, MOMENT, None, None, 0, None)
+
+
+def page_of(number: int, traces: Iterable[int | str], *, limit: int, total: int, pages: int | None = None) -> TracePage:
+    """Return an answer: these traces as page ``number`` of a list of ``total``."""
+    total_pages = -(-total // limit) if pages is None else pages
+    return TracePage(tuple(map(trace, traces)), Pagination(number, limit, total, total_pages))
+
+
+def ids(pages: Iterable[TracePage]) -> list[str]:
+    """Return the ids of the pages' traces, joined."""
+    return [trace.trace_id for page in pages for trace in page]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to the list just before an answer is made.
+
+    :ivar after: how many answers after the last change.
+    :ivar where: 0 for the front, 1 for the end, and what is between.
+    :ivar count: how many traces arrive, or are deleted where negative.
+    """
+
+    after: int
+    where: float
+    count: int
+
+
+class ListServer:
+    """A session's list, newest first, of which any page can be asked for at any time.
+
+    :param cap: how many traces a page holds at most, whatever is asked for.
+    :param hidden: rows that count, but are dropped after paging.
+    """
+
+    def __init__(self, length: int, cap: int, hidden: Iterable[int] = ()) -> None:
+        self.items = list(range(length))
+        self.cap = cap
+        self.hidden = set(hidden)
+        self.deleted: set[int] = set()
+        self.asked: list[int] = []
+        self._arrived = length
+
+    def __repr__(self) -> str:
+        return f"ListServer({len(self.items)}, {self.cap}, {self.hidden}) after {self.asked}"
+
+    def answer(self, page: int, limit: int = 10**9) -> TracePage:
+        """Return the page as it is now."""
+        self.asked.append(page)
+        limit = min(limit, self.cap)
+        shown = (row for row in self.items[(page - 1) * limit : page * limit] if row not in self.hidden)
+        return page_of(page, shown, limit=limit, total=len(self.items))
+
+    def insert(self, at: int, count: int = 1) -> None:
+        """Let traces arrive at a place of the list."""
+        self.items[at:at] = range(self._arrived, self._arrived + count)
+        self._arrived += count
+
+    def delete(self, at: int, count: int = 1) -> None:
+        """Delete the traces from a place of the list on."""
+        self.deleted.update(self.items[at : at + count])
+        del self.items[at : at + count]
+
+    def apply(self, change: Change) -> None:
+        """Insert or delete, as the change says."""
+        if change.count > 0:
+            self.insert(round(change.where * len(self.items)), change.count)
+        else:
+            self.delete(round(change.where * max(0, len(self.items) + change.count)), -change.count)
+
+
+@dataclass
+class Outcome:
+    """What came of a walk.
+
+    :ivar pages: the pages that it yielded.
+    :ivar owed: the ids of all that existed throughout, from the first page's offset on.
+    :ivar failures: how often it was given up, and taken up again.
+    """
+
+    pages: list[TracePage] = field(default_factory=list)
+    owed: set[str] = field(default_factory=set)
+    tally: Counter[str] = field(default_factory=Counter)
+    windows: list[range] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
+    failures: int = 0
+
+
+def steps_of(changes: Sequence[Change]) -> Iterator[Change | None]:
+    """Yield, for each answer, the change that comes just before it."""
+    for change in changes:
+        yield from [None] * change.after
+        yield change
+    while True:
+        yield None
+
+
+def failure_of(*, too_heavy: bool = False) -> ServerError:
+    """Return the error of a page that could not be had."""
+    error = ServerError("no", status=502)
+    error._too_heavy = too_heavy
+    return error
+
+
+def walk_through(
+    server: ListServer,
+    changes: Sequence[Change] = (),
+    *,
+    limit: int = 100,
+    prefetch: int = 1,
+    start_page: int = 1,
+    order: int = 0,
+    failing: float = 0.0,
+    too_heavy: float = 1.0,
+) -> Outcome:
+    """Walk the list to its end while it changes; where the walk gives up, take it up again as its error says.
+
+    :param order: seeds the order in which the answers of a window are made, and what fails.
+    :param failing: how probable it is that a page can't be had.
+    :param too_heavy: how probable it is that it can be had with a smaller limit.
+    """
+    chance = random.Random(order)
+    outcome = Outcome()
+    steps = steps_of(changes)
+    owed: list[int] | None = None
+    walk = PageWalk("s", outcome.tally, limit=limit, start_page=start_page, prefetch=prefetch)
+    while not walk.done:
+        window = walk.window()
+        outcome.windows.append(window)
+        outcome.limits.append(walk.limit)
+        answers: dict[int, TracePage] = {}
+        for page in chance.sample(window, len(window)):
+            change = next(steps)
+            if change is not None:
+                server.apply(change)
+            answers[page] = server.answer(page, walk.limit)
+        got = next((i for i in range(len(window)) if chance.random() < failing), len(window))
+        if owed is None and got:
+            owed = server.items[(start_page - 1) * min(limit, server.cap) :]
+        failure = failure_of(too_heavy=chance.random() < too_heavy) if got < len(window) else None
+        try:
+            for accepted in walk.feed([answers[page] for page in window][:got], failure):
+                outcome.pages.append(accepted)
+        except ServerError as error:
+            if error is not failure or error.page is None:
+                raise
+            outcome.failures += 1
+            walk = PageWalk("s", outcome.tally, limit=limit, start_page=error.page, prefetch=prefetch)
+    outcome.owed = {str(item) for item in owed or () if item not in server.deleted and item not in server.hidden}
+    return outcome
