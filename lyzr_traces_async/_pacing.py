@@ -1,0 +1,145 @@
+"""The quota as arithmetic over what answers said and a ``now`` that is passed in. Pure.
+
+The service counts requests in fixed windows: one opens with the first request after the one before has ended. An
+answer tells how many requests were left when it was counted, and in how many seconds, rounded up, the window ends. So
+``received + reset`` is never too early, and the smallest one of a window is the best known end. Every request that
+was sent counts as spent, answered or not; an answer can only tell that strangers have spent more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from ._fields import Quota
+
+__all__ = ["Pacer", "Ticket"]
+
+UPSTREAM_HOLD: Final = 5.0
+UPSTREAM_HOLD_MAX: Final = 60.0
+
+
+@attrs.define
+class Ticket:
+    """A request under way.
+
+    :ivar sent: when it was let through, on the caller's monotonic clock.
+    """
+
+    sent: float
+
+
+@attrs.define
+class _Window:
+    """The running window of one quota.
+
+    :ivar began: when it was taken to have begun. Requests sent before may have been counted in the one before it.
+    :ivar budget: how many requests may still be sent in it.
+    :ivar ends: its best known end; infinity until an answer has told it.
+    :ivar requests: how many requests a window allows, where known.
+    """
+
+    began: float
+    budget: int
+    ends: float
+    requests: int | None
+
+    def learn(self, quota: Quota, sent: float, received: float, in_flight: int) -> None:
+        # The window that the answer was counted in ends later than `counted_until`, and by `ends`.
+        counted_until, ends = sent + quota.reset - 1, received + quota.reset
+        if sent < self.began and counted_until < self.began:
+            self.budget += 1  # counted in the window before, so not in this one; and it says nothing about this one
+        elif counted_until >= self.ends:  # a later window than the one known: that one has ended unnoticed
+            self.began, self.budget, self.ends = self.ends, quota.remaining - in_flight, ends
+        else:
+            self.budget, self.ends = min(self.budget, quota.remaining), min(self.ends, ends)
+        self.requests = quota.requests
+
+
+class Pacer:
+    """Says when the next request may be sent.
+
+    :param max_wait: a longer wait than this, in seconds, lets one request through, so that the refusal is the
+        server's own.
+    """
+
+    def __init__(self, max_wait: float) -> None:
+        self._max_wait = max_wait
+        self._windows: dict[str, _Window] = {}
+        self._in_flight = 0
+        self._told = False
+        self._not_before = -math.inf
+        self._upstream_hold = 0.0  # how long the trace store's own limit holds everything back, while it lasts
+
+    def admit(self, now: float) -> Ticket | float:
+        """Let a request through, or return how many seconds to wait: infinity until the next answer comes."""
+        self._roll_over(now)
+        hold = max(self._not_before - now, 0.0)
+        wait = max((window.ends - now for window in self._windows.values() if window.budget <= 0), default=0.0)
+        wait = max(wait, hold)
+        if self._in_flight and (not self._told or self._upstream_hold or wait > self._max_wait):
+            return math.inf
+        if wait > self._max_wait:
+            wait = hold
+        if wait > 0:
+            return wait
+        # Here too where the wait is endless or too long, but nothing is under way that could tell more.
+        self._in_flight += 1
+        for window in self._windows.values():
+            window.budget -= 1
+        return Ticket(now)
+
+    def _roll_over(self, now: float) -> None:
+        for name, window in list(self._windows.items()):
+            if window.ends > now:
+                continue
+            if window.requests is None:  # as at the very beginning: one request has to find out
+                del self._windows[name]
+                self._told = False
+            else:
+                # Requests still under way count as spent here too, until their answers show where they were counted.
+                window.began, window.ends, window.budget = now, math.inf, window.requests - self._in_flight
+
+    def unanswered(self) -> None:
+        """Take note that a request ended without a complete answer. The server may have counted it."""
+        self._in_flight -= 1
+
+    def answered(self, ticket: Ticket, now: float, *, status: int, quotas: Iterable[Quota]) -> None:
+        """Take note of an answer and of the quotas it tells of."""
+        self._in_flight -= 1
+        if status == 200 and ticket.sent >= self._not_before:
+            self._upstream_hold = 0.0
+        told = {quota.name: quota for quota in quotas}
+        if told or status < 500:
+            self._told = True
+            # A quota that is no longer mentioned holds until its window ends, not longer.
+            self._windows = {
+                name: window for name, window in self._windows.items() if name in told or now < window.ends < math.inf
+            }
+        for name, quota in told.items():
+            if name in self._windows:
+                self._windows[name].learn(quota, ticket.sent, now, self._in_flight)
+            else:
+                self._windows[name] = _Window(
+                    began=-math.inf,
+                    budget=quota.remaining - self._in_flight,
+                    ends=now + quota.reset,
+                    requests=quota.requests,
+                )
+
+    def hold(self, until: float) -> None:
+        """Send nothing before ``until``, whatever the quota says."""
+        self._not_before = max(self._not_before, until)
+
+    def upstream_refused(self, ticket: Ticket, now: float) -> None:
+        """Take note that the trace store behind the service refused for a limit of its own.
+
+        It says nothing of when that ends: everything waits for 5 s, and for twice as long each time that the one
+        request which then finds out is refused too, up to 60 s.
+        """
+        if ticket.sent >= self._not_before:
+            self._upstream_hold = min(UPSTREAM_HOLD_MAX, self._upstream_hold * 2 or UPSTREAM_HOLD)
+            self.hold(now + self._upstream_hold)
