@@ -1,0 +1,101 @@
+"""HTTP around an answering function: the one place that knows aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import anyio
+from aiohttp import web
+
+from ._answers import Answer, Delivery
+from ._records import HeaderFields, RecordedRequest
+from ._service import Values
+
+# The service closes an idle connection after so many seconds.
+KEEP_ALIVE = 5.0
+BACKLOG = 1024
+
+# Linger for 0 seconds: closing then discards what is unsent and sends a RST. The structure differs by platform.
+LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+# The request's query comes beside the record, which has no repeated names.
+Answering = Callable[[RecordedRequest, Values], Awaitable[Answer]]
+
+
+class Listener:
+    """Listens on a free port of 127.0.0.1 and sends what ``answering`` says."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+        # A handler is cancelled when its client goes away: nobody is left to answer, and the next one may be waiting.
+        self._server = web.Server(
+            self._handle, handler_cancellation=True, keepalive_timeout=KEEP_ALIVE, access_log=None
+        )
+        self._runner = web.ServerRunner(self._server)
+
+    async def start(self) -> int:
+        """Listen.
+
+        :return: the port.
+        """
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=BACKLOG).start()
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def stop(self) -> None:
+        """Stop listening, drop all connections and wait until their tasks have ended, which takes no time."""
+        # Who leaves because of a cancellation must not leave a listening socket behind.
+        with anyio.CancelScope(shield=True):
+            for site in self._runner.sites:
+                await site.stop()
+            # aiohttp's own way waits for requests under way, and for clients to take what was sent.
+            while connections := self._server.connections:
+                for connection in connections:
+                    if connection.transport is not None:
+                        connection.transport.abort()
+                await asyncio.sleep(0)
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        query = request.query
+        record = RecordedRequest(
+            method=request.method, path=request.path, query=dict(query), headers=HeaderFields(request.headers)
+        )
+        answer = await self._answering(record, query)
+        if answer.delivery is Delivery.TRUNCATED:
+            return await _send_half(request, answer)
+        if answer.delivery is Delivery.RESET:
+            _reset(request)
+        else:
+            # Before it is sent: the client may look at the record as soon as it has the answer.
+            record.status = answer.status
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _transport(request: web.BaseRequest) -> asyncio.Transport:
+    transport = request.transport
+    assert transport is not None  # noqa: S101 -- a handler that has lost its connection is cancelled
+    return transport
+
+
+def _reset(request: web.BaseRequest) -> None:
+    transport = _transport(request)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+    transport.abort()
+
+
+async def _send_half(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_length = len(answer.body)
+    # The client may be leaving at this very moment, which aiohttp would report as a failure of the handler.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(answer.body[: len(answer.body) // 2])
+    _transport(request).close()
+    return response

@@ -1,0 +1,54 @@
+"""What the server remembers of the requests it got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+from multidict import CIMultiDictProxy
+
+SECRET_FIELDS = frozenset({"x-api-key", "authorization", "cookie"})
+
+
+class HeaderFields(Mapping[str, str]):
+    """Header fields by name, in any case. Repeated fields are one, their values joined by ``", "``.
+
+    The API key is among them, but not in the ``repr``: test runners print that, and logs of test runs are kept.
+    """
+
+    def __init__(self, fields: CIMultiDictProxy[str]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._fields.getall(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name.lower() for name in self._fields))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __repr__(self) -> str:
+        shown = {name: "[hidden]" if name in SECRET_FIELDS else value for name, value in self.items()}
+        return f"{type(self).__name__}({shown!r})"
+
+
+@attrs.define(kw_only=True)
+class RecordedRequest:
+    """A request as the server got it.
+
+    :ivar method: the method, such as ``GET``.
+    :ivar path: the path, decoded, without the query: ``/v1/traces/session/3fa85f64-5717-4562-b3fc-2c963f66afa6``.
+    :ivar query: the query, decoded; of a repeated name, the first value.
+    :ivar headers: the header fields, to be looked up in any case. Their ``repr`` does not show the API key.
+    :ivar status: the status it was answered with. ``None`` until then, and for good where no whole answer was sent.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    status: int | None = None

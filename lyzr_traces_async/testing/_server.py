@@ -1,0 +1,229 @@
+"""The server as its users see it: it holds the parts together and decides what each request meets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid4
+
+from .._arguments import check_count, session_id_of
+from ..errors import InvalidArgumentError
+from ..models import Trace
+from ._answers import Answer, error
+from ._faults import NO_FAULT, Fault, Faults
+from ._http import Listener
+from ._quota import Quota, Window
+from ._records import RecordedRequest
+from ._service import Values, reply_to, session_of
+from ._store import Store
+
+REAL_QUOTA = Quota(requests=100, seconds=60)
+
+
+class FakeTracesServer:
+    """A Lyzr traces API on 127.0.0.1 that keeps the contract of the real one, for tests.
+
+    It authenticates, validates, pages, counts requests against a quota and tells of it in header fields, and fails
+    where it is told to. It listens on a free port from ``async with`` on, and is gone, with everything still under
+    way, when that is left. The methods and the attributes may be used from any thread, and before it listens.
+
+    :param api_key: the key to accept.
+    :param quota: how many requests are answered in a window of time, measured by the clock of the event loop;
+        ``None`` for no limit and no header fields about one.
+    :raises InvalidArgumentError: if the key cannot be sent in a header field.
+
+    :ivar latency: seconds to wait before every answer.
+    :ivar on_request: called with each request when it has been recorded, and before anything else: a change that it
+        makes to a list is visible in the answer to that very request. It is called in the event loop's thread, and
+        must not block. An exception from it is logged, and the answer is a 500. ``None`` for no call.
+    :ivar requests: every request so far, in the order of arrival.
+
+    Example::
+
+        async with FakeTracesServer() as server:
+            server.add_session("3fa85f64-5717-4562-b3fc-2c963f66afa6", traces=45)
+            async with TracesClient(server.api_key, base_url=server.base_url) as client:
+                page = await client.list_session_traces("3fa85f64-5717-4562-b3fc-2c963f66afa6")
+            assert len(page) == 45
+    """
+
+    def __init__(self, *, api_key: str = "test-key", quota: Quota | None = REAL_QUOTA) -> None:
+        if not (api_key and api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
+            raise InvalidArgumentError("api_key must be printable ASCII, without spaces around it")
+        self.api_key = api_key
+        self.latency: float = 0.0
+        self.on_request: Callable[[RecordedRequest], None] | None = None
+        self.requests: list[RecordedRequest] = []
+        self._quota = quota
+        self._window: Window | None = None
+        self._store = Store()
+        self._faults = Faults()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listener: Listener | None = None
+        self._base_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self._base_url}>"
+
+    @property
+    def base_url(self) -> str:
+        """Where the server listens: ``http://127.0.0.1:PORT/v1``. Known from ``async with`` on, and still after it.
+
+        :raises RuntimeError: if the server has not been entered yet.
+        """
+        if self._base_url is None:
+            raise RuntimeError("the server has no address yet: enter it with `async with`")
+        return self._base_url
+
+    async def __aenter__(self) -> Self:
+        if self._listener is not None:
+            raise RuntimeError("the server is running already")
+        self._loop = asyncio.get_running_loop()
+        self._window = None if self._quota is None else Window(self._quota)
+        self._listener = Listener(self._answer)
+        port = await self._listener.start()
+        self._base_url = f"http://127.0.0.1:{port}/v1"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        listener, self._listener = self._listener, None
+        assert listener is not None  # noqa: S101 -- what is left has been entered
+        await listener.stop()
+
+    def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace] = 0) -> tuple[Trace, ...]:
+        """Make a session known. Until then, the answer to its id is 404.
+
+        :param session_id: the session's id, in any case. It is served in lower case only, as real ids are.
+        :param traces: the session's traces, newest first, to be served exactly as given, with the fields in their
+            ``extra`` beside the known ones or, where the names are the same, in place of them; or how many to make
+            up. Made-up traces are the same every time.
+        :return: the traces, newest first.
+        :raises InvalidArgumentError: if the id is no UUID or is known already, a number is negative, or a trace
+            cannot be sent.
+        """
+        return self._store.add_session(session_id, traces)
+
+    def add_traces(
+        self, session_id: str | UUID, traces: int | Iterable[Trace] = 1, *, at: int = 0
+    ) -> tuple[Trace, ...]:
+        """Let traces arrive.
+
+        :param traces: as in `add_session`. The timestamps of made-up ones fit the place.
+        :param at: how many rows are to stay before them; 0 for the newest place.
+        :return: the new traces, newest first.
+        :raises InvalidArgumentError: if the session is unknown, or ``at`` lies beyond the end of its list.
+        """
+        return self._store.add(session_id, traces, at)
+
+    def remove_traces(self, session_id: str | UUID, n: int = 1, *, at: int = 0) -> tuple[Trace, ...]:
+        """Delete ``n`` traces, from row ``at`` on.
+
+        :return: the deleted traces.
+        :raises InvalidArgumentError: if the session is unknown, or has no such rows.
+        """
+        return self._store.remove(session_id, n, at)
+
+    def hide_traces(self, session_id: str | UUID, n: int, *, at: int = 0) -> tuple[Trace, ...]:
+        """Drop ``n`` rows, from row ``at`` on, from the pages they are on, though they still count.
+
+        The service does that to rows that its store returns without an id. It makes pages short, or empty.
+
+        :return: the traces that are hidden now.
+        :raises InvalidArgumentError: if the session is unknown, or has no such rows.
+        """
+        return self._store.hide(session_id, n, at)
+
+    def traces(self, session_id: str | UUID) -> tuple[Trace, ...]:
+        """The session's traces as they are now, newest first, without hidden ones.
+
+        :raises InvalidArgumentError: if the session is unknown.
+        """
+        return self._store.traces(session_id)
+
+    def spend_quota(self, n: int = 1) -> None:
+        """Count ``n`` requests that nobody sent, as if strangers behind the same address had.
+
+        :raises InvalidArgumentError: if ``n`` is less than 1, or the server has no quota.
+        :raises RuntimeError: if the server has not been entered yet.
+        """
+        check_count("n", n)
+        if self._quota is None:
+            raise InvalidArgumentError("the server has no quota to spend")
+        if self._window is None or self._loop is None:
+            raise RuntimeError("the server has no clock yet: enter it with `async with`")
+        self._window.spend(self._loop.time(), n)
+
+    def fail_next(
+        self,
+        n: int = 1,
+        *,
+        status: int | None = None,
+        message: str | None = None,
+        reset: bool = False,
+        truncate: bool = False,
+        stall: float | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        session_id: str | UUID | None = None,
+        page: int | None = None,
+    ) -> None:
+        """Let the next ``n`` requests fail. They still count against the quota.
+
+        Failures are used up in the order in which they were asked for; a request meets the first that fits it.
+
+        :param status: answer with this status, 200 to 599, and what the service says with it. A 503 is a proxy's,
+            unless ``message`` says otherwise.
+        :param message: what to say with ``status`` instead: ``{"error": message}``.
+        :param reset: reset the connection before any byte of an answer.
+        :param truncate: send the whole head, half of the body, and close the connection.
+        :param stall: wait so many seconds, then go on. On its own, the answer that follows is the usual one.
+        :param body: answer with this body; with status 200, and as JSON, unless said otherwise.
+        :param headers: header fields to add, or to change; ``None`` for a value removes the field.
+        :param session_id: let only requests for this session fail.
+        :param page: let only requests for this page fail.
+        :raises InvalidArgumentError: if they make no sense, alone or together.
+
+        Example: ``server.fail_next(2, status=502, page=3)``.
+        """
+        fault = Fault(
+            left=n,
+            session_id=None if session_id is None else session_id_of(session_id),
+            page=page,
+            status=status,
+            message=message,
+            reset=reset,
+            truncate=truncate,
+            stall=stall,
+            body=body,
+            headers=headers or {},
+        )
+        self._faults.add(fault)
+
+    async def _answer(self, request: RecordedRequest, query: Values) -> Answer:
+        self.requests.append(request)
+        if self.on_request is not None:
+            self.on_request(request)
+        fields = {"X-Request-Id": request.headers.get("X-Request-Id") or uuid4().hex}
+        spent = None
+        if self._window is not None:
+            spent = self._window.spend(asyncio.get_running_loop().time())
+            fields.update(self._window.fields(spent))
+        session_id = session_of(request.method, request.path)
+        fault = self._faults.take(session_id, query) or NO_FAULT
+        # The quota is counted before the wait and the list is read after it: the service looks up the key, which is
+        # what may take long, between the two.
+        if (seconds := self.latency + (fault.stall or 0)) > 0:
+            await asyncio.sleep(seconds)
+        if fault.reply is not None:
+            reply = fault.reply
+        elif spent is not None and not spent.allowed:
+            reply = error(429)
+            fields["Retry-After"] = str(spent.reset)
+        else:
+            reply = reply_to(self._store, self.api_key, session_id, query, request.headers)
+        fields["Content-Type"] = reply.content_type
+        return Answer(reply.status, reply.body, fault.change(fields), fault.delivery)

@@ -1,0 +1,129 @@
+"""The sessions and their lists of traces, and what a page of them is. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from uuid import UUID
+
+import attrs
+
+from .._arguments import check_count, session_id_of
+from ..errors import InvalidArgumentError
+from ..models import Trace
+from ._traces import encode, generate
+
+
+@attrs.define
+class Row:
+    """A trace's place in a list. It is encoded once, when it is added, and not for every page that shows it."""
+
+    trace: Trace
+    encoded: bytes
+    hidden: bool = False
+
+
+@attrs.define
+class Session:
+    """One session's rows, newest first.
+
+    :ivar generated: how many traces have been made up for it so far.
+    """
+
+    rows: list[Row] = attrs.field(factory=list)
+    generated: int = 0
+
+
+class Store:
+    """All sessions. May be read and changed from any thread: a page always shows one moment of its list."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def page(self, session_id: str, page: int, limit: int) -> tuple[list[bytes], int] | None:
+        """The encoded traces of a page and the length of the whole list, or ``None`` for an unknown session.
+
+        Hidden rows are dropped after paging, so a page may be short, or empty.
+        """
+        start = (page - 1) * limit
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is None:
+                return None
+            return [row.encoded for row in session.rows[start : start + limit] if not row.hidden], len(session.rows)
+
+    def traces(self, session_id: str | UUID) -> tuple[Trace, ...]:
+        """The session's traces that are not hidden."""
+        with self._lock:
+            return tuple(row.trace for row in self._session(session_id).rows if not row.hidden)
+
+    def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace]) -> tuple[Trace, ...]:
+        """Make a session known, and give it traces."""
+        session_id = session_id_of(session_id)
+        given = _given(traces)
+        session = Session()
+        rows = _new_rows(session, session_id, given, 0)
+        with self._lock:
+            if session_id in self._sessions:
+                raise InvalidArgumentError(f"session {session_id} is there already; use add_traces()")
+            self._sessions[session_id] = session
+        return rows
+
+    def add(self, session_id: str | UUID, traces: int | Iterable[Trace], at: int) -> tuple[Trace, ...]:
+        """Insert traces so that the first of them becomes row ``at``."""
+        # The iterable may be code that itself calls the server, so it is not run under the lock.
+        given = _given(traces)
+        with self._lock:
+            session = self._session(session_id)
+            check_count("at", at, len(session.rows), minimum=0)
+            return _new_rows(session, session_id_of(session_id), given, at)
+
+    def remove(self, session_id: str | UUID, n: int, at: int) -> tuple[Trace, ...]:
+        """Take ``n`` rows away, from row ``at`` on."""
+        with self._lock:
+            rows = self._session(session_id).rows
+            removed = _slice(rows, n, at)
+            del rows[at : at + n]
+        return tuple(row.trace for row in removed)
+
+    def hide(self, session_id: str | UUID, n: int, at: int) -> tuple[Trace, ...]:
+        """Hide ``n`` rows, from row ``at`` on."""
+        with self._lock:
+            hidden = _slice(self._session(session_id).rows, n, at)
+            for row in hidden:
+                row.hidden = True
+        return tuple(row.trace for row in hidden)
+
+    def _session(self, session_id: str | UUID) -> Session:
+        session = self._sessions.get(session_id_of(session_id))
+        if session is None:
+            raise InvalidArgumentError(f"this server has no session {session_id}; make it known with add_session()")
+        return session
+
+
+def _given(traces: int | Iterable[Trace]) -> int | list[Row]:
+    if isinstance(traces, Iterable):
+        return [Row(trace, encode(trace)) for trace in traces]
+    check_count("traces, where it is no iterable,", traces, minimum=0)
+    return traces
+
+
+def _new_rows(session: Session, session_id: str, given: int | list[Row], at: int) -> tuple[Trace, ...]:
+    rows = session.rows
+    if isinstance(given, int):
+        newer = rows[at - 1].trace if at > 0 else None
+        older = rows[at].trace if at < len(rows) else None
+        made = generate(session_id, session.generated, given, newer=newer, older=older)
+        session.generated += given
+        given = [Row(trace, encode(trace)) for trace in made]
+    rows[at:at] = given
+    return tuple(row.trace for row in given)
+
+
+def _slice(rows: list[Row], n: int, at: int) -> list[Row]:
+    check_count("at", at, len(rows), minimum=0)
+    check_count("n", n, minimum=0)
+    if at + n > len(rows):
+        raise InvalidArgumentError(f"there are {len(rows)} rows: no {n} of them from row {at} on")
+    return rows[at : at + n]

@@ -1,0 +1,94 @@
+"""Traces as the service sends them, and made-up ones that look like them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+import msgspec
+
+from ..errors import InvalidArgumentError
+from ..models import Trace
+
+# Name, seconds, US dollars and observations of the steps that take turns in a call.
+STEPS = (
+    ("speech-to-text", 0.21, 0.00012, 1),
+    ("voice-agent-response", 0.84, 0.0034, 4),
+    ("text-to-speech", 0.33, 0.00095, 2),
+)
+
+# One trace in so many has no latency, or no cost: both may be null, and code that forgets it should fail here.
+LATENCY_MISSING_EVERY = 50
+COST_MISSING_EVERY = 20
+
+FIRST_TIMESTAMP = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
+STEP = timedelta(milliseconds=412)
+MILLISECOND = timedelta(milliseconds=1)
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(trace: Trace) -> bytes:
+    """A trace as JSON, with the service's names. Fields of ``extra`` come beside them, or in place of them."""
+    if not isinstance(trace, Trace):
+        raise InvalidArgumentError(f"traces must be a number or an iterable of Trace; there is {trace!r} among them")
+    if trace.timestamp.utcoffset() is None:
+        raise InvalidArgumentError(
+            f"the timestamp of trace {trace.trace_id!r} must be aware, that is, have a time zone"
+        )
+    timestamp = trace.timestamp.astimezone(UTC).replace(tzinfo=None)
+    try:
+        return _encoder.encode(
+            {
+                "traceId": trace.trace_id,
+                "name": trace.name,
+                "sessionId": trace.session_id,
+                "timestamp": f"{timestamp.isoformat(timespec='milliseconds')}Z",
+                "latencySeconds": trace.latency_seconds,
+                "totalCostUsd": trace.total_cost_usd,
+                "observationCount": trace.observation_count,
+                "htmlPath": trace.html_path,
+                **trace.extra,
+            }
+        )
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise InvalidArgumentError(f"trace {trace.trace_id!r} cannot be sent as JSON: {error}") from error
+
+
+def generate(session_id: str, first: int, count: int, *, newer: Trace | None, older: Trace | None) -> list[Trace]:
+    """Make up ``count`` traces, newest first, that fit between two neighbours of a list; the same ones every time.
+
+    :param first: the serial number of the oldest. A session that never repeats one never repeats a trace.
+    :param newer: the trace that is to precede them, or ``None`` where they head the list.
+    :param older: the trace that is to follow them, or ``None`` where they end the list.
+    """
+    if older is not None and newer is not None:
+        room = (newer.timestamp - older.timestamp) // MILLISECOND
+        ages = [room * n // (count + 1) * MILLISECOND for n in range(1, count + 1)]
+        start = older.timestamp
+    else:
+        ages = [STEP * n for n in range(1, count + 1)]
+        if older is not None:
+            start = older.timestamp
+        elif newer is not None:
+            start = newer.timestamp - STEP * (count + 1)
+        else:
+            start = FIRST_TIMESTAMP - STEP
+    return [_generated(session_id, first + n, start + ages[n]) for n in reversed(range(count))]
+
+
+def _generated(session_id: str, serial: int, timestamp: datetime) -> Trace:
+    digest = blake2b(f"{session_id}/{serial}".encode(), digest_size=16)
+    trace_id = digest.hexdigest()
+    spread = 0.5 + digest.digest()[0] / 128
+    name, seconds, dollars, observations = STEPS[serial % len(STEPS)]
+    return Trace(
+        trace_id=trace_id,
+        name=name,
+        session_id=session_id,
+        timestamp=timestamp,
+        latency_seconds=None if (serial + 1) % LATENCY_MISSING_EVERY == 0 else round(seconds * spread, 3),
+        total_cost_usd=None if (serial + 1) % COST_MISSING_EVERY == 0 else round(dollars * spread, 6),
+        observation_count=observations,
+        html_path=f"/project/voice/traces/{trace_id}",
+    )

@@ -1,0 +1,29 @@
+"""The pytest plugin: the fixture ``traces_server``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ._server import FakeTracesServer
+
+
+@pytest.fixture
+def traces_server() -> Iterator[FakeTracesServer]:
+    """A fake Lyzr traces API on 127.0.0.1, without a quota: a `lyzr_traces_async.testing.FakeTracesServer`.
+
+    It runs in a thread of its own, so that it serves synchronous tests, and asynchronous ones under any plugin.
+    """
+    # Here, since pytest loads this plugin wherever the library is installed, and most test runs there do not use it.
+    from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 -- see above
+
+    from ._server import FakeTracesServer  # noqa: PLC0415 -- see above
+
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(FakeTracesServer(quota=None)) as server,
+    ):
+        yield server
