@@ -1,0 +1,162 @@
+"""One page from the service, with as many attempts as it takes. Where the pure parts meet the transport."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from uuid import uuid4
+
+import anyio
+import tenacity
+from yarl import URL
+
+from ._decoding import decode_page
+from ._responses import Answer, error_of, request_id_of
+from ._retrying import Attempts
+from ._throttle import Throttle
+from ._transport import Transport
+from ._walk import PageWalk
+from .errors import ClientClosedError, LyzrTracesError, PaginationError, RateLimitError, ResponseDecodeError
+from .models import ClientStats, RetryPolicy, TracePage
+
+__all__ = ["Sender"]
+
+
+class Sender:
+    """Gets pages: for everything that a client does at once.
+
+    :param base_url: where the API is, without a slash at the end.
+    :param max_concurrency: requests in flight at once.
+    :ivar calls: what is under way; it is cancelled when the client is closed.
+    :ivar tally: what was counted so far, under the names of :class:`ClientStats`.
+    """
+
+    def __init__(self, transport: Transport, base_url: str, retry: RetryPolicy, max_concurrency: int) -> None:
+        self.tally: Counter[str] = Counter()
+        self._transport = transport
+        self._base_url = base_url
+        self._retry = retry
+        self._throttle = Throttle(max_concurrency, retry.max_rate_limit_wait)
+        self.calls: set[anyio.CancelScope] = set()
+        self._closed = False
+
+    def stats(self) -> ClientStats:
+        """Return what was counted so far."""
+        return ClientStats(**self.tally, seconds_paced=self._throttle.seconds_paced())
+
+    def check_open(self) -> None:
+        """Raise unless the client is open.
+
+        :raises ClientClosedError: if it was closed.
+        """
+        if self._closed:
+            raise ClientClosedError("the client is closed: create a new one")
+
+    async def window(self, walk: PageWalk) -> tuple[list[TracePage], LyzrTracesError | None]:
+        """Get the pages of a walk's window, all at once: those before the first that failed, and its error."""
+        answers: dict[int, TracePage] = {}
+        failures: dict[int, LyzrTracesError] = {}
+
+        async def get(page: int) -> None:
+            try:
+                answers[page] = await self.page(walk.session_id, page, walk.limit, may_ask_for_less=walk.limit > 1)
+            except LyzrTracesError as error:
+                failures[page] = error
+
+        window = walk.window()
+        if len(window) == 1:
+            await get(window.start)
+        else:
+            async with anyio.create_task_group() as tasks:
+                for page in window:
+                    tasks.start_soon(get, page)
+        failed = min(failures, default=window.stop)
+        return [answers[page] for page in range(window.start, failed)], failures.get(failed)
+
+    async def page(self, session_id: str, page: int, limit: int, *, may_ask_for_less: bool = False) -> TracePage:
+        """Get one page.
+
+        :raises LyzrTracesError: what went wrong at the last attempt, with session, page and attempts.
+        """
+        self.check_open()
+        self._transport.check_loop()
+        url = URL(f"{self._base_url}/traces/session/{session_id}?page={page}&limit={limit}", encoded=True)
+        attempts = Attempts(self._retry, may_ask_for_less=may_ask_for_less)
+        with anyio.CancelScope() as scope:  # for `aclose`
+            self.calls.add(scope)
+            try:
+                return await self._attempts(url, page, attempts)
+            except LyzrTracesError as error:
+                error.session_id, error.page, error.attempts = session_id, page, attempts.made or None
+                raise
+            finally:
+                self.calls.remove(scope)
+        raise ClientClosedError("the client was closed while this call was under way", session_id=session_id, page=page)
+
+    async def _attempts(self, url: URL, page: int, attempts: Attempts) -> TracePage:
+        # Nearly every page is had at the first attempt, which is not worth setting up the others.
+        try:
+            return await self._attempt(url, page, attempts)
+        except LyzrTracesError as error:
+            if not self._again(attempts, error):
+                raise
+        await anyio.sleep(attempts.wait)
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(partial(self._again, attempts)),
+            wait=lambda _: attempts.wait,
+            sleep=anyio.sleep,
+        )
+        answer: TracePage = await retrying(self._attempt, url, page, attempts)
+        return answer
+
+    def _again(self, attempts: Attempts, error: BaseException) -> bool:
+        again = attempts.again(error)
+        if again and isinstance(error, RateLimitError):
+            # Everybody has to wait, so this request does so where everybody does: in front of the service.
+            self._throttle.hold(attempts.wait)
+            attempts.wait = 0.0
+        return again
+
+    async def _attempt(self, url: URL, page: int, attempts: Attempts) -> TracePage:
+        async def request() -> Answer:
+            attempts.made += 1
+            self.tally["requests"] += 1
+            self.tally["retries"] += attempts.made > 1
+            return await self._transport.get(url, str(uuid4()))
+
+        outcome = self._judge(await self._throttle.send(request), page)
+        if isinstance(outcome, TracePage):
+            return outcome
+        raise outcome
+
+    def _judge(self, answer: Answer, page: int) -> TracePage | LyzrTracesError:
+        """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
+        mask = self._transport.mask
+        error = error_of(answer, mask)
+        if error is not None:
+            self.tally["rate_limited"] += error.status == 429
+            return error
+        failure: LyzrTracesError
+        try:
+            decoded = decode_page(answer.body)
+        except ResponseDecodeError as exc:
+            begins = mask(answer.body[:2048].decode(errors="replace"))[:80]
+            message = f"{mask(exc.message)} It begins with {begins!r}."
+            failure = ResponseDecodeError(message, problems=tuple(map(mask, exc.problems)))
+        else:
+            said = decoded.pagination.page
+            if said == page:
+                return decoded
+            failure = PaginationError(f"asked for page {page}, the answer is page {said}")
+        failure.request_id = request_id_of(answer, mask)
+        return failure
+
+    async def aclose(self) -> None:
+        """End all calls that are under way with :class:`ClientClosedError`, and close the connections."""
+        if self._closed:
+            return
+        self._transport.check_loop()
+        self._closed = True
+        for scope in self.calls:
+            scope.cancel()
+        await self._transport.aclose()

@@ -1,0 +1,207 @@
+"""One HTTP request and its whole answer. The only code of the client that knows aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import ssl
+from typing import Final
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from ._arguments import Secret
+from ._responses import Answer
+from ._version import __version__
+from .errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ClientClosedError,
+    InvalidArgumentError,
+    LyzrTracesError,
+    ResponseTooLargeError,
+    WrongEventLoopError,
+)
+
+__all__ = ["Transport"]
+
+# The largest body that is read, after decompression. A page of 100 traces has about 30 KiB.
+MAX_BODY: Final = 16 * 2**20
+# The service closes connections that were idle for 5 s; one that is let go earlier is not in the middle of that.
+KEEP_ALIVE_SECONDS: Final = 4.0
+
+_USER_AGENT: Final = f"lyzr-traces-async/{__version__} aiohttp/{aiohttp.__version__} python/{platform.python_version()}"
+
+_CLOSED: Final = "the client was closed while this call was under way"
+
+
+class _ConnectionDroppedError(Exception):
+    """The connection broke before the head of an answer was complete."""
+
+    def __init__(self, below: aiohttp.ClientError) -> None:
+        super().__init__(str(below))
+        self.below = below
+
+
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from two things that it would do with a request by itself.
+
+    It would send it again after two kinds of errors, where they arrive as themselves: unseen by the retries and by the
+    count of the quota. And it would send it, with the key in the clear, to a proxy that a caller's session was told
+    of, by the environment perhaps; plain http is for this machine only.
+    """
+    if request.url.scheme == "http":
+        request.proxy = None
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise  # never sent again
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _ConnectionDroppedError(exc) from None
+
+
+class Transport:
+    """Makes requests to the API with its key.
+
+    :param timeout: seconds for one attempt, connect to last byte.
+    :param session: the caller's own session: used, never closed, never modified.
+    """
+
+    def __init__(self, api_key: Secret, timeout: float, session: aiohttp.ClientSession | None) -> None:
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session = session
+        self._is_ours = session is None
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def check_loop(self) -> None:
+        """Bind to the running event loop at the first call, and hold to it.
+
+        :raises WrongEventLoopError: if that was another loop.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise WrongEventLoopError(
+                "this client belongs to the event loop of its first request, and this is another one: "
+                "create a client for each event loop"
+            )
+
+    async def get(self, url: URL, request_id: str) -> Answer:
+        """Make one attempt.
+
+        :raises APIConnectionError: if no complete answer came.
+        :raises APITimeoutError: if none came in time.
+        :raises ResponseTooLargeError: if the body is larger than 16 MiB.
+        """
+        failure: LyzrTracesError
+        try:
+            return await self._exchange(url, request_id)
+        except ClientClosedError:
+            raise
+        except ResponseTooLargeError as exc:
+            failure = exc.with_traceback(None)
+        except TimeoutError as exc:
+            failure = APITimeoutError(f"no complete answer within {self._timeout.total:g} s: {_kind(exc)}")
+            failure.__cause__ = self._clean(exc)
+        except (_ConnectionDroppedError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
+            failure = self._connection_error(exc)
+        except (ValueError, RuntimeError) as exc:  # such as two kinds of authorization, or the session being closed
+            said = self.mask(str(exc))
+            failure = InvalidArgumentError(f"the aiohttp session that was given can't make this request: {said}")
+        if self._closed:
+            failure = ClientClosedError(_CLOSED)
+        failure.request_id = self.mask(failure.request_id or request_id)
+        # Raised here, so that what it came from is not its `__context__`, and no frame with the response its traceback:
+        # both may hold the key.
+        raise failure
+
+    async def _exchange(self, url: URL, request_id: str) -> Answer:
+        async with self._open_session().get(
+            url,
+            headers={
+                # That of the URL, whatever a caller's session says: a host's name may lead on to another host.
+                "Host": url.host_port_subcomponent or "",
+                "x-api-key": self._api_key,
+                "X-Request-Id": request_id,
+                "User-Agent": _USER_AGENT,
+                "Accept": "application/json",
+            },
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=True,
+            timeout=self._timeout,
+            middlewares=(_send_once,),
+        ) as response:
+            return Answer(response.status, response.headers, await _read(response))
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClientClosedError(_CLOSED)
+        if self._session is None:
+            # How many requests are in flight is settled before they come here.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        elif self._session.closed:
+            raise ClientClosedError("the aiohttp session that the client was given is closed")
+        return self._session
+
+    def mask(self, text: str) -> str:
+        """Return a text without the key, should the server have echoed it."""
+        key = str(self._api_key)
+        # As it is, and as it stands in the `repr` of what could not be parsed.
+        return text.replace(key, "***").replace(repr(key)[1:-1], "***")
+
+    def _connection_error(self, exc: Exception) -> APIConnectionError:
+        """Return our error for one of the layers below, with that one as its cause where it may be shown."""
+        below = exc.below if isinstance(exc, _ConnectionDroppedError) else exc
+        text = f"no complete answer: {self.mask(_kind(below))}"
+        permanent = isinstance(below, ssl.SSLCertVerificationError)
+        if permanent:
+            text += ". The server's certificate does not verify; another attempt would not change that"
+        error = APIConnectionError(text)
+        error._dropped = below is not exc
+        error._permanent = permanent
+        error.__cause__ = self._clean(below)
+        return error
+
+    def _clean(self, exc: BaseException | None) -> BaseException | None:
+        """Return an exception as one that may be shown, or ``None``.
+
+        The frames of aiohttp are cut off: their locals hold the request's bytes. So is what holds the request itself,
+        and what quotes an answer with the key in it.
+        """
+        if exc is None or isinstance(exc, aiohttp.ClientResponseError) or self.mask(repr(exc)) != repr(exc):
+            return None
+        exc.__cause__ = self._clean(exc.__cause__)
+        exc.__traceback__ = exc.__context__ = None
+        return exc
+
+    async def aclose(self) -> None:
+        """Close the connections, if they are ours."""
+        self._closed = True
+        if self._is_ours and self._session is not None:
+            await self._session.close()
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    chunks = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise ResponseTooLargeError(
+                f"the answer's body is larger than {MAX_BODY >> 20} MiB after decompression: ask for fewer traces a "
+                "page with `limit`, and check that the base URL leads to the API",
+                request_id=response.headers.get("X-Request-Id"),
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _kind(exc: BaseException) -> str:
+    text = exc.message if isinstance(exc, aiohttp.ClientResponseError) else str(exc)
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
