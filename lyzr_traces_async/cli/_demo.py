@@ -1,0 +1,111 @@
+"""The whole thing without an account: the real client against a server in the same process."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from lyzr_traces_async import ClientStats, RetryPolicy, SessionTraces, TracesClient
+from lyzr_traces_async.testing import FakeTracesServer
+
+from ._table import Table, Totals, print_facts
+
+__all__ = ["SNIPPET", "run_demo"]
+
+# The session of the API's own documentation: 45 traces, which are 5 pages of 10.
+DOCUMENTED = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+LARGE = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
+EMPTY = "c2f7d3a8-61b0-4e95-8a14-7be30f5d9c26"
+UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
+
+# A moment between answers, as over a network, so that the rows are seen to arrive.
+LATENCY = 0.03
+
+SNIPPET = f"""\
+import asyncio
+from lyzr_traces_async import TracesClient
+
+async def main(session_id):
+    async with TracesClient() as client:  # key from LYZR_API_KEY
+        async for trace in client.iter_session_traces(session_id):
+            print(trace.timestamp, trace.name, trace.latency_seconds, trace.total_cost_usd)
+
+asyncio.run(main("{DOCUMENTED}"))
+"""
+
+
+async def run_demo(console: Console) -> None:
+    """Walk a few made-up sessions and print what comes. Neither the environment nor the network is needed."""
+    async with FakeTracesServer() as server:
+        server.latency = LATENCY
+        server.add_session(DOCUMENTED, traces=45)
+        server.add_session(LARGE, traces=1234)
+        server.add_session(EMPTY)
+        server.fail_next(status=502, page=3)
+        _say(console, f"A made-up Lyzr API listens at {server.base_url}, in this process. Nothing leaves this machine.")
+        # The waits are for a service far away; this one is ready at once.
+        retry = RetryPolicy(wait_initial=0.1, wait_jitter=0.0)
+        async with TracesClient(server.api_key, base_url=server.base_url, retry=retry) as client:
+            await _show_one(console, client)
+            await _show_many(console, client)
+            _show_stats(console, client.stats)
+    _heading(console, "The same in Python")
+    console.print()
+    console.print(Text(SNIPPET), end="", soft_wrap=True)
+
+
+async def _show_one(console: Console, client: TracesClient) -> None:
+    _heading(console, "One session in pages of 10; the server fails once, on purpose")
+    console.print()
+    table = Table(console, DOCUMENTED)
+    async for page in client.iter_session_pages(DOCUMENTED, limit=10):
+        if page.pagination.page == 1:
+            table.page(page)
+            table.note(f"... and {page.pagination.total_items - len(page)} more, not shown here")
+        else:
+            table.skip(page)
+    table.end(complete=True)
+
+
+async def _show_many(console: Console, client: TracesClient) -> None:
+    _heading(console, "Several sessions at once, in the order in which they are done")
+    async with client.stream_sessions([LARGE, EMPTY, UNKNOWN]) as results:
+        async for result in results:
+            _show_session(console, result)
+
+
+def _show_session(console: Console, result: SessionTraces) -> None:
+    console.print()
+    console.print(Text(result.session_id, "bold"))
+    if result.error is not None:
+        # One session's failure is its own: the others go on.
+        console.print(Text(f"{type(result.error).__name__}: {result.error}", "yellow"))
+        return
+    totals = Totals()
+    for trace in result.traces:
+        totals.add(trace)
+    print_facts(console, [(fact, "") for fact in totals.facts()])
+    print_facts(console, [(gap, "dim") for gap in totals.gaps()])
+
+
+def _show_stats(console: Console, stats: ClientStats) -> None:
+    _heading(console, "What that took")
+    console.print()
+    facts = [
+        f"requests: {stats.requests}",
+        f"retries: {stats.retries}",
+        f"refused by the rate limit: {stats.rate_limited}",
+        f"held back to stay within it: {stats.seconds_paced:.1f} s",
+        f"repeated traces dropped: {stats.duplicates_dropped}",
+        f"pages read again: {stats.pages_reread}",
+    ]
+    print_facts(console, [(fact, "") for fact in facts])
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, "bold cyan"))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Text(text, "dim"), soft_wrap=not console.is_terminal)

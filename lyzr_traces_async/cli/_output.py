@@ -1,0 +1,103 @@
+"""Standard output and standard error, and what is known about them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+
+from rich.console import Console
+
+from ._text import visible
+
+__all__ = ["Progress", "abandon_stdout", "complain", "make_console", "write_utf8"]
+
+# Where there is no terminal to measure and COLUMNS is not set.
+_DEFAULT_WIDTH = 120
+_MIN_WIDTH = 20
+
+# In characters; what a server says in its errors may be of any length.
+_LONGEST_COMPLAINT = 2000
+
+
+class _PipeConsole(Console):
+    """A console that leaves it to the program what to do when the reader of a pipe goes away."""
+
+    def on_broken_pipe(self) -> None:
+        # Called in the `except BrokenPipeError` of the write; rich's own would exit with status 1.
+        raise  # noqa: PLE0704 - the exception being handled by the caller
+
+
+def make_console() -> Console:
+    """Make a console on standard output that takes text as it is: no markup, no emoji codes, no highlighting.
+
+    :raises OSError: if there is no standard output.
+    """
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    no_color = bool(os.environ.get("NO_COLOR"))
+    console = _PipeConsole(markup=False, emoji=False, highlight=False, color_system=None if no_color else "auto")
+    width = console.width if console.is_terminal else shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns
+    console.width = max(width, _MIN_WIDTH)
+    return console
+
+
+def write_utf8(text: str) -> None:
+    """Write to standard output and flush, in UTF-8 and without newline translation, whatever the locale says.
+
+    :raises OSError: if that is not possible; a ``BrokenPipeError`` if nobody reads any more.
+    """
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
+        sys.stdout.write(text)
+    else:
+        binary.write(text.encode())
+    sys.stdout.flush()
+
+
+def abandon_stdout() -> None:
+    """Let what is still buffered for standard output vanish, so that the interpreter's last flush cannot fail."""
+    with suppress(OSError, ValueError, AttributeError):
+        descriptor = sys.stdout.fileno()
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, descriptor)
+        os.close(devnull)
+
+
+def complain(message: str, hint: str | None = None) -> None:
+    """Write one line about what went wrong to standard error, and one about what to do where there is a ``hint``."""
+    lines = [f"lyzr-traces: {message}"] if hint is None else [f"lyzr-traces: {message}", hint]
+    # Nobody can be told where standard error is closed.
+    with suppress(OSError, AttributeError):
+        sys.stderr.write("".join(f"{visible(line[:_LONGEST_COMPLAINT])}\n" for line in lines))
+        sys.stderr.flush()
+
+
+class Progress:
+    """A transient line on standard error that says what is being waited for; nothing unless that is a terminal.
+
+    It has to be cleared before anything is written to standard output, since both may be the same terminal.
+    """
+
+    def __init__(self) -> None:
+        dumb = os.environ.get("TERM", "dumb") == "dumb"
+        self._enabled = sys.stderr is not None and sys.stderr.isatty() and not dumb
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Show ``text`` in place of what was shown before."""
+        if self._enabled:
+            self._write(f"\r\x1b[2K{text}")
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._write("\r\x1b[2K")
+            self._shown = False
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()

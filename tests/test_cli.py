@@ -1,0 +1,196 @@
+"""The commands, run in this process against a real server on loopback."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from uuid import uuid4
+
+import attrs
+import pytest
+
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.cli._demo import SNIPPET
+from lyzr_traces_async.testing import FakeTracesServer
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's terminal or account reaches a test."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture
+def server(traces_server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> FakeTracesServer:
+    """Run the fake server, with the environment set so that the command line asks it."""
+    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
+    return traces_server
+
+
+def test_a_session_is_listed_as_a_table_with_every_trace(server: FakeTracesServer, capsys: Captured) -> None:
+    """The default format; all pages are walked, and the summary is about all of them."""
+    server.add_session(SESSION, traces=45)
+    assert main(["list", SESSION, "--limit", "10"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{SESSION} · 45 traces on 5 pages\ntime (UTC)  ")
+    assert len(re.findall("^2026-03-25 ", out, re.MULTILINE)) == 45
+    assert "\n45 traces · $" in out
+    assert "\x1b" not in out
+    assert err == ""
+    assert [request.query["limit"] for request in server.requests] == ["10"] * 5
+
+
+def test_pages_are_of_100_traces_unless_said_otherwise(server: FakeTracesServer, capsys: Captured) -> None:
+    """The fewest requests for the same traces."""
+    server.add_session(SESSION, traces=150)
+    assert main(["list", SESSION]) == 0
+    assert "150 traces on 2 pages" in capsys.readouterr().out
+    assert [request.query["limit"] for request in server.requests] == ["100", "100"]
+
+
+def test_json_lines_are_what_the_api_sent(server: FakeTracesServer, capsys: Captured) -> None:
+    """Its own names, in its order, with fields that the library does not know."""
+    first, *rest = server.add_session(SESSION, traces=3)
+    server.add_traces(SESSION, [attrs.evolve(first, trace_id="new", name="\x1b[2J日本", extra={"new": [1, None]})])
+    assert main(["list", SESSION, "--format", "jsonl"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "\x1b" not in lines[0]
+    assert json.loads(lines[0])["name"] == "\x1b[2J日本"
+    assert json.loads(lines[0])["new"] == [1, None]
+    assert [json.loads(line)["traceId"] for line in lines] == ["new", *(trace.trace_id for trace in (first, *rest))]
+
+
+def test_csv_has_a_header_and_a_row_for_each_trace(server: FakeTracesServer, capfdbinary: object) -> None:
+    """RFC 4180: lines end with CR LF."""
+    assert isinstance(capfdbinary, pytest.CaptureFixture)
+    server.add_session(SESSION, traces=12)
+    assert main(["list", SESSION, "--format", "csv", "--limit", "5"]) == 0
+    text = capfdbinary.readouterr().out.decode()
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert len(rows) == 13
+    assert rows[0][0] == "traceId"
+    assert text.count("\r\n") == 13
+
+
+def test_a_failure_in_the_middle_keeps_what_was_shown_and_says_so(server: FakeTracesServer, capsys: Captured) -> None:
+    """One line on standard error, status 1, and a summary that calls itself incomplete."""
+    server.add_session(SESSION, traces=30)
+    server.fail_next(status=403, message="no\x1b[31m\nmore", page=2)
+    assert main(["list", SESSION, "--limit", "10"]) == 1
+    out, err = capsys.readouterr()
+    assert out.count("2026-03-25 ") == 10
+    assert out.endswith("incomplete: stopped after 10 of 30 traces\n")
+    assert err.startswith("lyzr-traces: HTTP 403: ")
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
+def test_a_failure_at_once_leaves_standard_output_empty(capsys: Captured, kind: str) -> None:
+    """An unknown session is the API's error: status 1."""
+    assert main(["list", SESSION, "--format", kind]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
+
+
+def test_a_server_that_says_too_much_is_cut_short(server: FakeTracesServer, capsys: Captured) -> None:
+    """What went wrong is told in a line that can be read."""
+    server.fail_next(status=400, message="x" * 100_000)
+    assert main(["list", SESSION]) == 1
+    assert len(capsys.readouterr().err) < 3000
+
+
+@pytest.mark.usefixtures("server")
+def test_a_wrong_key_is_an_error_of_the_api(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not show the key."""
+    monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
+    assert main(["list", SESSION]) == 1
+    out, err = capsys.readouterr()
+    assert "HTTP 401" in err
+    assert "canary" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["list", "not-a-uuid"], "not-a-uuid"),
+        (["list", SESSION, "--limit", "0"], "limit"),
+        (["list", SESSION, "--limit", "101"], "limit"),
+        (["list", SESSION, "--limit", "ten"], "ten"),
+        (["list", SESSION, "--format", "xml"], "xml"),
+        (["list", SESSION, "--api-key", "x"], "--api-key"),
+        (["list", SESSION, "more"], "more"),
+        (["list"], "SESSION_ID"),
+        (["lst"], "lst"),
+        (["list", "\x1b[31m"], r"\x1b[31m"),
+    ],
+)
+def test_wrong_use_is_refused_in_a_line_with_a_hint(
+    server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
+) -> None:
+    """Status 2, before anything is sent."""
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    line, hint, end = err.split("\n")
+    assert line.startswith("lyzr-traces: ")
+    assert complaint in line
+    assert (hint, end) == ("Try 'lyzr-traces --help' or 'lyzr-traces list --help'.", "")
+    assert "\x1b" not in err
+    assert server.requests == []
+
+
+def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:
+    """The line names the variable to set."""
+    assert main(["list", SESSION]) == 2
+    assert capsys.readouterr().err.startswith(
+        "lyzr-traces: no API key: set the environment variable LYZR_API_KEY\nTry "
+    )
+
+
+def test_the_demo_needs_no_account_and_ends_with_the_code_to_copy(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A walk, several sessions at once with one that fails, what it took, and a program that does the same."""
+    monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", "not a URL")
+    assert main(["demo"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert f"{SESSION} · 45 traces on 5 pages" in out
+    assert out.count("2026-03-25 ") == 10
+    assert "\n45 traces · $" in out
+    assert "\n1,234 traces · $" in out
+    assert "\n0 traces\n" in out
+    assert "\nNotFoundError: HTTP 404: " in out
+    assert "retries: 1 · refused by the rate limit: 0 · " in out
+    snippet = out[out.index("import asyncio") :]
+    compile(snippet, "snippet", "exec")
+    assert "canary" not in out
+
+
+def test_the_code_to_copy_runs(server: FakeTracesServer, capsys: Captured) -> None:
+    """Exactly as the demo prints it."""
+    traces = server.add_session(SESSION, traces=3)
+    exec(compile(SNIPPET, "snippet", "exec"), {})  # noqa: S102 - that is what is to be shown
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == [trace.name for trace in traces]
+
+
+def test_two_sessions_do_not_mix(server: FakeTracesServer, capsys: Captured) -> None:
+    """Only the session that was asked for is listed."""
+    other = str(uuid4())
+    server.add_session(SESSION, traces=1)
+    server.add_session(other, traces=2)
+    assert main(["list", other, "--format", "jsonl"]) == 0
+    assert {json.loads(line)["sessionId"] for line in capsys.readouterr().out.splitlines()} == {other}

@@ -1,0 +1,157 @@
+"""Standard output and standard error that are terminals, pipes, full, closed or gone."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.testing import FakeTracesServer
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+Captured = pytest.CaptureFixture[str]
+
+
+class Terminal(io.StringIO):
+    """A text file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+class Unwritable(io.StringIO):
+    """A standard output that cannot be written to, on a descriptor of its own."""
+
+    def __init__(self, error: OSError, descriptor: int) -> None:
+        super().__init__()
+        self.error = error
+        self.descriptor = descriptor
+
+    def write(self, _: str) -> int:
+        """Fail."""
+        raise self.error
+
+    def fileno(self) -> int:
+        """Give the descriptor that is to be abandoned."""
+        return self.descriptor
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's terminal or account reaches a test."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture
+def server(traces_server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> FakeTracesServer:
+    """Run the fake server, with the environment set so that the command line asks it."""
+    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
+    return traces_server
+
+
+def test_formats_for_programs_do_without_a_binary_standard_output(
+    server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where someone put a text buffer in its place."""
+    server.add_session(SESSION, traces=2)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert main(["list", SESSION, "--format", "jsonl"]) == 0
+    assert isinstance(sys.stdout, io.StringIO)
+    assert len(sys.stdout.getvalue().splitlines()) == 2
+
+
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
+def test_a_reader_that_has_gone_ends_the_command_quietly(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    """With the status of SIGPIPE, and nothing left to be flushed into the broken pipe at the end."""
+    server.add_session(SESSION, traces=2)
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", Unwritable(BrokenPipeError(32, "Broken pipe"), file.fileno()))
+        assert main(["list", SESSION, "--format", kind]) == 141
+        os.write(file.fileno(), b"goes nowhere")
+    assert (tmp_path / "out").read_bytes() == b""
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_is_told_in_a_line(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Status 1: the output is not what was asked for."""
+    server.add_session(SESSION, traces=2)
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", Unwritable(OSError(28, "No space left on device"), file.fileno()))
+        assert main(["list", SESSION]) == 1
+    assert capsys.readouterr().err == "lyzr-traces: [Errno 28] No space left on device\n"
+
+
+def test_a_closed_standard_output_is_told_in_a_line(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python has no `sys.stdout` at all then. Nothing is asked for that nobody could see."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["list", SESSION]) == 1
+    assert server.requests == []
+    assert capsys.readouterr().err == "lyzr-traces: standard output is closed\n"
+
+
+@pytest.mark.usefixtures("server")
+def test_a_closed_standard_error_changes_nothing_but_the_silence(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The complaint does not end up on standard output instead."""
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["list", SESSION]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_shows_what_is_being_waited_for_and_takes_it_back(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On standard error only, and gone before anything else is written."""
+    server.add_session(SESSION, traces=25)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["list", SESSION, "--limit", "10", "--format", "jsonl"]) == 0
+    assert isinstance(sys.stderr, Terminal)
+    erase = "\r\x1b[2K"
+    assert sys.stderr.getvalue() == f"{erase}page 1{erase}{erase}page 2 of 3{erase}{erase}page 3 of 3{erase}"
+    assert "page" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("server")
+def test_progress_is_gone_when_an_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The complaint begins on a clean line."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["list", SESSION]) == 1
+    assert isinstance(sys.stderr, Terminal)
+    assert sys.stderr.getvalue().startswith("\r\x1b[2Kpage 1\r\x1b[2Klyzr-traces: HTTP 404")
+
+
+@pytest.mark.parametrize(("no_color", "styled"), [(None, True), ("", True), ("1", False)])
+def test_a_terminal_gets_styles_unless_they_are_not_wanted(
+    server: FakeTracesServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+    *,
+    no_color: str | None,
+    styled: bool,
+) -> None:
+    """NO_COLOR with any value turns all of them off; the bars stay."""
+    server.add_session(SESSION, traces=5)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    assert main(["list", SESSION]) == 0
+    out = capsys.readouterr().out
+    assert ("\x1b[" in out) is styled
+    assert "━" in out

@@ -1,0 +1,183 @@
+"""The command line as a process of its own: what only a real pipe, signal or terminal can show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from rich.cells import cell_len
+
+from lyzr_traces_async.testing import FakeTracesServer
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them")
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+# In seconds: far longer than a test that succeeds.
+PATIENCE = 30.0
+COMMAND = [sys.executable, "-W", "default::ResourceWarning", "-m", "lyzr_traces_async"]
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Whoever runs the suite in the background may have SIGINT ignored, which the processes below would inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def environment(server: FakeTracesServer, **more: str) -> dict[str, str]:
+    """Make the environment of a process that asks the fake server."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "HOME")}
+    own = {"LYZR_API_KEY": server.api_key, "LYZR_TRACES_BASE_URL": server.base_url, "TERM": "xterm-256color"}
+    return {**kept, **own, **more}
+
+
+@contextmanager
+def started(server: FakeTracesServer, *arguments: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the command line; Python tells of everything that was not closed."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(server, **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines(process: subprocess.Popen[bytes], count: int) -> list[str]:
+    """Read the next lines of its standard output, as soon as they are there."""
+    assert process.stdout is not None
+    return [process.stdout.readline().decode() for _ in range(count)]
+
+
+def wait_for(server: FakeTracesServer, process: subprocess.Popen[bytes], requests: int) -> None:
+    """Wait until the process has sent so many requests."""
+    deadline = time.monotonic() + PATIENCE
+    while len(server.requests) < requests:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    """Its status and the rest of its output."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "row"),
+    [("table", 2, "^2026-03-25 "), ("jsonl", 0, '^{"traceId":"'), ("csv", 1, "^[0-9a-f]{32},")],
+)
+def test_the_first_page_is_out_before_the_second_has_come(
+    traces_server: FakeTracesServer, kind: str, head: int, row: str
+) -> None:
+    """Through a pipe, in every format; Ctrl-C then ends the wait for the second page, without a word."""
+    traces_server.add_session(SESSION, traces=30)
+    traces_server.fail_next(stall=PATIENCE * 2, page=2)
+    with started(traces_server, "list", SESSION, "--limit", "10", "--format", kind) as process:
+        rows = lines(process, head + 10)[head:]
+        assert all(re.search(row, line) for line in rows)
+        wait_for(traces_server, process, 2)
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (130, "", "")
+
+
+def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer) -> None:
+    """Nothing was shown, and nothing is."""
+    traces_server.add_session(SESSION, traces=1)
+    traces_server.fail_next(stall=PATIENCE * 2)
+    with started(traces_server, "list", SESSION) as process:
+        wait_for(traces_server, process, 1)
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (130, "", "")
+
+
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
+def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str) -> None:
+    """A reader that has seen enough is no error to be told of; the status is that of SIGPIPE."""
+    traces_server.add_session(SESSION, traces=1000)
+    traces_server.latency = 0.05
+    with started(traces_server, "list", SESSION, "--format", kind) as process:
+        lines(process, 1)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_a_process_that_succeeds_leaves_nothing_open(traces_server: FakeTracesServer) -> None:
+    """Status 0, exact output in UTF-8 whatever the locale is, and no complaint of Python's at the end."""
+    traces = traces_server.add_session(SESSION, traces=25)
+    with started(
+        traces_server, "list", SESSION, "--limit", "10", "--format", "jsonl", PYTHONIOENCODING="ascii"
+    ) as process:
+        status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert [json.loads(line)["traceId"] for line in out.splitlines()] == [trace.trace_id for trace in traces]
+
+
+def test_a_process_that_fails_leaves_nothing_open(traces_server: FakeTracesServer) -> None:
+    """Status 1, one line, no traceback."""
+    with started(traces_server, "list", SESSION, PYTHONIOENCODING="ascii") as process:
+        status, out, err = ended(process)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"]])
+def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arguments: list[str]) -> None:
+    """Help and the demo too, where standard output can write nothing else."""
+    with started(traces_server, *arguments, PYTHONIOENCODING="ascii") as process:
+        status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert out.isascii()
+
+
+def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:
+    """On a real terminal, whose one screen standard output and standard error share."""
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
+    traces_server.add_session(SESSION, traces=25)
+    outside, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    with subprocess.Popen(
+        [*COMMAND, "list", SESSION, "--limit", "10"],
+        env=environment(traces_server),
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+    ) as process:
+        os.close(inside)
+        received = b""
+        # Reading from a terminal that its last user has left is an error on Linux.
+        while chunk := _read(outside):
+            received += chunk
+        assert process.wait(PATIENCE) == 0
+    os.close(outside)
+    screen = received.decode()
+    assert "\r\x1b[2Kpage 2 of 3\r\x1b[2K" in screen
+    shown = re.sub(r"\r\x1b\[2K(page [^\r]*)?|\x1b\[[0-9;]*m", "", screen).split("\r\n")
+    assert len([line for line in shown if line.startswith("18:19:")]) == 25
+    assert max(map(cell_len, shown)) <= 80
+    assert all(line.isprintable() for line in shown)
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""

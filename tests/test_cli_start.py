@@ -1,0 +1,106 @@
+"""How the command line begins, and what it says of itself."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import lyzr_traces_async
+from lyzr_traces_async import __version__
+from lyzr_traces_async.cli import main
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's terminal or account reaches a test."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_help_says_what_there_is(capsys: Captured) -> None:
+    """Without a command too; the environment and the exit statuses are documented there."""
+    assert main([]) == 0
+    bare = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out == bare
+    for word in ("list", "demo", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL", "NO_COLOR", "130"):
+        assert word in bare
+    assert main(["list", "--help"]) == 0
+    text = capsys.readouterr().out
+    for word in ("--limit", "1 to 100", "--format", "table", "jsonl", "csv", "single quote"):
+        assert word in text
+
+
+def test_the_version_is_told(capsys: Captured) -> None:
+    """One line."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"lyzr-traces {__version__}\n"
+
+
+def test_the_package_can_be_run_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """`python -m lyzr_traces_async` takes its arguments from the command line, and exits with the status."""
+    monkeypatch.setattr(sys, "argv", ["lyzr_traces_async", "list", "not-a-uuid"])
+    monkeypatch.setenv("LYZR_API_KEY", "test-key")
+    path = str(Path(lyzr_traces_async.__file__).with_name("__main__.py"))
+    runpy.run_path(path, run_name="imported")  # by a tool that looks at all modules: nothing happens
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(path, run_name="__main__")
+    assert ended.value.code == 2
+    assert "not-a-uuid" in capsys.readouterr().err
+
+
+def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """Let ``library`` not be installed."""
+    for name in [name for name in sys.modules if name.startswith("lyzr_traces_async.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+
+    class Missing:
+        """Finds nothing, and says so as Python does."""
+
+        def find_spec(self, name: str, *_: object) -> None:
+            """Refuse the library."""
+            if name.partition(".")[0] == library:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+
+
+@pytest.mark.parametrize("library", ["cyclopts", "rich"])
+def test_without_the_extra_it_says_which_one_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, library: str
+) -> None:
+    """One line and status 2, no traceback."""
+    without(monkeypatch, library)
+    assert main(["--version"]) == 2
+    assert capsys.readouterr().err == (
+        f"lyzr-traces: {library} is not installed; the command line needs: pip install 'lyzr-traces-async[cli]'\n"
+    )
+
+
+def test_another_missing_library_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken installation shows as what it is."""
+    without(monkeypatch, "msgspec")
+    with pytest.raises(ModuleNotFoundError, match="msgspec"):
+        main(["--version"])
+
+
+@pytest.mark.parametrize("where", ["lyzr_traces_async.cli._app.run_demo", "lyzr_traces_async.cli._app.run"])
+def test_ctrl_c_is_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str) -> None:
+    """130, and not a word."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupt)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr() == ("", "")

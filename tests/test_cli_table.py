@@ -1,0 +1,307 @@
+"""The table fits every width, is honest about what is missing, and says nothing a trace made it say."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from lyzr_traces_async import Pagination, Trace, TracePage
+from lyzr_traces_async.cli._columns import Glyphs, bar, choose_columns, dollars, glyphs_for, scale_axis, seconds
+from lyzr_traces_async.cli._table import Table, Totals
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+MOMENT = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
+TRACE = Trace(
+    trace_id="trace-abc-123",
+    name="voice-agent-response",
+    session_id=SESSION,
+    timestamp=MOMENT,
+    latency_seconds=1.25,
+    total_cost_usd=0.0034,
+    observation_count=4,
+    html_path="/traces/view/trace-abc-123",
+)
+BARE = Trace(
+    trace_id="t",
+    name=None,
+    session_id=None,
+    timestamp=MOMENT,
+    latency_seconds=None,
+    total_cost_usd=None,
+    observation_count=0,
+    html_path=None,
+)
+DASH = "\N{EN DASH}"
+ASCII = glyphs_for("ascii")
+
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+TRACES = st.builds(
+    Trace,
+    trace_id=st.just("t"),
+    name=st.none() | st.text(),
+    session_id=st.none(),
+    timestamp=st.datetimes(timezones=st.just(UTC)),
+    latency_seconds=st.none() | NUMBER,
+    total_cost_usd=st.none() | NUMBER,
+    observation_count=st.integers(),
+    html_path=st.none() | st.text(),
+)
+
+
+def slow(latency: float | None) -> Trace:
+    """Make a trace with that latency."""
+    return attrs.evolve(TRACE, latency_seconds=latency)
+
+
+def drawn(
+    *pages: list[Trace], width: int = 120, terminal: bool = True, encoding: str = "utf-8", complete: bool = True
+) -> str:
+    """Print the pages of a session, without colours."""
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    console = Console(
+        file=file, width=width, force_terminal=terminal, color_system=None, markup=False, legacy_windows=False
+    )
+    table = Table(console, SESSION)
+    items = sum(map(len, pages))
+    for number, traces in enumerate(pages, 1):
+        table.page(TracePage(tuple(traces), Pagination(number, 10, items, len(pages))))
+    table.end(complete=complete)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (200, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "dashboard"]),
+        (120, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "dashboard"]),
+        (94, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs"]),
+        (80, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs"]),
+        (67, ["time (UTC)", "name", "latency", "0 1.25 s", "cost"]),
+        (60, ["time (UTC)", "name", "latency", "cost"]),
+        (40, ["UTC", "name", "latency", "cost"]),
+        (30, ["UTC", "name", "latency"]),
+        (20, ["name", "latency"]),
+        (10, ["name", "latency"]),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns(width: int, titles: list[str]) -> None:
+    """What matters least is dropped first; the name and the latency stay."""
+    header = next(line for line in drawn([TRACE], width=width).splitlines() if "latency" in line)
+    assert [title for title in re.split(r"  +", header.strip()) if title] == titles
+
+
+@settings(max_examples=40)
+@given(traces=st.lists(TRACES, max_size=4), width=st.integers(20, 200), complete=st.booleans())
+def test_no_line_is_wider_than_the_terminal(traces: list[Trace], width: int, *, complete: bool) -> None:
+    """Whatever the traces are, each is one line, and every line fits."""
+    lines = drawn(traces, width=width, complete=complete).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    days = {trace.timestamp.date() for trace in traces}
+    assert len([line for line in lines if re.fullmatch(r"\d{4}-\d\d-\d\d", line)]) >= len(days)
+
+
+@settings(max_examples=40)
+@given(st.lists(TRACES, max_size=4), st.sampled_from(["utf-8", "latin-1", "ascii"]))
+def test_nothing_but_printable_text_and_line_ends_is_written(traces: list[Trace], encoding: str) -> None:
+    """No trace brings an escape code, a line break or a character that cannot be encoded."""
+    text = drawn(traces, terminal=False, encoding=encoding)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
+
+
+def test_controls_and_markup_in_a_trace_are_shown_and_not_obeyed() -> None:
+    """Rich's markup and emoji codes mean nothing in a name, nor do escape codes in a link."""
+    evil = attrs.evolve(TRACE, name="[red]x[/] :smile:\n\x1b[2J", html_path="/a\x9b\u202eb")
+    text = drawn([evil], width=160)
+    assert r"[red]x[/] :smile:\n\x1b[2J" in text
+    assert r"/a\x9b\u202eb" in text
+
+
+def test_rows_on_a_terminal_stand_under_the_day_they_belong_to() -> None:
+    """A line with the date comes where the day changes, in UTC, so that the rows need only the time."""
+    lines = drawn([TRACE, TRACE], [TRACE, attrs.evolve(TRACE, timestamp=MOMENT - timedelta(days=1))]).splitlines()
+    assert [line[:23].split("  ")[0] for line in lines[2:8]] == [
+        "2026-03-25",
+        "18:19:24.347",
+        "18:19:24.347",
+        "18:19:24.347",
+        "2026-03-24",
+        "18:19:24.347",
+    ]
+
+
+def test_a_table_in_a_pipe_has_whole_dates_whole_links_and_no_bars() -> None:
+    """Each line stands for itself, and nothing is drawn."""
+    link = "https://dashboard.example/" + "x" * 200
+    text = drawn([attrs.evolve(TRACE, html_path=link)], terminal=False, complete=False)
+    assert re.search(r"^2026-03-25 18:19:24.347  voice-agent-response +1.250 s +\$0.0034 +4  https", text, re.MULTILINE)
+    assert link in text
+    assert "━" not in text
+    assert "bars" not in text
+    assert "incomplete: stopped after 1 of 1 trace\n" in text
+
+
+def test_what_is_missing_is_a_dash_and_is_counted_below() -> None:
+    """A missing number is neither a zero in its row nor one in the sums."""
+    text = drawn([TRACE, attrs.evolve(BARE, name="x"), BARE], [attrs.evolve(TRACE, latency_seconds=None)])
+    assert re.search(rf"^18:19:24.347  x +{DASH} +{DASH} +0  {DASH}$", text, re.MULTILINE)
+    assert re.search(rf"^18:19:24.347  {DASH} +{DASH} +{DASH} +0  {DASH}$", text, re.MULTILINE)
+    assert "4 traces · $0.0068 in all · latency: median 1.250 s, slowest 1.250 s\n" in text
+    assert "cost missing for 2 traces · latency missing for 3 traces\n" in text
+
+
+def test_sums_that_nothing_is_known_of_are_left_out() -> None:
+    """There is no total of no costs."""
+    assert "\n1 trace\ncost missing for 1 trace · latency missing for 1 trace\n" in drawn([BARE])
+
+
+def test_an_empty_session_is_told_in_two_lines() -> None:
+    """No header where there are no rows, but the table says what it found."""
+    assert drawn([]) == f"{SESSION} · 0 traces on 1 page\n\n0 traces\n"
+
+
+def test_nothing_is_said_where_there_was_no_page() -> None:
+    """An error before the first page leaves standard output empty."""
+    assert drawn(complete=False) == ""
+
+
+def test_bars_are_drawn_against_the_slowest_of_the_first_page() -> None:
+    """A later trace that is slower is marked, and the legend says what the bars mean."""
+    text = drawn([slow(2.0), slow(1.0), slow(None)], [slow(3.0)], width=80)
+    widest = max(line.count("━") for line in text.splitlines())
+    bars = [re.sub("[^━╸▶]", "", line) for line in text.splitlines() if line.startswith("18:")]
+    assert bars == ["━" * widest, "━" * (widest // 2) + "╸" * (widest % 2), "", "━" * (widest - 1) + "▶"]
+    assert text.endswith("\nbars: full length is 2.000 s, the slowest of the first page; ▶ is beyond\n")
+    assert "beyond" not in drawn([slow(2.0)], [slow(1.0)])
+
+
+@pytest.mark.parametrize("latency", [None, 0.0, -1.0])
+def test_there_are_no_bars_where_the_first_page_gives_no_scale(latency: float | None) -> None:
+    """No known or positive latency on it, no bars, and no legend of any."""
+    text = drawn([slow(latency)], [slow(1.0)])
+    assert "━" not in text
+    assert "bars" not in text
+
+
+def test_an_output_without_the_characters_gets_ascii() -> None:
+    """Dashes, dots and bars have an equivalent in every encoding."""
+    text = drawn([TRACE, BARE, attrs.evolve(TRACE, name="é" * 60)], width=80, encoding="ascii")
+    assert "==" in text
+    assert "..." in text
+    assert "3 traces, $0.0068 in all, " in text
+    assert drawn([TRACE], encoding="latin-1").isascii()
+
+
+def test_the_summary_takes_more_lines_where_it_does_not_fit() -> None:
+    """A fact is not broken in the middle where a line of its own has room for it."""
+    lines = drawn([TRACE], width=45, complete=False).splitlines()
+    assert lines[:2] == [SESSION, "1 trace on 1 page"]
+    assert lines[-4:] == [
+        "",
+        "1 trace · $0.0034 in all",
+        "latency: median 1.250 s, slowest 1.250 s",
+        "incomplete: stopped after 1 of 1 trace",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "wide", "narrow"),
+    [
+        (0.0, "0.000 s", "0.00 s"),
+        (1.25, "1.250 s", "1.25 s"),
+        (999.9994, "999.999 s", "999.9…"),
+        (12345.678, "12345.7 s", "12346 s"),
+        (1e7, "1.0e+07 s", "1e+07 s"),
+        (-0.5, "-0.500 s", "-0.50 s"),
+        (math.inf, "inf s", "inf s"),
+    ],
+)
+def test_latencies_have_as_many_digits_as_there_is_room(value: float, wide: str, narrow: str) -> None:
+    """To the millisecond where that fits, and never too wide."""
+    assert seconds(value) == wide
+    if "…" not in narrow:
+        assert seconds(value, 7) == narrow
+
+
+@pytest.mark.parametrize(
+    ("value", "wide", "narrow"),
+    [
+        (0.0, "$0.00    ", "$0.00  "),
+        (0.0034, "$0.0034  ", "$0.0034"),
+        (0.000012, "$0.000012", "<$0.0001"),
+        (4e-7, "<$0.000001", "<$0.0001"),
+        (1.5, "$1.50    ", "$1.50  "),
+        (12.345678, "$12.345678", "$12.3457"),
+        (123.456, "$123.46", "$123.46"),
+        (1234567.0, "$1.235e+06", "$1.2e+06"),
+        (-0.25, "-$0.25    ", "-$0.25  "),
+        (-4e-7, "-<$0.000001", "-<$0.0001"),
+    ],
+)
+def test_costs_have_their_points_in_line_and_no_idle_zeros(value: float, wide: str, narrow: str) -> None:
+    """Two decimals at least; what is too small to show is not shown as nothing."""
+    assert dollars(value) == wide
+    assert dollars(value, 8) == narrow
+
+
+@pytest.mark.parametrize(
+    ("latency", "shape"), [(4, "===="), (2, "=="), (1.5, "=-"), (0.01, "-"), (0, ""), (-1, ""), (4.1, "===>")]
+)
+def test_a_bar_has_half_steps_and_anything_that_took_time_is_seen(latency: float, shape: str) -> None:
+    """Four characters for four seconds."""
+    assert bar(latency, 4, 4, ASCII) == shape
+
+
+@pytest.mark.parametrize(
+    ("scale", "width", "axis"),
+    [
+        (4.5678, 10, "0   4.57 s"),
+        (4.5678, 8, "0 4.57 s"),
+        (4.5678, 7, " 4.57 s"),
+        (999.9, 8, "0 1000 s"),
+        (1006.0, 8, "0 1006 s"),
+        (12345678.0, 8, ""),
+    ],
+)
+def test_the_title_of_the_bars_is_their_axis(scale: float, width: int, axis: str) -> None:
+    """From nothing to the full length."""
+    assert scale_axis(scale, width) == axis
+
+
+def test_large_sums_are_written_as_money() -> None:
+    """With cents and separators; a sum beyond all floats is no reason to fail."""
+    totals = Totals()
+    for _ in range(10):
+        totals.add(attrs.evolve(TRACE, total_cost_usd=0.1))
+    assert totals.facts()[1] == "$1.00 in all"
+    totals.add(attrs.evolve(TRACE, total_cost_usd=1233.5))
+    assert totals.facts()[:2] == ["11 traces", "$1,234.50 in all"]
+    for _ in range(2):
+        totals.add(attrs.evolve(TRACE, total_cost_usd=1.7e308))
+    assert totals.facts()[1] == "$inf in all"
+
+
+def test_glyphs_depend_on_the_encoding() -> None:
+    """All of them or none: a mixture reads badly."""
+    assert isinstance(ASCII, Glyphs)
+    assert "".join(ASCII).isascii()
+    assert glyphs_for("utf-8").bar == "━"
+    assert glyphs_for("cp1252") == ASCII
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_columns_never_take_more_than_the_line(*, plain: bool) -> None:
+    """At every width that has room for two columns; the last of a plain line is not padded."""
+    for width in range(20, 300):
+        columns = choose_columns(width, plain=plain)
+        assert sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width
