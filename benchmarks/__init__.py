@@ -1,0 +1,10 @@
+"""This library beside others that read paginated lists, on one server, in one go: ``python -m benchmarks``.
+
+It needs the extra ``bench``. A peer that is not installed is reported as missing, and the rest is measured. Linux only:
+the figures for memory are in the units of Linux.
+
+- ``server.py`` and ``worker.py`` are child processes: the one server, and one worker for each peer. ``channel.py`` is
+  how they are told what to do.
+- ``peers/`` has one adapter for each peer, written as its users would write it.
+- ``scenarios.py`` measures, ``results.py`` holds what was measured, ``report.py`` and ``plot.py`` show it.
+"""

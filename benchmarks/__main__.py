@@ -1,0 +1,80 @@
+"""``python -m benchmarks [--quick] [--output FOLDER] [--render FOLDER]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import attrs
+
+from .channel import Child, TaskFailedError
+from .machine import machine
+from .peers import PEERS
+from .plan import FULL, QUICK, Plan
+from .plot import plot
+from .report import report
+from .results import PeerInfo, Results
+from .scenarios import Bench
+
+HERE = Path(__file__).parent
+
+
+def measure(plan: Plan) -> Results:
+    """Run all scenarios."""
+    start = time.monotonic()
+
+    def progress(what: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - start:5.1f} s] {what}\n")
+        sys.stderr.flush()
+
+    with ExitStack() as children:
+        server = children.enter_context(Child("benchmarks.server"))
+        workers = {peer.name: children.enter_context(Child("benchmarks.worker", peer.name)) for peer in PEERS}
+        infos = []
+        for peer in PEERS:
+            try:
+                packages, missing = workers[peer.name].do("hello"), None
+            except TaskFailedError as error:
+                packages, missing = {}, str(error)
+                del workers[peer.name]
+                progress(f"{peer.name} is left out: {error}")
+            infos.append(
+                PeerInfo(name=peer.name, title=peer.title, about=peer.about, packages=packages, missing=missing)
+            )
+        bench = Bench(plan, server, workers, progress)
+        bench.run()
+        progress("done")
+    return Results(
+        machine=machine(),
+        settings=attrs.asdict(plan),
+        peers=tuple(infos),
+        measurements=tuple(bench.measurements),
+    )
+
+
+def main() -> None:
+    """Measure, and show it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="This library beside others.")
+    parser.add_argument("--quick", action="store_true", help="small numbers, within 30 s: shows that all of it works")
+    parser.add_argument("--output", type=Path, help="the folder for results.json and results.svg (default: beside this")
+    parser.add_argument("--render", type=Path, help="measure nothing: show the results.json of this folder again")
+    arguments = parser.parse_args()
+    if arguments.render is not None:
+        results = Results.from_json((arguments.render / "results.json").read_text(encoding="utf-8"))
+    else:
+        results = measure(QUICK if arguments.quick else FULL)
+    folder = arguments.output or arguments.render or (None if arguments.quick else HERE)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results.json").write_text(results.to_json(), encoding="utf-8")
+        (folder / "results.svg").write_text(plot(results), encoding="utf-8")
+    sys.stdout.write(report(results))
+    failed = [found for found in results.measurements if not found.values]
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The benchmarks' own parts, without the peers: those are run by ``python -m benchmarks --quick``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import msgspec
+import pytest
+
+from benchmarks import plot as plot_module
+from benchmarks.channel import Child, TaskFailedError
+from benchmarks.peers import BY_HAND, OURS, PEERS
+from benchmarks.plan import FULL, QUICK
+from benchmarks.plot import plot
+from benchmarks.report import quantity, report, table
+from benchmarks.results import Measurement, PeerInfo, Results, ratio, rounded
+from benchmarks.server import LANGFUSE_PATH, TwoShapeServer
+from lyzr_traces_async.testing import Quota
+
+PUBLISHED = Path(plot_module.__file__).parent / "results.json"
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+def measured(scenario: str, case: str, peer: str, **metrics: tuple[float, ...]) -> list[Measurement]:
+    """Return measurements, without their units."""
+    return [
+        Measurement(scenario=scenario, case=case, peer=peer, metric=metric, unit="", values=values)
+        for metric, values in metrics.items()
+    ]
+
+
+@pytest.fixture
+def results() -> Results:
+    """A run of two peers. A third is not installed, and one scenario failed."""
+    measurements = [
+        *measured("decode", "100 traces", OURS, time=(0.000150, 0.000140)),
+        *measured("decode", "100 traces", BY_HAND, time=(0.000120, 0.000112)),
+        *measured("walk", "20 pages", OURS, cpu=(0.0004,), server_cpu=(0.00023,), server_busy=(0.5,)),
+        *measured("walk", "20 pages", BY_HAND, cpu=(0.0005,), server_cpu=(0.00023,), server_busy=(0.4,)),
+        *measured("latency", "20 pages", OURS, wall=(0.25,)),
+        Measurement(
+            scenario="latency", case="20 pages", peer=BY_HAND, metric="all", unit="", values=(), note="OSError: gone"
+        ),
+        *measured("herd", "60 sessions", OURS, lost=(0,), refused=(0,), requests=(780,), wall=(35.4,), floor=(35,)),
+        *measured("herd", "60 sessions", BY_HAND, lost=(59,), refused=(59,), requests=(100,), wall=(1,), floor=(35,)),
+        *measured("import", "new process", "aiohttp", time=(0.15, 0.16)),
+        *measured("import", "new process", OURS, time=(0.18, 0.19)),
+        *measured("memory", "100 sessions", OURS, peak=(43.2,)),
+    ]
+    return Results(
+        machine={"cpu": "Some CPU", "cores": 2, "system": "Linux", "python": "CPython 3.11.7"},
+        settings={"quick": False, "seed": 1, "latency": 0.05, "quota": 100, "window": 5.0}
+        | {"herd_pages": 13, "memory_pages": 3},
+        peers=(
+            PeerInfo(name=OURS, title="ours", about="with its defaults", packages={"aiohttp": "3.14.5"}),
+            PeerInfo(name=BY_HAND, title="by hand & quickly", about="a loop", packages={"aiohttp": "3.14.5"}),
+            PeerInfo(name="openai_pages", title="openai", about="pages", packages={}, missing="No module"),
+        ),
+        measurements=tuple(measurements),
+    )
+
+
+def test_the_sessions_are_the_same_every_time() -> None:
+    """They are valid ids, no two alike, and a longer list begins with the shorter one."""
+    ids = FULL.session_ids(300)
+    assert len({UUID(session) for session in ids}) == 300
+    assert FULL.session_ids(60) == QUICK.session_ids(60) == ids[:60]
+
+
+def test_the_best_round_counts_and_the_median_tells_how_far_it_can_be_trusted() -> None:
+    """A spread of 0.5 is a median round that takes half as long again as the best one."""
+    (found,) = measured("walk", "20 pages", OURS, cpu=(4.0, 2.0, 3.0))
+    assert (found.best, found.spread) == (2.0, 0.5)
+    (lost,) = measured("herd", "60 sessions", OURS, lost=(0.0,))
+    assert (lost.best, lost.spread) == (0.0, 0.0)
+
+
+def test_ratios_are_of_the_best_rounds() -> None:
+    """There is none to what was not measured, nor to nothing."""
+    first, second = measured("walk", "20 pages", OURS, cpu=(4.0, 3.0), wall=(2.0, 2.5))
+    (nothing,) = measured("herd", "60 sessions", OURS, lost=(0.0,))
+    assert ratio(first, second) == 1.5
+    assert ratio(first, None) is ratio(None, first) is ratio(first, nothing) is None
+
+
+def test_figures_are_shown_with_the_digits_that_count() -> None:
+    """Three of them, but all before the point; the file keeps five."""
+    assert [quantity(value) for value in (0.0, 0.16, 4.567, 45.67, 456.7, 11218.4)] == [
+        "0", "0.16", "4.57", "45.7", "457", "11218",
+    ]  # fmt: skip
+    assert rounded([0.000141732123, 12.0]) == (0.00014173, 12.0)
+
+
+def test_the_file_of_results_can_be_read_back(results: Results) -> None:
+    """And has the fields that are documented."""
+    text = results.to_json()
+    assert Results.from_json(text) == results
+    document = json.loads(text)
+    assert document["schema"] == 1
+    assert document.keys() == {"schema", "machine", "settings", "peers", "measurements"}
+    assert document["peers"][0].keys() == {"name", "title", "about", "packages", "missing"}
+    assert document["measurements"][0].keys() == {"scenario", "case", "peer", "metric", "unit", "values", "note"}
+
+
+def test_a_file_of_another_schema_is_refused(results: Results) -> None:
+    """So is one that is not what its schema says."""
+    with pytest.raises(ValueError, match="schema 2 instead of 1"):
+        Results.from_json(results.to_json().replace('"schema": 1', '"schema": 2'))
+    with pytest.raises(msgspec.ValidationError, match="values"):
+        Results.from_json(results.to_json().replace("43.2", '"43.2"'))
+
+
+def test_a_table_is_markdown_and_lines_up() -> None:
+    """The first column to the left, figures to the right."""
+    assert table(("", "µs"), [["this", "1"], ["the other", "1234"]]) == (
+        "|           |   µs |\n"
+        "| :-------- | ---: |\n"
+        "| this      |    1 |\n"
+        "| the other | 1234 |\n"
+    )  # fmt: skip
+
+
+def test_the_report_says_what_was_measured_on_what(results: Results) -> None:
+    """Machine, versions, seed, the figures with their ratios, and what they do not show."""
+    text = report(results)
+    assert "Some CPU, 2 cores, Linux, CPython 3.11.7" in text
+    assert "aiohttp 3.14.5" in text
+    assert "Seed of the data 1." in text
+    assert re.search(r"ours +\| +140 \| +\+4% \| +1 x \| +1.25 x", text)
+    assert re.search(r"ours +\| +0 \| +0 \| +780 \| 35.4 \| +\+0.4", text)
+    assert re.search(r"by hand & quickly \| +59 \|", text)
+    assert "do not show" in text
+    assert all(line.count("|") == 0 or line.startswith("| ") for line in text.splitlines())
+
+
+def test_the_report_says_what_was_not_measured(results: Results) -> None:
+    """A peer that is missing, and a scenario that failed."""
+    text = report(results)
+    assert "Not measured: openai (No module)." in text
+    assert re.search(r"by hand & quickly \| failed: OSError: gone \|", text)
+
+
+def test_the_picture_shows_each_figure(results: Results) -> None:
+    """It is well-formed, says in words what it shows, and is the same every time."""
+    text = plot(results)
+    assert text == plot(Results.from_json(results.to_json()))
+    root = ET.fromstring(text)  # noqa: S314 - our own
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"ours", "by hand & quickly", "0.4 ms", "0.112 ms", "0.25 s", "59 of 60"} <= set(texts)
+    title = root.find("{http://www.w3.org/2000/svg}title")
+    assert title is not None
+    assert title.text is not None
+    assert "CPU a page: ours 0.4 ms, by hand & quickly 0.5 ms" in title.text
+
+
+def test_a_run_that_brought_nothing_can_be_shown(results: Results) -> None:
+    """A run in which everything failed must not end in a traceback."""
+    nothing = Results(machine=results.machine, settings=results.settings, peers=results.peers, measurements=())
+    assert ET.fromstring(plot(nothing)).tag.endswith("svg")  # noqa: S314 - our own
+    assert "do not show" in report(nothing)
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance, by WCAG 2."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#0d1117"], ids=["light", "dark"])
+def test_the_picture_can_be_read_on_any_page(results: Results, background: str) -> None:
+    """All of its colours keep a contrast of 4:1 to the usual backgrounds."""
+    colours = set(re.findall(r"#[0-9a-f]{6}", plot(results)))
+    assert colours
+    for colour in colours:
+        lighter, darker = sorted((_luminance(colour), _luminance(background)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4, colour
+
+
+def test_the_published_picture_is_of_the_published_figures() -> None:
+    """Neither is changed without the other, and both are of a full run with all peers."""
+    results = Results.from_json(PUBLISHED.read_text(encoding="utf-8"))
+    assert PUBLISHED.with_suffix(".svg").read_text(encoding="utf-8") == plot(results)
+    assert not results.settings["quick"]
+    assert [(peer.name, peer.missing) for peer in results.peers] == [(peer.name, None) for peer in PEERS]
+    assert report(results)
+
+
+def test_the_readme_shows_the_published_figures() -> None:
+    """Every row of its tables stands in the report of the run that is in the repository."""
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## How it compares")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) == 3 * (2 + len(PEERS))
+    published = report(Results.from_json(PUBLISHED.read_text(encoding="utf-8"))).splitlines()
+    assert [row for row in rows if row not in published] == []
+
+
+async def test_the_server_has_the_same_traces_in_both_shapes() -> None:
+    """At Langfuse's path they have its names, and count against the same quota."""
+    async with TwoShapeServer(Quota(3, 60)) as server, aiohttp.ClientSession(headers={"x-api-key": "test-key"}) as http:
+        server.add_session(SESSION, 5)
+        params = {"page": "2", "limit": "2"}
+        async with http.get(f"{server.base_url}/traces/session/{SESSION}", params=params) as answer:
+            ours = await answer.json()
+        url = server.base_url.removesuffix("/v1") + LANGFUSE_PATH
+        async with http.get(url, params={**params, "sessionId": SESSION}) as answer:
+            theirs = await answer.json()
+            assert "r=1;" in answer.headers["RateLimit"]
+        async with http.get(url, params={"sessionId": SESSION.replace("3", "4")}) as answer:
+            assert answer.status == 404
+    assert theirs["meta"] == ours["pagination"]
+    assert [trace["id"] for trace in theirs["data"]] == [trace["traceId"] for trace in ours["traces"]]
+    assert server.statuses == {200: 2, 404: 1}
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[tuple[Child, Child]]:
+    """The server, and a worker for this library."""
+    with Child("benchmarks.server") as server, Child("benchmarks.worker", OURS) as worker:
+        yield server, worker
+
+
+def test_a_worker_measures_what_it_reads_from_the_server(processes: tuple[Child, Child]) -> None:
+    """The whole of a scenario for one peer, small."""
+    server, worker = processes
+    ids = QUICK.session_ids(3)
+    where = server.do("open", sessions=ids, traces=[30, 30, 30], latency=0.0, quota=None) | {"limit": 10}
+    assert "aiohttp" in worker.do("hello")
+    assert worker.do("walk", session=ids[0], traces=30, **where)["cpu"] > 0
+    assert server.do("report")["answers"] == {"200": 3}
+    assert worker.do("herd", sessions=ids, traces=30, **where)["lost"] == 0
+    assert worker.do("herd", sessions=[*ids, SESSION], traces=30, **where)["errors"] == {"NotFoundError": 1}
+
+
+def test_a_task_that_fails_says_why_and_the_process_goes_on(processes: tuple[Child, Child]) -> None:
+    """Short sessions count as failures: they are what must not happen silently."""
+    server, worker = processes
+    (session,) = QUICK.session_ids(1)
+    where = server.do("open", sessions=[session], traces=[30], latency=0.0, quota=None) | {"limit": 10}
+    with pytest.raises(TaskFailedError, match="30 traces instead of 31"):
+        worker.do("walk", session=session, traces=31, **where)
+    assert worker.do("herd", sessions=[session], traces=31, **where)["lost"] == 1
+    assert worker.do("peak") > 1
+
+
+def test_a_process_that_ends_is_a_failure() -> None:
+    """It does not leave the parent waiting."""
+    with Child("benchmarks.worker", "no_such_peer") as child, pytest.raises(TaskFailedError, match="status 1"):
+        child.do("hello")
