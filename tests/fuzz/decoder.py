@@ -1,0 +1,96 @@
+"""Look for a body that is neither read rightly nor refused with an error of ours, guided by coverage.
+
+::
+
+    python tests/fuzz/decoder.py -runs=200000 -seed=1
+
+The options are libFuzzer's. The exit status is 0 where nothing was found; a finding is written to a file named
+``crash-...``, and ``python tests/fuzz/decoder.py crash-...`` runs it again.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
+try:
+    import atheris
+except ModuleNotFoundError:
+    sys.exit("atheris is not installed; the fuzz targets need: pip install 'lyzr-traces-async[fuzz]'")
+
+with atheris.instrument_imports(include=["lyzr_traces_async", "cattrs"], exclude=["lyzr_traces_async.testing"]):
+    import plainpage
+    from corpus import fuzz
+    from multidict import CIMultiDict
+
+    from lyzr_traces_async import LyzrTracesError, ResponseDecodeError, TracePage
+    from lyzr_traces_async._decoding import decode_page
+    from lyzr_traces_async._responses import Answer, error_of
+
+TRACE = {
+    "traceId": "trace-abc-123",
+    "name": "voice-agent-response",
+    "sessionId": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "timestamp": "2026-03-25T18:19:24.347Z",
+    "latencySeconds": 1.25,
+    "totalCostUsd": 0.0034,
+    "observationCount": 4,
+    "htmlPath": "/traces/view/trace-abc-123",
+}
+PLACE = {"page": 1, "limit": 10, "totalItems": 45, "totalPages": 5}
+
+SEEDS = [
+    *(json.dumps({"traces": traces, "pagination": PLACE}).encode() for traces in ([], [TRACE], [TRACE, TRACE])),
+    json.dumps({"traces": [{**TRACE, "extra": [1, {"a": None}], "latencySeconds": 1}], "pagination": PLACE}).encode(),
+    json.dumps({"traces": [dict.fromkeys(TRACE)], "pagination": dict.fromkeys(PLACE)}).encode(),
+    json.dumps({"traces": [{**TRACE, "timestamp": "0001-01-01T00:00:00+23:59"}], "pagination": PLACE}).encode(),
+    b'{"traces": [{"traceId": "\\ud83d\\ude00", "latencySeconds": 1e308}], "pagination": {"page": 1'
+    + b"0" * 400
+    + b"}}",
+    b'{"error": "Internal server error"}',
+    b'{"error": "Validation failed", "issues": [{"path": ["page"], "code": "too_small"}, null, 1.5]}',
+    b'{"error": "no", "issues": ' + b"[" * 800 + b"]" * 800 + b"}",
+    b"<!DOCTYPE html><title>502 Bad Gateway</title>",
+    b"\xef\xbb\xbf{}",
+    b"[" * 2000,
+]
+
+WORDS = [
+    *(json.dumps(name).encode() for name in ("traces", "pagination", *TRACE, *PLACE)),
+    *(b"null", b"true", b"false", b"{}", b"[]", b'""', b"NaN", b"Infinity", b"-0", b"1e308", b"1e-400", b"9" * 40),
+    *(b"\\ud800", b"\\udfff", b"\\u0000", b"\xef\xbb\xbf", b"\xff", b"9999-12-31T23:59:59-23:59", b"2026-W01-1T00Z"),
+]
+
+
+def one_input(body: bytes) -> None:
+    """Read a body, as that of a page and as that of an error; any exception from here is a finding."""
+    for status in (400, 502):
+        failure = error_of(Answer(status, CIMultiDict(), body), str)
+        assert failure is not None, "an error taken for a page"
+        assert failure.status == status, "another error"
+        _check_text(failure)
+    try:
+        page = decode_page(body)
+    except ResponseDecodeError as error:
+        _check_text(error)
+    else:
+        assert type(page) is TracePage, "something else than a page"
+        reference = plainpage.read(body)
+        # The second tells 1 from 1.0.
+        assert page == reference, "read otherwise than the standard library does"
+        assert repr(page) == repr(reference), "read otherwise than the standard library does"
+
+
+def _check_text(error: LyzrTracesError) -> None:
+    assert str(error).encode(), "an error that can't be written down"
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert str(copy) == str(error), "pickled to something else"
+    assert not isinstance(error, ResponseDecodeError) or error.problems, "refused without saying why"
+
+
+if __name__ == "__main__":
+    fuzz(one_input, SEEDS, WORDS)

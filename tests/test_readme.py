@@ -1,0 +1,94 @@
+"""Every code block of the README runs, as it stands."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lyzr_traces_async import TracesClient
+from lyzr_traces_async.testing import FakeTracesServer
+
+README = Path(__file__).parent.parent / "README.md"
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def _blocks(language: str) -> list[Any]:
+    text = README.read_text(encoding="utf-8")
+    found = re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [pytest.param(match[1], id=f"line-{text[: match.start()].count(chr(10)) + 1}") for match in found]
+
+
+@pytest.fixture
+def server(traces_server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> FakeTracesServer:
+    """A server with a session that the environment leads to."""
+    traces_server.add_session(SESSION, traces=250)
+    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
+    return traces_server
+
+
+async def _run_part(code: str) -> None:
+    """Run a block that is part of an async function."""
+    compiled = compile(code, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    async with TracesClient() as client:
+        result = eval(compiled, {"client": client, "session_id": SESSION})  # noqa: S307 - our own README
+        if inspect.isawaitable(result):
+            await result
+
+
+@pytest.mark.parametrize("code", _blocks("python"))
+def test_a_python_block_runs(code: str, server: FakeTracesServer, tmp_path: Path) -> None:
+    """Scripts run as scripts, tests as tests, parts of a function in one."""
+    assert server.base_url
+    (tmp_path / "sessions.txt").write_text(f"{SESSION}\n{UNKNOWN}\n", encoding="utf-8")
+    if "def test_" in code or "asyncio.run(" in code or "FastAPI(" in code:
+        path = tmp_path / "test_block.py"
+        path.write_text(code + _DRIVERS.get("fastapi" if "FastAPI(" in code else "", ""), encoding="utf-8")
+        arguments = ["-m", "pytest", "-q", str(path)] if "def test_" in code else [str(path)]
+        subprocess.run([sys.executable, *arguments], check=True, cwd=tmp_path, timeout=60)
+    else:
+        asyncio.run(_run_part(code))
+
+
+# What a web server would do with the block's `app`.
+_DRIVERS = {
+    "fastapi": f"""
+from fastapi.testclient import TestClient
+
+with TestClient(app) as browser:
+    assert browser.get("/sessions/{SESSION}/cost").json()["usd"] > 0
+    assert browser.get("/sessions/{UNKNOWN}/cost").status_code == 404
+"""
+}
+
+
+@pytest.mark.parametrize("code", [block for block in _blocks("bash") if "pip install" not in block.values[0]])
+def test_a_shell_block_runs(code: str, server: FakeTracesServer, tmp_path: Path) -> None:
+    """The commands are found and succeed."""
+    assert server.base_url
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],  # noqa: S607
+        check=True,
+        cwd=tmp_path,
+        timeout=60,
+        env={**os.environ, "PATH": path},
+    )
+
+
+def test_the_readme_has_the_two_commands_of_its_first_screen() -> None:
+    """One line sets up and runs the demo, one the tests."""
+    commands = [block.values[0] for block in _blocks("bash")][:2]
+    assert [command.count("\n") for command in commands] == [1, 1]
+    assert commands[0].rstrip().endswith("lyzr-traces demo")
+    assert "pytest" in commands[1]
