@@ -64,7 +64,6 @@ class PageWalk:
         self._begun = False
         self._kept: dict[int, TracePage] = {}
         self._trend = 0  # which way the list has moved since the kept answers were read: 1 it grew, -1 it shrank
-        self._latest = 0  # `totalItems` of the newest answer
 
     def window(self) -> range:
         """Return the pages to ask for next, all at once: 1, 2, 4 ... up to ``prefetch``."""
@@ -96,7 +95,7 @@ class PageWalk:
         if not self._unit:
             self._begin(answers[0])
         totals = [answer.pagination.total_items for answer in answers]
-        if self._kept and (totals[0] - self._latest) * self._trend < 0:
+        if self._kept and (totals[0] - self._total) * self._trend < 0:
             self._kept.clear()
         asked_at = self._total
         fresh = dict(zip(self._window, answers, strict=False))
@@ -128,8 +127,14 @@ class PageWalk:
                     self._idle = 0
                     continue
             self._count_idle()
-        self._latest = max(totals) if self._trend > 0 else min(totals)
+        self._catch_up(min(totals) if min(totals) < asked_at else max(totals))
         self._size = 1 if drifted else min(self._size * 2, self._prefetch)
+
+    def _catch_up(self, newest: int) -> None:
+        """Go by the newest answer of a window, which need not be its last: what grows later must not hide its deletions."""
+        self._covered = max(0, self._covered - max(0, self._total - newest))
+        self._total = newest
+        self._next = self._covered // self._unit + 1
 
     def _begin(self, first: TracePage) -> None:
         self._unit = first.pagination.limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from lyzr_traces_async._walk import PageWalk
@@ -131,12 +131,14 @@ def walk_through(
     order: int = 0,
     failing: float = 0.0,
     too_heavy: float = 1.0,
+    one_kind_a_window: bool = False,
 ) -> Outcome:
     """Walk the list to its end while it changes; where the walk gives up, take it up again as its error says.
 
     :param order: seeds the order in which the answers of a window are made, and what fails.
     :param failing: how probable it is that a page can't be had.
     :param too_heavy: how probable it is that it can be had with a smaller limit.
+    :param one_kind_a_window: whether chance says of each window if traces arrive or are deleted meanwhile.
     """
     chance = random.Random(order)
     outcome = Outcome()
@@ -148,10 +150,11 @@ def walk_through(
         outcome.windows.append(window)
         outcome.limits.append(walk.limit)
         answers: dict[int, TracePage] = {}
+        kind = chance.choice((1, -1)) if one_kind_a_window else None
         for page in chance.sample(window, len(window)):
             change = next(steps)
             if change is not None:
-                server.apply(change)
+                server.apply(change if kind is None else replace(change, count=kind * abs(change.count)))
             answers[page] = server.answer(page, walk.limit)
         got = next((i for i in range(len(window)) if chance.random() < failing), len(window))
         if owed is None and got:

@@ -572,6 +572,23 @@ def test_an_answer_from_before_a_deletion_covers_as_much_less() -> None:
     assert tally == {"duplicates_dropped": 3, "pages_reread": 2}
 
 
+def test_growth_does_not_hide_the_deletions_that_a_refused_answer_told_of() -> None:
+    """Six were deleted while the pages 4 and 5 were read, and four arrived before the next answer: none is lost."""
+    rows = list(range(1, 21))
+    first = [([1], [a(1, 1, 2, n=20)], [[1, 2]]), ([2, 3], [a(2, 3, 4, n=20), a(3, 5, 6, n=20)], [[3, 4], [5, 6]])]
+    rest = rows[6:]
+    play(
+        [
+            *first,
+            # 18 are left when page 4 is read, which has a gap before it; 14 when page 5 is read.
+            ([4, 5], [a(4, 9, 10, n=18), a(5, 15, 16, n=14)], []),
+            ([1], [a(1, *rest[:2], n=18)], [rest[:2]]),
+        ],
+        prefetch=2,
+        then=[2],
+    )
+
+
 def test_repeats_within_one_answer_are_dropped_too() -> None:
     """A server that lists a trace twice on one page does not make a user see it twice."""
     tally = play([([1], [a(1, 1, 1, n=4)], [[1]]), ([2], [a(2, 1, 2, n=4)], [[2]])])
@@ -729,6 +746,15 @@ def test_whatever_is_deleted_every_trace_that_stays_comes_exactly_once(
 def test_page_by_page_both_kinds_of_changes_lose_nothing(list_: tuple[ListServer, list[Change]]) -> None:
     """With prefetch=1, as long as no two kinds of changes fall between the same two answers."""
     assert_exactly_once(walk_through(*list_, prefetch=1))
+
+
+@walking
+@given(changing_lists([1, -1]), prefetches, seeds)
+def test_both_kinds_of_changes_lose_nothing_in_different_windows(
+    list_: tuple[ListServer, list[Change]], prefetch: int, order: int
+) -> None:
+    """The answers of one window count as one: as long as all changes meanwhile are of one kind, none is hidden."""
+    assert_exactly_once(walk_through(*list_, prefetch=prefetch, order=order, one_kind_a_window=True))
 
 
 @walking
