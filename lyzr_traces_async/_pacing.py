@@ -40,23 +40,37 @@ class _Window:
     :ivar budget: how many requests may still be sent in it.
     :ivar ends: its best known end; infinity until an answer has told it.
     :ivar requests: how many requests a window allows, where known.
+    :ivar ends_after: what its end is known to lie behind, and ``last_ended_after`` that of the one before.
+    :ivar lasts: how long a window lasts at least.
     """
 
     began: float
     budget: int
     ends: float
     requests: int | None
+    ends_after: float = -math.inf
+    last_ended_after: float = -math.inf
+    lasts: float = 0.0
 
     def learn(self, quota: Quota, sent: float, received: float, in_flight: int) -> None:
         # The window that the answer was counted in ends later than `counted_until`, and by `ends`.
         counted_until, ends = sent + quota.reset - 1, received + quota.reset
-        if sent < self.began and counted_until < self.began:
-            self.budget += 1  # counted in the window before, so not in this one; and it says nothing about this one
-        elif counted_until >= self.ends:  # a later window than the one known: that one has ended unnoticed
-            self.began, self.budget, self.ends = self.ends, quota.remaining - in_flight, ends
-        else:
-            self.budget, self.ends = min(self.budget, quota.remaining), min(self.ends, ends)
+        self.lasts = max(self.lasts, quota.reset - 1)
         self.requests = quota.requests
+        if sent < self.began and counted_until < self.began:
+            # It says nothing about this window. Too early for the end of one that began after the last one's end, it was
+            # counted in the last one, and so not in this one.
+            self.budget += ends < self.last_ended_after + self.lasts
+            return
+        if counted_until >= self.ends:  # a later window than the one known: that one has ended unnoticed
+            self.next(self.ends, quota.remaining - in_flight, ends)
+        self.budget, self.ends = min(self.budget, quota.remaining), min(self.ends, ends)
+        self.ends_after = max(self.ends_after, counted_until)
+
+    def next(self, began: float, budget: int, ends: float) -> None:
+        """Go on to the window that follows."""
+        self.began, self.budget, self.ends = began, budget, ends
+        self.last_ended_after = self.ends_after
 
 
 class Pacer:
@@ -101,7 +115,7 @@ class Pacer:
                 self._told = False
             else:
                 # Requests still under way count as spent here too, until their answers show where they were counted.
-                window.began, window.ends, window.budget = now, math.inf, window.requests - self._in_flight
+                window.next(now, window.requests - self._in_flight, math.inf)
 
     def unanswered(self) -> None:
         """Take note that a request ended without a complete answer. The server may have counted it."""
@@ -116,19 +130,19 @@ class Pacer:
         if told or status < 500:
             self._told = True
             # A quota that is no longer mentioned holds until its window ends, not longer.
+            # Where nobody knows when that is, it holds for as many requests as a window allows.
             self._windows = {
-                name: window for name, window in self._windows.items() if name in told or now < window.ends < math.inf
+                name: window
+                for name, window in self._windows.items()
+                if name in told or (now < window.ends and (window.ends < math.inf or window.budget > 0))
             }
         for name, quota in told.items():
             if name in self._windows:
                 self._windows[name].learn(quota, ticket.sent, now, self._in_flight)
             else:
-                self._windows[name] = _Window(
-                    began=-math.inf,
-                    budget=quota.remaining - self._in_flight,
-                    ends=now + quota.reset,
-                    requests=quota.requests,
-                )
+                budget, ends = quota.remaining - self._in_flight, now + quota.reset
+                window = self._windows[name] = _Window(-math.inf, budget, ends, quota.requests)
+                window.learn(quota, ticket.sent, now, self._in_flight)
 
     def hold(self, until: float) -> None:
         """Send nothing before ``until``, whatever the quota says."""

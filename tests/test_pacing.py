@@ -200,6 +200,15 @@ def test_an_answer_of_the_window_before_does_not_tell_when_this_one_ends() -> No
     assert counts(pacer, 61.0) == (1, math.inf)
 
 
+def test_an_answer_that_may_have_opened_this_window_gives_nothing_back() -> None:
+    """Sent a moment before the known end of a window of one second, it may have come in after the true one."""
+    pacer = informed(quota(1, 1, 2))  # ends at 1.5, and not before 0
+    straddling = admitted(pacer, 1.25)
+    assert counts(pacer, 1.5) == (1, math.inf)
+    pacer.answered(straddling, 1.75, status=200, quotas=[quota(1, 1, 2)])
+    assert counts(pacer, 1.75) == (0, math.inf)
+
+
 def test_a_request_sent_in_this_window_is_never_given_back() -> None:
     """Whatever its answer says."""
     pacer = informed(quota(9, 60, 3))
@@ -274,6 +283,20 @@ def test_a_quota_that_is_no_longer_told_of_holds_until_its_window_ends() -> None
     assert pacer.admit(10.5) == math.inf
     pacer.answered(first, 11.0, status=200, quotas=[])
     assert counts(pacer, 11.0) == (50, 0.0)
+
+
+def test_a_window_of_unknown_end_is_not_forgotten_for_one_answer_that_does_not_tell_of_it() -> None:
+    """As many requests as it allows are let through; the first answer that tells when it ends is soon enough."""
+    pacer = informed(quota(0, 10, 3))
+    silent, *_ = [admitted(pacer, 10.5) for _ in range(3)]
+    pacer.answered(silent, 11.0, status=404, quotas=[])
+    assert counts(pacer, 11.0) == (50, 0.0)
+    pacer = informed(quota(0, 10, 3))
+    silent, telling = (admitted(pacer, 10.5) for _ in range(2))
+    pacer.answered(silent, 11.0, status=404, quotas=[])
+    assert counts(pacer, 11.0) == (1, math.inf)
+    pacer.answered(telling, 11.5, status=200, quotas=[quota(0, 10, 3)])
+    assert pacer.admit(11.5) == 10.0
 
 
 @pytest.mark.parametrize(("received", "waits"), [(10.25, True), (10.5, False), (11.0, False)])
@@ -543,7 +566,7 @@ def latencies(seed: int, most: float) -> Iterable[float]:
 @pacing
 @given(
     requests=st.integers(1, 30),
-    seconds=st.integers(2, 60) | st.floats(2, 60),
+    seconds=st.integers(1, 60) | st.floats(1, 60),
     concurrency=st.integers(1, 12),
     longest=st.floats(0.001, 0.24) | st.floats(0.001, 0.01),
     windows=st.integers(1, 4),
