@@ -5,8 +5,9 @@ Everything here is said by somebody else: what makes no sense is as good as not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -57,20 +58,29 @@ def quotas(fields: Fields) -> tuple[Quota, ...]:
 
 
 def _draft_8(text: str, policies: dict[str, tuple[int | None, float | None]]) -> Iterator[Quota]:
-    for name, parameters in _items(text):
-        requests, seconds = policies.get(str(name), (None, None))
+    for name, parameters in _named(text):
+        requests, seconds = policies.get(name, (None, None))
         remaining = _count(parameters.get("r"))
         reset = _seconds(parameters.get("t"))
         if reset is None:
             reset = seconds  # `t` is optional: the window may last as long as a window can
         if remaining is not None and reset is not None:
-            yield Quota(str(name), remaining, reset, requests)
+            yield Quota(name, remaining, reset, requests)
 
 
 @lru_cache(maxsize=16)
 def _policies(text: str) -> tuple[tuple[str, tuple[int | None, float | None]], ...]:
     # The policy is the same on every answer, and parsing it the dearest thing here.
-    return tuple((str(name), (_count(p.get("q")), _seconds(p.get("w")))) for name, p in _items(text))
+    return tuple((name, (_count(p.get("q")), _seconds(p.get("w")))) for name, p in _named(text))
+
+
+def _named(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    # A gateway's quota may have the same name as that of the service behind it: the second is told apart as the second.
+    times = Counter[str]()
+    for item, parameters in _items(text):
+        name = str(item)
+        times[name] += 1
+        yield name if times[name] == 1 else f"{name} ({times[name]})", parameters
 
 
 def _legacy(fields: Fields) -> Iterator[Quota]:
@@ -89,9 +99,14 @@ def retry_after(fields: Fields) -> float | None:
     """Return how many seconds ``Retry-After`` (RFC 9110, 10.2.3) asks to wait, or ``None`` if nothing that makes sense.
 
     It is a number of seconds, which some servers give with a fraction, or an HTTP-date, which is read against the
-    answer's own ``Date``: the clocks of this machine and the server need not agree.
+    answer's own ``Date``: the clocks of this machine and the server need not agree. Where a gateway has added a second
+    one, the longer holds.
     """
-    text = fields.get("Retry-After", "").strip()
+    waits = [_wait(text.strip(), fields) for text in fields.getall("Retry-After", ())]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait(text: str, fields: Fields) -> float | None:
     if text.isascii() and text.replace(".", "", 1).isdigit():
         return float(text)
     until, now = _date(text), _date(fields.get("Date", ""))
@@ -129,4 +144,5 @@ def _date(text: str) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None
+    # The form of C's asctime() names no zone; it is UTC there too (RFC 9110, 5.6.7).
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
