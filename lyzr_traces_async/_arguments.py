@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import re
 import sys
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -27,38 +29,62 @@ __all__ = [
 
 MAX_LIMIT: Final = 100
 
+# Larger counts are mistakes; JSON's readers agree on integers up to here (RFC 8259, 6).
+MAX_COUNT: Final = 2**53 - 1
+
 UUID_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
-class Secret(str):
-    """The API key: as a header's value it is itself, in a ``repr`` (of headers, of a frame's locals) it is not."""
+# As DNS has them (RFC 1035, 2.3.4), with the underscore that some names of services have; addresses fit too.
+_HOST_NAME: Final = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII | re.IGNORECASE)
 
-    __slots__ = ()
+
+class Secret(str):  # noqa: SLOT000 - it keeps its pattern
+    """The API key: as a header's value it is itself, in a ``repr`` (of headers, of a frame's locals) it is not."""
 
     def __repr__(self) -> str:
         return "'***'"
 
+    def mask(self, text: str) -> str:
+        """Return a text without the key, should a server have echoed it.
 
-def session_id_of(value: object) -> str:
+        It is found as it is, and as JSON, Python's ``repr``, URLs and HTML may spell it.
+        """
+        return self._spelled.sub("***", text)
+
+    @cached_property
+    def _spelled(self) -> re.Pattern[str]:
+        return re.compile("".join(map(_spellings, self)))
+
+
+def _spellings(letter: str) -> str:
+    code = ord(letter)
+    in_strings = rf"\\{{0,8}}(?:{re.escape(letter)}|(?i:u00{code:02x}|x{code:02x}))"
+    in_html = rf"{re.escape(html.escape(letter))}|(?i:&#0{{0,8}}{code};|&#x0{{0,8}}{code:x};)"
+    return rf"(?:{in_strings}|(?i:%{code:02x})|{in_html})"
+
+
+def session_id_of(value: object, mask: Callable[[str], str] = str) -> str:
     """Return a session id as the service knows it: in lower case, since it compares letter by letter.
 
+    :param mask: takes the API key out of a text, should it have been given in place of an id.
     :raises InvalidArgumentError: if it is neither a ``UUID`` nor its 36-character hyphenated form (RFC 9562, 4).
     """
     text = str(value) if isinstance(value, UUID | str) else ""
     if UUID_FORM.fullmatch(text) is None:
         raise InvalidArgumentError(
-            f"session_id must be a UUID such as 3fa85f64-5717-4562-b3fc-2c963f66afa6, not {_shown(value)}"
+            f"session_id must be a UUID such as 3fa85f64-5717-4562-b3fc-2c963f66afa6, not {_shown(value, mask)}"
         )
     return text.lower()
 
 
-def check_count(name: str, value: object, maximum: int | None = None, *, minimum: int = 1) -> None:
+def check_count(name: str, value: object, maximum: int = MAX_COUNT, *, minimum: int = 1) -> None:
     """Raise unless ``value`` is an integer from ``minimum`` to ``maximum``.
 
     :raises InvalidArgumentError: if it is not.
     """
-    if type(value) is not int or value < minimum or (maximum is not None and value > maximum):
-        bounds = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    if type(value) is not int or not minimum <= value <= maximum:
+        bounds = f">= {minimum}" if maximum == MAX_COUNT else f"from {minimum} to {maximum}"
         raise InvalidArgumentError(f"{name} must be an integer {bounds}, not {_shown(value)}")
 
 
@@ -71,57 +97,72 @@ def check_ids(value: object) -> None:
         raise InvalidArgumentError(f"session_ids must be an iterable of session ids, not {_shown(value)}")
 
 
-def check_seconds(name: str, value: object, maximum: float = sys.float_info.max) -> None:
+def check_seconds(name: str, value: object, maximum: float = sys.float_info.max, *, zero: bool = False) -> None:
     """Raise unless ``value`` is a finite number above 0, and up to ``maximum``.
 
+    :param zero: whether 0 will do.
     :raises InvalidArgumentError: if it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= maximum:
-        raise InvalidArgumentError(f"{name} must be a number of seconds > 0, not {_shown(value)}")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= maximum
+        or not (value or zero)
+    ):
+        raise InvalidArgumentError(f"{name} must be a number of seconds {'>=' if zero else '>'} 0, not {_shown(value)}")
 
 
-def check_key(key: object) -> Secret:
+def check_key(key: Secret | type) -> Secret:
     """Return the API key.
 
+    :param key: the key, or the type of what was given in its place.
     :raises InvalidArgumentError: if there is none, or it can't be sent in a header field. The error does not show it.
     """
-    if not key:
+    if not key or key is type(None):
         raise InvalidArgumentError(
             "no API key: pass `api_key`, or set the environment variable LYZR_API_KEY. Keys are found in Lyzr Studio"
         )
-    if not isinstance(key, str):
-        raise InvalidArgumentError(f"the API key must be a string, not {type(key).__name__}")
+    if isinstance(key, type):
+        raise InvalidArgumentError(f"the API key must be a string, not {key.__name__}")
     if not (key.isascii() and key.isprintable()) or key != key.strip():
         raise InvalidArgumentError(
             "the API key has control characters, blanks at an end or characters outside of ASCII: perhaps a line's end "
             "was copied along with it"
         )
-    return Secret(key)
+    return key
 
 
-def check_base_url(value: str | URL) -> str:
+def check_base_url(value: str | URL, mask: Callable[[str], str] = str) -> str:
     """Return the base URL without a slash at its end.
 
+    :param mask: takes the API key out of a text, should it stand in the URL.
     :raises InvalidArgumentError: if it is not https, or http to this machine, or has parts that it can't have.
     """
     try:
         url = URL(value)
         host = url.host
     except (TypeError, ValueError, IndexError):  # the last of them is yarl's way with "0://[]@"
-        shown = "" if "@" in str(value) else f": {_shown(value)}"  # there may be credentials before an @
+        shown = "" if "@" in str(value) else f": {_shown(value, mask)}"  # there may be credentials before an @
         raise InvalidArgumentError(f"the base URL is not a URL{shown}") from None
     if url.user is not None or url.password is not None:
         raise InvalidArgumentError("the base URL must not hold credentials")
+    text = str(url)
     if url.scheme not in ("http", "https") or not host:
-        raise InvalidArgumentError(f"the base URL must begin with https:// and a host, not {_shown(str(url))}")
+        raise InvalidArgumentError(f"the base URL must begin with https:// and a host, not {_shown(text, mask)}")
+    if not _is_host(url.raw_host or ""):
+        raise InvalidArgumentError(f"the base URL has no host that there can be: {_shown(text, mask)}")
     if url.scheme == "http" and not _is_loopback(host):
         raise InvalidArgumentError(
-            f"the base URL must be https, or the API key would travel in the clear: {_shown(str(url))}. "
+            f"the base URL must be https, or the API key would travel in the clear: {_shown(text, mask)}. "
             "Plain http is for this machine only, such as http://127.0.0.1:8080/v1"
         )
     if url.query_string or url.fragment:
-        raise InvalidArgumentError(f"the base URL must have no query and no fragment: {_shown(str(url))}")
-    return str(url).rstrip("/")
+        raise InvalidArgumentError(f"the base URL must have no query and no fragment: {_shown(text, mask)}")
+    return text.rstrip("/")
+
+
+def _is_host(raw: str) -> bool:
+    return len(raw) <= 253 and (":" in raw or _HOST_NAME.fullmatch(raw) is not None)
 
 
 def _is_loopback(host: str) -> bool:
@@ -133,6 +174,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def _shown(value: object, mask: Callable[[str], str] = str) -> str:
+    try:
+        text = mask(repr(value))
+    except ValueError:  # Python does not write out integers of so many digits
+        return "one of that size"
     return text if len(text) <= 80 else f"{text[:77]}..."

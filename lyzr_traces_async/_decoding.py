@@ -22,7 +22,11 @@ from cattrs.gen import make_dict_structure_fn, override
 from .errors import ResponseDecodeError
 from .models import Pagination, Trace, TracePage
 
-__all__ = ["decode_page"]
+__all__ = ["LOOKED_AT", "beginning_of", "decode_page", "text_of"]
+
+_TEXT_SHOWN: Final = 2048
+# Of a text that is to be shown. So much more than that, that what is shown does not end within the key.
+LOOKED_AT: Final = 64 * _TEXT_SHOWN
 
 _WIRE_NAMES: Final = {
     "trace_id": "traceId",
@@ -46,6 +50,16 @@ _JSON_NAMES: Final = {
     float: "a number",
     type(None): "null",
 }
+
+
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+# A page may have a problem in every field of every trace, and quote a text of any length with each.
+_PROBLEMS_SHOWN: Final = 1000
+_PROBLEM_SHOWN: Final = 300
 
 
 def _unexpected(expected: str, value: object) -> TypeError:
@@ -168,21 +182,22 @@ def _page_hook(*, thorough: bool) -> _Hook:
     return _only(dict, "an object", page)
 
 
-_parse: Final = msgspec.json.Decoder().decode
+_read_json: Final = msgspec.json.Decoder().decode
 _read_fast: Final[Callable[[Any, Any], TracePage]] = _page_hook(thorough=False)
 _read_thoroughly: Final[Callable[[Any, Any], TracePage]] = _page_hook(thorough=True)
 
 
-def decode_page(body: bytes) -> TracePage:
+def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
     """Read the body of a 200.
 
     :param body: the answer's body, decompressed.
+    :param mask: takes the API key out of a text, should the server have echoed it.
     :raises ResponseDecodeError: if it is not JSON (RFC 8259), or not what the endpoint's documentation promises.
     """
     try:
         document = _parse(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        problems: tuple[str, ...] = (f"not JSON: {exc}",)
+        found: tuple[str, ...] = (f"not JSON: {exc}",)
     else:
         try:
             return _read_fast(document, TracePage)
@@ -191,13 +206,30 @@ def decode_page(body: bytes) -> TracePage:
         try:
             return _read_thoroughly(document, TracePage)
         except (TypeError, BaseValidationError) as exc:
-            problems = _problems(exc)
-    shown = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+            found = _problems(exc)
+    problems = tuple(_shortened(mask(problem)) for problem in found[:_PROBLEMS_SHOWN])
+    shown = "; ".join(problems[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
     raise ResponseDecodeError(
         f"the answer is not a page of traces: {shown}. Does the base URL lead to the API, and is there a newer version "
-        "of this library?",
+        f"of this library? As for the answer: {beginning_of(body, mask)}.",
         problems=problems,
     )
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return _read_json(body)
+    except msgspec.DecodeError:
+        # Half of a surrogate pair is within the grammar (RFC 8259, 8.2), and what JavaScript writes of a text that was
+        # cut in the middle of an emoji. It stands for no character.
+        mended = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape["half"] else escape[0], body)
+        if mended == body:
+            raise
+        return _read_json(mended)
+
+
+def _shortened(problem: str) -> str:
+    return problem if len(problem) <= _PROBLEM_SHOWN else f"{problem[:_PROBLEM_SHOWN]}..."
 
 
 def _problems(exc: Exception) -> tuple[str, ...]:
@@ -215,3 +247,14 @@ def _on_the_wire(problem: str) -> str:
     what, _, path = problem.rpartition(" @ ")
     path = re.sub("_([a-z])", lambda match: match[1].upper(), path.removeprefix("."))
     return f"{path}: {what}"
+
+
+def text_of(body: bytes, mask: Callable[[str], str]) -> str:
+    """Return the first 2 KiB of a body as text, without the key."""
+    return mask(body[:LOOKED_AT].decode(errors="replace"))[:_TEXT_SHOWN]
+
+
+def beginning_of(body: bytes, mask: Callable[[str], str]) -> str:
+    """Return a phrase that shows how a body begins."""
+    text = " ".join(text_of(body, mask)[:120].split())
+    return f"it begins with {text!r}" if text else "it is empty"

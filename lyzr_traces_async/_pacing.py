@@ -58,8 +58,8 @@ class _Window:
         self.lasts = max(self.lasts, quota.reset - 1)
         self.requests = quota.requests
         if sent < self.began and counted_until < self.began:
-            # It says nothing about this window. Too early for the end of one that began after the last one's end, it was
-            # counted in the last one, and so not in this one.
+            # It says nothing about this window. Where `ends` is too early for one that began after the last one's end,
+            # the request was counted in the last one, and so not in this one.
             self.budget += ends < self.last_ended_after + self.lasts
             return
         if counted_until >= self.ends:  # a later window than the one known: that one has ended unnoticed

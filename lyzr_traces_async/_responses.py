@@ -10,11 +10,11 @@ import msgspec
 from multidict import CIMultiDict
 
 from . import errors
+from ._decoding import LOOKED_AT, beginning_of, text_of
 from ._fields import Fields, quotas, retry_after
 
 __all__ = ["Answer", "error_of", "request_id_of", "upstream_is_limited"]
 
-_BODY_SHOWN: Final = 2048
 _MESSAGE_SHOWN: Final = 500
 # What is nested deeper could be held, but neither shown nor pickled.
 _DEPTH_SHOWN: Final = 20
@@ -44,20 +44,21 @@ def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusErro
     """
     if answer.status == 200:
         return None
-    document, is_masked = _document(answer.body, mask)
-    # Where the key was found, it may stand in the body with escapes.
-    body = mask((msgspec.json.encode(document) if is_masked else answer.body).decode(errors="replace"))
+    document = _document(answer.body)
     said = document.get("error")
-    message = said[:_MESSAGE_SHOWN] if isinstance(said, str) else f"the answer is no JSON error ({_first_words(body)})"
+    if isinstance(said, str):
+        message = mask(said[:LOOKED_AT])[:_MESSAGE_SHOWN]
+    else:
+        message = f"the answer is no JSON error ({beginning_of(answer.body, mask)})"
     particulars: dict[str, Any] = {
         "status": answer.status,
         "request_id": request_id_of(answer, mask),
-        "headers": CIMultiDict((mask(name), mask(value)) for name, value in answer.fields.items()),
-        "body": body[:_BODY_SHOWN],
+        "headers": CIMultiDict((mask(name), mask(_text(value))) for name, value in answer.fields.items()),
+        "body": text_of(answer.body, mask),
     }
     kind = _kind_of(answer.status, message)
     if issubclass(kind, errors.BadRequestError):
-        particulars["issues"] = _shallow(document.get("issues", []), _DEPTH_SHOWN)
+        particulars["issues"] = _shallow(document.get("issues", []), _DEPTH_SHOWN, mask)
     if issubclass(kind, errors.RateLimitError):
         particulars["retry_after"] = _wait_asked_for(answer.fields)
     error = kind(message, **particulars)
@@ -68,27 +69,25 @@ def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusErro
 def request_id_of(answer: Answer, mask: Callable[[str], str]) -> str | None:
     """Return the id under which the server has logged the request."""
     said = answer.fields.get("X-Request-Id")
-    return None if said is None else mask(said)
+    return None if said is None else mask(_text(said))
 
 
-def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+def _text(value: str) -> str:
+    """Return a field's value with U+FFFD for what is no UTF-8, so that it can be written out again."""
+    return value.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _shallow(value: Any, depth: int, mask: Callable[[str], str]) -> Any:
+    """Return a JSON value without the key, and without what is nested deeper."""
     if isinstance(value, str):
         return mask(value)
-    if isinstance(value, list):
-        return [_masked(item, mask) for item in value]
-    if isinstance(value, dict):
-        return {mask(name): _masked(item, mask) for name, item in value.items()}
-    return value
-
-
-def _shallow(value: Any, depth: int) -> Any:
     if not isinstance(value, list | dict):
         return value
     if not depth:
         return "..."
     if isinstance(value, list):
-        return [_shallow(item, depth - 1) for item in value]
-    return {name: _shallow(item, depth - 1) for name, item in value.items()}
+        return [_shallow(item, depth - 1, mask) for item in value]
+    return {mask(name): _shallow(item, depth - 1, mask) for name, item in value.items()}
 
 
 def _kind_of(status: int, message: str) -> type[errors.APIStatusError]:
@@ -111,16 +110,10 @@ def _wait_asked_for(fields: Fields) -> float | None:
     return said if said is not None else max((q.reset for q in quotas(fields) if not q.remaining), default=None)
 
 
-def _document(body: bytes, mask: Callable[[str], str]) -> tuple[dict[str, Any], bool]:
-    """Return the object that the body is, or an empty one, and whether something in it had to be masked."""
+def _document(body: bytes) -> dict[str, Any]:
+    """Return the object that the body is, or an empty one."""
     try:
-        decoded = msgspec.json.decode(body)
-        document = _masked(decoded, mask)
+        document = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}, False
-    return (document, document != decoded) if isinstance(document, dict) else ({}, False)
-
-
-def _first_words(body: str) -> str:
-    text = " ".join(body[:120].split())
-    return f"it begins with {text!r}" if text else "it is empty"
+        return {}
+    return document if isinstance(document, dict) else {}

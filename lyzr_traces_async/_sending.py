@@ -138,11 +138,9 @@ class Sender:
             return error
         failure: LyzrTracesError
         try:
-            decoded = decode_page(answer.body)
+            decoded = decode_page(answer.body, mask)
         except ResponseDecodeError as exc:
-            begins = mask(answer.body[:2048].decode(errors="replace"))[:80]
-            message = f"{mask(exc.message)} It begins with {begins!r}."
-            failure = ResponseDecodeError(message, problems=tuple(map(mask, exc.problems)))
+            failure = exc.with_traceback(None)
         else:
             said = decoded.pagination.page
             if said == page:

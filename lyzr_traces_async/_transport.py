@@ -66,10 +66,15 @@ class Transport:
 
     :param timeout: seconds for one attempt, connect to last byte.
     :param session: the caller's own session: used, never closed, never modified.
+    :raises InvalidArgumentError: if it is something else.
+    :ivar mask: takes the key out of a text.
     """
 
     def __init__(self, api_key: Secret, timeout: float, session: aiohttp.ClientSession | None) -> None:
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            raise InvalidArgumentError(f"session must be an aiohttp.ClientSession, not {type(session).__name__}")
         self._api_key = api_key
+        self.mask = api_key.mask
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session = session
         self._is_ours = session is None
@@ -109,9 +114,10 @@ class Transport:
             failure.__cause__ = self._clean(exc)
         except (_ConnectionDroppedError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             failure = self._connection_error(exc)
-        except (ValueError, RuntimeError) as exc:  # such as two kinds of authorization, or the session being closed
-            said = self.mask(str(exc))
-            failure = InvalidArgumentError(f"the aiohttp session that was given can't make this request: {said}")
+        # Such as two kinds of authorization, a header field that is no text, or the session being closed.
+        except (ValueError, RuntimeError, TypeError) as exc:
+            whose = "an aiohttp session of this client" if self._is_ours else "the aiohttp session that was given"
+            failure = InvalidArgumentError(f"{whose} can't make this request: {self.mask(str(exc))}")
         if self._closed:
             failure = ClientClosedError(_CLOSED)
         failure.request_id = self.mask(failure.request_id or request_id)
@@ -149,17 +155,11 @@ class Transport:
             raise ClientClosedError("the aiohttp session that the client was given is closed")
         return self._session
 
-    def mask(self, text: str) -> str:
-        """Return a text without the key, should the server have echoed it."""
-        key = str(self._api_key)
-        # As it is, and as it stands in the `repr` of what could not be parsed.
-        return text.replace(key, "***").replace(repr(key)[1:-1], "***")
-
     def _connection_error(self, exc: Exception) -> APIConnectionError:
         """Return our error for one of the layers below, with that one as its cause where it may be shown."""
         below = exc.below if isinstance(exc, _ConnectionDroppedError) else exc
         text = f"no complete answer: {self.mask(_kind(below))}"
-        permanent = isinstance(below, ssl.SSLCertVerificationError)
+        permanent = isinstance(below, ssl.SSLCertVerificationError | aiohttp.ServerFingerprintMismatch)
         if permanent:
             text += ". The server's certificate does not verify; another attempt would not change that"
         error = APIConnectionError(text)

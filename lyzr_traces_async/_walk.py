@@ -131,7 +131,7 @@ class PageWalk:
         self._size = 1 if drifted else min(self._size * 2, self._prefetch)
 
     def _catch_up(self, newest: int) -> None:
-        """Go by the newest answer of a window, which need not be its last: what grows later must not hide its deletions."""
+        """Go by a window's newest answer, which need not be its last: later growth must not hide its deletions."""
         self._covered = max(0, self._covered - max(0, self._total - newest))
         self._total = newest
         self._next = self._covered // self._unit + 1

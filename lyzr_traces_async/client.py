@@ -25,6 +25,7 @@ from ._fanout import stream
 from ._sending import Sender
 from ._transport import Transport
 from ._walk import PageWalk
+from .errors import InvalidArgumentError
 from .models import ClientStats, RetryPolicy, SessionTraces, Trace, TracePage
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class TracesClient:
                 print(trace.timestamp, trace.name, trace.latency_seconds, trace.total_cost_usd)
     """
 
-    _base_url = "not made yet"
+    _shown = "not made yet"
 
     def __init__(
         self,
@@ -74,17 +75,22 @@ class TracesClient:
         if api_key is None:
             api_key = os.environ.get("LYZR_API_KEY")
         # From here on no local of a frame shows it, should one of the checks fail.
-        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        given = Secret(api_key) if isinstance(api_key, str) else type(api_key)
+        del api_key
+        key = check_key(given)
+        self._mask = key.mask
         if base_url is None:
             base_url = os.environ.get("LYZR_TRACES_BASE_URL") or DEFAULT_BASE_URL
-        self._base_url = check_base_url(base_url)
+        base_url = check_base_url(base_url, self._mask)
+        self._shown = self._mask(base_url)
         check_seconds("timeout", timeout)
         check_count("max_concurrency", max_concurrency)
-        key = check_key(api_key)
-        self._sender = Sender(Transport(key, timeout, session), self._base_url, retry, max_concurrency)
+        if not isinstance(retry, RetryPolicy):
+            raise InvalidArgumentError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
+        self._sender = Sender(Transport(key, timeout, session), base_url, retry, max_concurrency)
 
     def __repr__(self) -> str:
-        return f"<TracesClient {self._base_url}>"
+        return f"<TracesClient {self._shown}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a TracesClient holds connections and can't be pickled or copied: create one in each process")
@@ -126,7 +132,7 @@ class TracesClient:
             page = await client.list_session_traces(session_id, page=2, limit=50)
             print(len(page), "of", page.pagination.total_items)
         """
-        canonical = session_id_of(session_id)
+        canonical = session_id_of(session_id, self._mask)
         check_count("page", page)
         check_count("limit", limit, MAX_LIMIT)
         return await self._sender.page(canonical, page, limit)
@@ -216,7 +222,7 @@ class TracesClient:
         return stream(self._sender, session_ids, limit=limit, concurrency=concurrency)
 
     def _start(self, session_id: str | UUID, limit: int, start_page: int, prefetch: int) -> PageWalk:
-        canonical = session_id_of(session_id)
+        canonical = session_id_of(session_id, self._mask)
         check_count("limit", limit, MAX_LIMIT)
         check_count("start_page", start_page)
         check_count("prefetch", prefetch)

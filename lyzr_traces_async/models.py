@@ -7,7 +7,6 @@ every row of every page.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .errors import InvalidArgumentError, LyzrTracesError
+from ._arguments import check_count, check_seconds
+from .errors import LyzrTracesError
 
 if TYPE_CHECKING:
     from attrs import frozen
@@ -165,9 +165,6 @@ class RetryPolicy:
     max_rate_limit_wait: float = 120.0
 
     def __attrs_post_init__(self) -> None:
-        if type(self.attempts) is not int or self.attempts < 1:
-            raise InvalidArgumentError(f"RetryPolicy: attempts must be an integer >= 1, not {self.attempts!r}")
+        check_count("RetryPolicy: attempts", self.attempts)
         for name in ("wait_initial", "wait_max", "wait_jitter", "max_rate_limit_wait"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise InvalidArgumentError(f"RetryPolicy: {name} must be a number of seconds >= 0, not {value!r}")
+            check_seconds(f"RetryPolicy: {name}", getattr(self, name), zero=True)

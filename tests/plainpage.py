@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -25,7 +26,7 @@ def read(body: bytes) -> TracePage:
 
     :raises ValueError: if it is not JSON, or not what the contract says.
     """
-    document = _of_type(json.loads(body.decode(), parse_constant=_refuse), dict)
+    document = _of_type(_whole(json.loads(body.decode(), parse_constant=_refuse)), dict)
     place = _of_type(document["pagination"], dict)
     numbers = {name: _of_type(place[name], int) for name in ("page", "limit", "totalItems", "totalPages")}
     return TracePage(
@@ -51,6 +52,17 @@ def _trace(row: Any) -> Trace:
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(_of_type(value, int, float))
+
+
+def _whole(value: Any) -> Any:
+    """Replace halves of surrogate pairs, which the standard library lets through."""
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, list):
+        return list(map(_whole, value))
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    return value
 
 
 def _of_type(value: Any, *kinds: type) -> Any:

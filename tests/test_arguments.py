@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import math
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,7 +18,9 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from lyzr_traces_async._arguments import (
+    MAX_COUNT,
     MAX_LIMIT,
+    Secret,
     check_base_url,
     check_count,
     check_ids,
@@ -152,6 +158,24 @@ def test_anything_else_is_no_number_of_seconds(value: object) -> None:
     assert refusal(check_seconds, "timeout", value).startswith("timeout must be a number of seconds > 0, not ")
 
 
+def test_no_seconds_at_all_may_be_allowed() -> None:
+    """As for the waits between attempts; the text says so."""
+    check_seconds("wait", 0, zero=True)
+    assert refusal(check_seconds, "wait", -1, zero=True) == "wait must be a number of seconds >= 0, not -1"
+
+
+@pytest.mark.parametrize("check", [check_count, check_seconds])
+def test_numbers_beyond_all_sense_are_refused_like_others(check: Callable[..., object]) -> None:
+    """Python does not even write those of more than 4300 digits out."""
+    assert refusal(check, "x", 10**5000).endswith(", not one of that size")
+
+
+def test_a_count_is_one_that_readers_of_json_agree_on() -> None:
+    """Up to there, it is sent as it is."""
+    check_count("page", MAX_COUNT)
+    assert refusal(check_count, "page", MAX_COUNT + 1) == f"page must be an integer >= 1, not {MAX_COUNT + 1}"
+
+
 def test_seconds_may_have_a_bound() -> None:
     """Which is still within."""
     check_seconds("x", 10, 10)
@@ -161,10 +185,10 @@ def test_seconds_may_have_a_bound() -> None:
 @pytest.mark.parametrize("key", ["k", "sk-default-0123", "with a blank", "!~"])
 def test_a_key_is_returned_as_it_is(key: str) -> None:
     """Anything that a header field can hold."""
-    assert check_key(key) == key
+    assert check_key(Secret(key)) == key
 
 
-@pytest.mark.parametrize("key", [None, "", 0, b""])
+@pytest.mark.parametrize("key", [type(None), Secret("")])
 def test_without_a_key_the_error_says_where_one_goes(key: object) -> None:
     """And where one is found."""
     text = refusal(check_key, key)
@@ -177,15 +201,61 @@ def test_without_a_key_the_error_says_where_one_goes(key: object) -> None:
 )
 def test_a_key_that_no_header_field_can_hold_is_refused_unseen(key: str) -> None:
     """It may be nearly right, so it is shown to nobody."""
-    text = refusal(check_key, key)
+    text = refusal(check_key, Secret(key))
     assert "sec" not in text
     assert "copied along" in text
 
 
-@pytest.mark.parametrize(("key", "kind"), [(b"secret", "bytes"), (7, "int"), (["secret"], "list")])
-def test_a_key_that_is_no_string_is_refused_unseen(key: object, kind: str) -> None:
-    """Only its type is named."""
-    assert refusal(check_key, key) == f"the API key must be a string, not {kind}"
+def test_a_key_that_is_no_string_is_refused_by_its_type() -> None:
+    """What it is itself is seen by nobody."""
+    assert refusal(check_key, bytes) == "the API key must be a string, not bytes"
+
+
+@pytest.mark.parametrize("key", ["k", "sk-live-0123/ab+Z=", "a\\b\"c'd<e>&f%g", "{}[]()^$.|?*"])
+@pytest.mark.parametrize(
+    "spell",
+    [
+        str,
+        lambda key: json.dumps(key)[1:-1],
+        lambda key: json.dumps(json.dumps(key))[3:-3],
+        lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+        lambda key: repr(key)[1:-1],
+        lambda key: repr(key.encode())[2:-1],
+        html.escape,
+        quote,
+        quote_plus,
+        lambda key: re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+        lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
+        lambda key: "".join(f"\\x{ord(letter):02x}" for letter in key),
+        lambda key: "".join(f"%{ord(letter):02x}" for letter in key),
+        lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+        lambda key: "".join(f"&#x{ord(letter):X};" for letter in key),
+    ],
+)
+def test_a_key_is_masked_however_it_is_spelled(key: str, spell: Callable[[str], str]) -> None:
+    """As it is, and as JSON, Python, URLs and HTML may write it; what stands around it stays."""
+    text = Secret(key).mask(f"[ {spell(key)} ] [ {spell(key)} ]")
+    assert re.fullmatch(r"\[ \*\*\* \] \[ \*\*\* \]", text)
+
+
+def test_other_texts_are_not_masked() -> None:
+    """A key in another case, or a part of it, is another text."""
+    text = "SK-LIVE sk-liv \\u0073k sk&#45 %73"
+    assert Secret("sk-live").mask(text) == text
+
+
+def test_no_text_takes_long_to_mask() -> None:
+    """The time grows with its length only, whatever a server writes: these would take for ever otherwise."""
+    for text in ("\\" * 200_000, "&#" + "0" * 200_000, "&#x0" * 50_000, "%7" * 100_000):
+        assert Secret("\\&0k").mask(text) == text
+
+
+def test_a_key_in_place_of_something_else_is_not_shown() -> None:
+    """As where arguments were swapped."""
+    key = Secret("sk-live-0123456789")
+    assert "sk-live" not in refusal(session_id_of, str(key), key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://h/v1?key={key}", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"http://{key}/v1", key.mask)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +263,8 @@ def test_a_key_that_is_no_string_is_refused_unseen(key: object, kind: str) -> No
     [
         ("https://voice-livekit.studio.lyzr.ai/v1", "https://voice-livekit.studio.lyzr.ai/v1"),
         ("https://h/v1/", "https://h/v1"),
+        ("https://traces_v2.example.", "https://traces_v2.example."),
+        (f"https://{'a' * 63}.{'b' * 63}/v1", f"https://{'a' * 63}.{'b' * 63}/v1"),
         ("https://h/v1//", "https://h/v1"),
         ("https://h", "https://h"),
         ("https://h/", "https://h"),
@@ -229,6 +301,9 @@ def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None
         ("file:///etc/passwd", "must begin with https://"),
         ("https://h/?a=b", "no query and no fragment"),
         ("https://h/#a", "no query and no fragment"),
+        ("https://a..b/v1", "no host that there can be"),
+        (f"https://{'a' * 64}.example", "no host that there can be"),
+        (f"https://{'a.' * 127}b", "no host that there can be"),
         ("https://h:99999", "is not a URL"),
         ("https://[::1", "is not a URL"),
         (None, "is not a URL"),
@@ -239,7 +314,7 @@ def test_another_base_url_is_refused_with_the_reason(value: Any, because: str) -
     """And shown."""
     text = refusal(check_base_url, value)
     assert because in text
-    assert repr(value) in text
+    assert repr(value)[:77] in text
 
 
 @pytest.mark.parametrize(

@@ -346,7 +346,8 @@ def test_a_document_of_another_shape_is_refused(of: bytes, problems: set[str]) -
         pytest.param(body(TRACE).replace(b"llm", b"\xff\xfe"), id="no UTF-8"),
         pytest.param(b"\xef\xbb\xbf" + body(TRACE), id="a byte order mark"),
         pytest.param(body(TRACE).decode().encode("utf-16"), id="UTF-16"),
-        pytest.param(body(TRACE).replace(b'"llm"', rb'"\ud800"'), id="a lone surrogate"),
+        pytest.param(body(TRACE).replace(b'"llm"', rb'"\ud80"'), id="half an escape"),
+        pytest.param(body(TRACE).replace(b'"llm"', rb'"\ud800\x"'), id="a lone surrogate before what is no escape"),
         pytest.param(body(TRACE).replace(b"1.25", b"1e999"), id="a number beyond all floats"),
         pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested too deeply"),
         pytest.param(body(TRACE).replace(b'"llm"', b"[" * 100_000 + b"]" * 100_000), id="nested too deeply inside"),
@@ -357,6 +358,40 @@ def test_what_is_not_json_is_refused(of: bytes) -> None:
     error = refused(of)
     (problem,) = error.problems
     assert problem.startswith("not JSON: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (r"hi \ud83d", "hi \ufffd"),
+        (r"\uDE00 \ud83D\uDe00 \ud83d", "\ufffd \U0001f600 \ufffd"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+        (r"\ud83d\n\ude00", "\ufffd\n\ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_is_read_as_the_replacement_character(written: str, name: str) -> None:
+    """What JavaScript writes of a text that was cut in the middle of an emoji does not cost a whole page."""
+    (decoded,) = decode_page(body(TRACE).replace(b"llm", written.encode()))
+    assert decoded.name == name
+
+
+def test_what_is_said_of_a_page_that_cannot_be_read_is_bounded() -> None:
+    """A page may have a problem in every field, and quote megabytes."""
+    error = refused(body(*[TRACE | {"timestamp": "A" * 5000}] * 2000))
+    assert len(error.problems) == 1000
+    assert max(map(len, error.problems)) < 310
+    assert error.problems[0].endswith("AAA...")
+    assert "; and 1997 more. Does" in str(error)
+    assert len(str(error)) < 1500
+
+
+def test_the_beginning_of_what_is_no_page_is_shown() -> None:
+    """Most often that tells at a glance what it is."""
+    assert str(refused(b"<!DOCTYPE html>\n <title>Sign in</title>")).endswith(
+        "As for the answer: it begins with '<!DOCTYPE html> <title>Sign in</title>'."
+    )
+    assert str(refused(b"")).endswith("As for the answer: it is empty.")
 
 
 def test_of_a_key_that_comes_twice_the_last_one_holds() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from lyzr_traces_async import errors
+from lyzr_traces_async._arguments import Secret
 from lyzr_traces_async._responses import Answer, error_of, request_id_of, upstream_is_limited
 
 
@@ -33,9 +34,7 @@ def error(of: Answer) -> errors.APIStatusError:
     return found
 
 
-def masked(text: str) -> str:
-    """Return a text without the key."""
-    return text.replace('k"y', "***")
+masked = Secret('k"y').mask
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b'{"error": "x"}'])
@@ -248,6 +247,23 @@ def test_a_key_that_is_echoed_in_what_is_no_json_is_masked_too() -> None:
     assert found is not None
     assert found.body == "<p>***</p>"
     assert found.message == "the answer is no JSON error (it begins with '<p>***</p>')"
+
+
+@pytest.mark.parametrize("body", [b'{"error": "k\\"y', b'["k\\"y"]', b"<p>k&quot;y", b"%6b%22y", b'"k\\u0022y"'])
+def test_a_key_that_is_echoed_in_another_spelling_is_masked_too(body: bytes) -> None:
+    """As in JSON that is no object or was cut, in HTML and in URLs."""
+    found = error_of(answer(502, body, Location="https://h/?k%22y"), masked)
+    assert found is not None
+    assert "***" in found.body
+    assert "***" in found.message
+    assert found.headers["Location"] == "https://h/?***"
+
+
+def test_what_is_no_utf_8_in_a_header_field_can_still_be_written_out() -> None:
+    """It has been replaced, so that logging an error is never a second one."""
+    found = error(answer(500, {"error": "x"}, X_Request_Id="caf\udce9", Via="\udcff"))
+    assert (found.request_id, found.headers["Via"]) == ("caf\ufffd", "\ufffd")
+    assert str(found).encode()
 
 
 def test_a_body_without_the_key_is_kept_as_it_came() -> None:
