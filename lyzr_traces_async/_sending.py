@@ -29,6 +29,7 @@ class Sender:
     :param max_concurrency: requests in flight at once.
     :ivar calls: what is under way; it is cancelled when the client is closed.
     :ivar tally: what was counted so far, under the names of :class:`ClientStats`.
+    :ivar mask: takes the API key out of a text.
     """
 
     def __init__(self, transport: Transport, base_url: str, retry: RetryPolicy, max_concurrency: int) -> None:
@@ -37,6 +38,7 @@ class Sender:
         self._base_url = base_url
         self._retry = retry
         self._throttle = Throttle(max_concurrency, retry.max_rate_limit_wait)
+        self.mask = transport.mask
         self.calls: set[anyio.CancelScope] = set()
         self._closed = False
 
@@ -52,16 +54,23 @@ class Sender:
         if self._closed:
             raise ClientClosedError("the client is closed: create a new one")
 
-    async def window(self, walk: PageWalk) -> tuple[list[TracePage], LyzrTracesError | None]:
-        """Get the pages of a walk's window, all at once: those before the first that failed, and its error."""
+    async def window(
+        self, walk: PageWalk, *, fatal: tuple[type[LyzrTracesError], ...] = ()
+    ) -> tuple[list[TracePage], LyzrTracesError | None]:
+        """Get the pages of a walk's window, all at once: those before the first that failed, and its error.
+
+        :param fatal: the errors of which one is raised as soon as it comes, whatever becomes of the other pages.
+        """
         answers: dict[int, TracePage] = {}
         failures: dict[int, LyzrTracesError] = {}
 
-        async def get(page: int) -> None:
+        async def get(page: int, others: anyio.CancelScope | None = None) -> None:
             try:
                 answers[page] = await self.page(walk.session_id, page, walk.limit, may_ask_for_less=walk.limit > 1)
             except LyzrTracesError as error:
                 failures[page] = error
+                if others is not None and isinstance(error, fatal):
+                    others.cancel()
 
         window = walk.window()
         if len(window) == 1:
@@ -69,7 +78,10 @@ class Sender:
         else:
             async with anyio.create_task_group() as tasks:
                 for page in window:
-                    tasks.start_soon(get, page)
+                    tasks.start_soon(get, page, tasks.cancel_scope)
+        for error in failures.values():
+            if isinstance(error, fatal):
+                raise error
         failed = min(failures, default=window.stop)
         return [answers[page] for page in range(window.start, failed)], failures.get(failed)
 
@@ -131,14 +143,13 @@ class Sender:
 
     def _judge(self, answer: Answer, page: int) -> TracePage | LyzrTracesError:
         """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
-        mask = self._transport.mask
-        error = error_of(answer, mask)
+        error = error_of(answer, self.mask)
         if error is not None:
             self.tally["rate_limited"] += error.status == 429
             return error
         failure: LyzrTracesError
         try:
-            decoded = decode_page(answer.body, mask)
+            decoded = decode_page(answer.body, self.mask)
         except ResponseDecodeError as exc:
             failure = exc.with_traceback(None)
         else:
@@ -146,7 +157,7 @@ class Sender:
             if said == page:
                 return decoded
             failure = PaginationError(f"asked for page {page}, the answer is page {said}")
-        failure.request_id = request_id_of(answer, mask)
+        failure.request_id = request_id_of(answer, self.mask)
         return failure
 
     async def aclose(self) -> None:

@@ -19,6 +19,7 @@ from lyzr_traces_async import (
     ClientClosedError,
     ClientStats,
     InvalidArgumentError,
+    NotFoundError,
     RetryPolicy,
     Trace,
     TracesClient,
@@ -290,10 +291,43 @@ async def test_a_callers_session_that_cannot_make_the_request_is_an_error(server
     assert not server.requests
 
 
+async def test_a_status_is_an_error_of_ours_also_where_the_session_raises_its_own(server: FakeTracesServer) -> None:
+    """What is known of an answer is not lost to the session's way with statuses."""
+    async with aiohttp.ClientSession(raise_for_status=True) as session, client_of(server, session=session) as client:
+        with pytest.raises(NotFoundError, match="Trace session not found"):
+            await client.list_session_traces("00000000-0000-4000-8000-000000000000")
+    assert len(server.requests) == 1
+
+
+async def test_a_session_that_can_make_no_request_is_an_error_of_ours(server: FakeTracesServer) -> None:
+    """As one with a header field that is no text: the client's own would do."""
+    async with (
+        aiohttp.ClientSession(headers={"X-Number": 1}) as session,  # type: ignore[arg-type]
+        client_of(server, session=session) as client,
+    ):
+        with pytest.raises(InvalidArgumentError, match=r"session that was given can't make this request: .*non-str"):
+            await client.list_session_traces(SESSION)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"session": "x"}, "session must be an aiohttp.ClientSession, not str"),
+        ({"retry": None}, "retry must be a RetryPolicy, not NoneType"),
+        ({"timeout": 10**5000}, "timeout must be a number of seconds > 0"),
+        ({"max_concurrency": 2.0}, "max_concurrency must be an integer >= 1, not 2.0"),
+    ],
+)
+def test_settings_of_no_use_are_refused_at_once(settings: dict[str, Any], complaint: str) -> None:
+    """Not at the first request."""
+    with pytest.raises(InvalidArgumentError, match=complaint):
+        TracesClient("key", **settings)
+
+
 async def test_no_cookies_are_kept(server: FakeTracesServer) -> None:
-    """The client's own session sends none that a server has set."""
+    """The client's own session sends none that a server has set. Those of an IP address no jar would keep."""
     server.fail_next(headers={"Set-Cookie": "a=b"})
-    async with client_of(server) as client:
+    async with TracesClient(server.api_key, base_url=server.base_url.replace("127.0.0.1", "localhost")) as client:
         await client.list_session_traces(SESSION)
         await client.list_session_traces(SESSION)
     assert [request.headers.get("Cookie") for request in server.requests] == [None, None]

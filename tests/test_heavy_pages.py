@@ -44,6 +44,16 @@ async def test_a_session_whose_pages_only_fit_at_a_smaller_limit_completes(fits:
         assert list(dict.fromkeys(limit for _, limit in _asked(server))) == steps[: steps.index(fitting) + 1]
 
 
+async def test_a_page_that_is_too_heavy_costs_two_attempts() -> None:
+    """One time-out may be chance; a third at the same size would only be time lost."""
+    async with FakeTracesServer(quota=None) as server:
+        server.add_session(HEAVY, traces=60)
+        TooHeavy(server, fits=25)
+        async with TracesClient(server.api_key, base_url=server.base_url) as client:
+            assert len([trace async for trace in client.iter_session_traces(HEAVY)]) == 60
+        assert [limit for _, limit in _asked(server)] == [100, 100, 50, 50, 25, 25, 25]
+
+
 @pytest.mark.parametrize("begins", [150, 250, 999])
 @pytest.mark.parametrize("prefetch", [1, 2, 8])
 async def test_the_walk_goes_on_from_the_same_position(begins: int, prefetch: int) -> None:

@@ -80,10 +80,10 @@ async def _fake(**fault: object) -> AsyncIterator[FakeTracesServer]:
 @asynccontextmanager
 async def _refusing() -> AsyncIterator[RawServer]:
     raw = RawServer(b"")
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        raw.port = unused.getsockname()[1]
-    yield raw
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        raw.port = held.getsockname()[1]
+        yield raw
 
 
 @asynccontextmanager

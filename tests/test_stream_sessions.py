@@ -7,7 +7,8 @@ import gc
 import math
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -24,6 +25,7 @@ from lyzr_traces_async import (
     SessionTraces,
     Trace,
     TracesClient,
+    WrongEventLoopError,
 )
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
 
@@ -37,7 +39,9 @@ def _client(server: FakeTracesServer, **arguments: object) -> TracesClient:
     return TracesClient(server.api_key, base_url=server.base_url, **arguments)  # type: ignore[arg-type]
 
 
-async def _collect(client: TracesClient, ids: Iterable[str | UUID], **arguments: int) -> dict[str, SessionTraces]:
+async def _collect(
+    client: TracesClient, ids: Iterable[str | UUID] | AsyncIterable[str | UUID], **arguments: int
+) -> dict[str, SessionTraces]:
     async with client.stream_sessions(ids, **arguments) as sessions:
         return {session.session_id: session async for session in sessions}
 
@@ -143,6 +147,47 @@ async def test_what_no_session_survives_ends_the_stream_at_once(
         assert len(server.requests) <= 8
 
 
+async def test_what_no_session_survives_does_not_wait_for_the_others() -> None:
+    """They may be in the middle of requests that take their time; what they would have brought is dropped."""
+    ids = _ids(3)
+    loop = asyncio.get_running_loop()
+    async with FakeTracesServer() as server, _client(server, timeout=5000) as client:
+        for session_id in ids:
+            server.add_session(session_id, traces=1)
+        await client.list_session_traces(ids[0])  # so that the quota is known, and more than one is in flight
+        server.fail_next(stall=1000, session_id=ids[0])
+        server.fail_next(stall=1000, session_id=ids[1])
+        server.fail_next(status=401, session_id=ids[2])
+        begun = loop.time()
+        with pytest.raises(AuthenticationError):
+            await _collect(client, ids)
+        assert loop.time() - begun < 5
+
+
+async def test_what_no_session_survives_is_not_hidden_by_another_pages_failure() -> None:
+    """Of the pages that are asked for at once, an earlier one may fail as well, and be tried again for long."""
+    (session_id,) = _ids(1)
+    loop = asyncio.get_running_loop()
+    async with FakeTracesServer() as server, _client(server, retry=RetryPolicy(wait_initial=1000)) as client:
+        server.add_session(session_id, traces=30)
+        server.fail_next(99, status=500, page=2)
+        server.fail_next(status=403, page=3)
+        begun = loop.time()
+        with pytest.raises(PermissionDeniedError):
+            await _collect(client, [session_id], limit=10)
+        assert loop.time() - begun < 5
+
+
+def test_another_event_loop_ends_the_stream() -> None:
+    """No session can be read there: that is no failure of theirs."""
+    client = TracesClient("key", base_url="http://127.0.0.1:1/v1", retry=RetryPolicy(attempts=1))
+    with asyncio.Runner() as home, asyncio.Runner() as abroad:
+        home.run(_collect(client, _ids(1)))
+        with pytest.raises(WrongEventLoopError):
+            abroad.run(_collect(client, _ids(3)))
+        home.run(client.aclose())
+
+
 async def test_closing_the_client_ends_the_stream() -> None:
     """The consumer, waiting for a session, is told at once."""
     ids = _ids(3)
@@ -157,18 +202,99 @@ async def test_closing_the_client_ends_the_stream() -> None:
                 await waiting
 
 
-async def test_an_exception_of_the_callers_iterable_reaches_the_consumer_as_itself() -> None:
-    """What it yielded before is lost to the failure; the failure is not wrapped in a group."""
+def _broken(ids: Iterable[str], failure: BaseException) -> Iterator[str]:
+    yield from ids
+    raise failure
+
+
+async def _broken_async(ids: Iterable[str], failure: BaseException) -> AsyncIterator[str]:
+    for session_id in ids:
+        yield session_id
+    raise failure
+
+
+@pytest.mark.parametrize("failure", [LookupError("the file of ids ends in the middle"), asyncio.CancelledError()])
+@pytest.mark.parametrize("source", [_broken, _broken_async])
+async def test_an_exception_of_the_callers_iterable_reaches_the_consumer_as_itself(
+    source: Callable[[list[str], BaseException], Any], failure: BaseException
+) -> None:
+    """Not wrapped in a group, and no silent end: also where the ids depend on something that somebody cancelled."""
     ids = _ids(2)
-
-    def broken() -> Iterator[str]:
-        yield ids[0]
-        raise LookupError("the file of ids ends in the middle")
-
     async with FakeTracesServer() as server, _client(server) as client:
         server.add_session(ids[0], traces=1)
-        with pytest.raises(LookupError, match="in the middle"):
-            await _collect(client, broken())
+        with pytest.raises(type(failure)) as raised:
+            await _collect(client, source(ids[:1], failure))
+        assert raised.value is failure
+
+
+async def test_ids_that_depend_on_a_cancelled_task_are_no_silent_end() -> None:
+    """The consumer itself was not cancelled, and is not afterwards."""
+
+    async def ids() -> AsyncIterator[str]:
+        task = asyncio.ensure_future(asyncio.sleep(1000))
+        task.cancel()
+        await task
+        yield _ids(1)[0]
+
+    async with FakeTracesServer() as server, _client(server) as client:
+        with pytest.raises(asyncio.CancelledError):
+            await _collect(client, ids())
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+async def test_an_iterable_that_cannot_even_begin_leaves_nothing_open() -> None:
+    """Its exception is raised where the stream is entered."""
+
+    class Broken:
+        def __iter__(self) -> Iterator[str]:
+            raise LookupError("no ids")
+
+    async with FakeTracesServer() as server, _client(server) as client:
+        with pytest.raises(LookupError, match="no ids"):
+            await _collect(client, Broken())
+    gc.collect()  # what was left open is complained of then
+
+
+async def test_the_least_of_iterables_will_do() -> None:
+    """One whose iterator has nothing but `__next__`."""
+    ids = _ids(3)
+
+    class Countdown:
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> str:
+            if not ids:
+                raise StopIteration
+            return ids.pop()
+
+    class Least:
+        def __iter__(self) -> Any:
+            least = Countdown()
+            return type("Next", (), {"__next__": lambda _: next(least)})()
+
+    async with FakeTracesServer() as server, _client(server) as client:
+        for session_id in ids:
+            server.add_session(session_id, traces=1)
+        assert len(await _collect(client, Least())) == 3
+
+
+async def test_the_limit_is_that_of_every_request() -> None:
+    """As many traces a page as were asked for."""
+    (session_id,) = _ids(1)
+    async with FakeTracesServer() as server, _client(server) as client:
+        server.add_session(session_id, traces=20)
+        assert len((await _collect(client, [session_id], limit=5))[session_id]) == 20
+        assert [request.query["limit"] for request in server.requests] == ["5"] * 4
+
+
+async def test_a_key_among_the_ids_is_not_shown() -> None:
+    """It is no id, and is refused as one, but unseen."""
+    async with TracesClient("sk-canary-123", base_url="http://127.0.0.1:1/v1") as client:
+        found = await _collect(client, ["sk-canary-123"])
+        assert "canary" not in repr(found) + str(found["***"].error)
 
 
 @pytest.mark.parametrize("failure", [KeyError("body"), asyncio.CancelledError(), KeyboardInterrupt()])
@@ -178,10 +304,10 @@ async def test_an_exception_of_the_body_leaves_it_as_itself(failure: BaseExcepti
     async with FakeTracesServer() as server, _client(server) as client:
         server.latency = 0.05
         for session_id in ids:
-            server.add_session(session_id, traces=1000)
+            server.add_session(session_id, traces=100)
         before = asyncio.all_tasks()
         with pytest.raises(type(failure)) as raised:
-            async with client.stream_sessions(ids) as sessions:
+            async with client.stream_sessions(ids, limit=10) as sessions:
                 await anext(sessions)
                 raise failure
         assert raised.value is failure
@@ -294,17 +420,20 @@ async def test_beside_a_stranger_nothing_is_lost() -> None:
     ids = _ids(30)
     async with FakeTracesServer(quota=Quota(100, 60)) as server, _client(server) as client:
         for session_id in ids:
-            server.add_session(session_id, traces=1300)
+            server.add_session(session_id, traces=130)
+        loop = asyncio.get_running_loop()
+        times: list[float] = []
 
         def stranger(_: RecordedRequest) -> None:
             server.spend_quota(1)
+            times.append(loop.time())
 
         server.on_request = stranger
-        begun = asyncio.get_running_loop().time()
-        found = await _collect(client, ids)
-        windows = math.ceil((asyncio.get_running_loop().time() - begun) / 60)
-        assert all(len(session) == 1300 for session in found.values())
-        assert client.stats.rate_limited <= 8 * windows
+        found = await _collect(client, ids, limit=10)
+        assert all(len(session) == 130 for session in found.values())
+        refused = [moment for moment, request in zip(times, server.requests, strict=True) if request.status == 429]
+        for moment in refused:
+            assert sum(moment <= other < moment + 55 for other in refused) <= 8  # a window, and not the next one
 
 
 async def test_without_quota_fields_it_is_an_ordinary_client() -> None:
@@ -338,6 +467,5 @@ async def test_a_limit_of_the_store_behind_holds_the_whole_client_back() -> None
         server.on_request = limited
         found = await _collect(client, ids)
     assert all(session.error is None for session in found.values())
-    rounded = Counter(round(moment) for moment in times)
-    assert rounded == {0: 8, 5: 1, 15: 1, 35: 20}
+    assert Counter(5 * int((moment + 1) / 5) for moment in times) == {0: 8, 5: 1, 15: 1, 35: 20}
     assert client.stats.seconds_paced == pytest.approx(35, abs=1)

@@ -139,8 +139,9 @@ async def test_a_suspended_machine_loses_no_trace(when: int, gap: float) -> None
 
 
 @pytest.mark.parametrize("pause", [3.9, 4.1, 5.1, 61, 3600])
-async def test_a_suspension_between_two_traces_loses_none(pause: float) -> None:
+async def test_a_suspension_between_two_traces_loses_none(pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """The consumer is at work, or the machine asleep: connections and the quota's window have ended meanwhile."""
+    monkeypatch.setattr("aiohttp.connector.monotonic", asyncio.get_running_loop().time)
     async with FakeTracesServer(quota=Quota(10, 60)) as server:
         traces = server.add_session(SESSION, traces=TRACES)
         async with TracesClient(server.api_key, base_url=server.base_url, retry=RETRY) as client:
