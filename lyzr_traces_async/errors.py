@@ -171,7 +171,11 @@ class APIStatusError(LyzrTracesError):
 
     def _text(self) -> str:
         text = f"HTTP {self.status}: {self.message}"
-        return f"{text}. {self._advice}" if self._advice else text
+        advice = self._advise()
+        return f"{text.rstrip('.')}. {advice}" if advice else text
+
+    def _advise(self) -> str:
+        return self._advice
 
 
 class BadRequestError(APIStatusError):
@@ -207,6 +211,11 @@ class NotFoundError(APIStatusError):
         "traces become readable once the session's transcript is stored"
     )
 
+    def _advise(self) -> str:
+        # The service speaks of the session. Where nobody does, somebody else may have answered.
+        doubt = "" if "session" in self.message else ". Or the base URL does not lead to the API"
+        return f"{self._advice}{doubt}"
+
 
 class RateLimitError(APIStatusError):
     """429: the quota is used up, and waiting for it would take longer than ``RetryPolicy.max_rate_limit_wait``.
@@ -220,6 +229,10 @@ class RateLimitError(APIStatusError):
     def __init__(self, message: str, *, retry_after: float | None = None, **particulars: Any) -> None:
         super().__init__(message, **particulars)
         self.retry_after = retry_after
+
+    def _advise(self) -> str:
+        asked = "" if self.retry_after is None else f" The server asks to wait {self.retry_after:g} s."
+        return f"{self._advice}{asked}"
 
 
 class RedirectError(APIStatusError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import csv
 import io
 import json
@@ -173,18 +175,21 @@ def test_the_demo_needs_no_account_and_ends_with_the_code_to_copy(
     assert "\n45 traces · $" in out
     assert "\n1,234 traces · $" in out
     assert "\n0 traces\n" in out
-    assert "\nNotFoundError: HTTP 404: " in out
+    assert "\nNotFoundError: Trace session not found · its own failure: the others go on\n" in out
     assert "retries: 1 · refused by the rate limit: 0 · " in out
-    snippet = out[out.index("import asyncio") :]
-    compile(snippet, "snippet", "exec")
+    assert "page 3 failed once and was asked for again: 1 retry\n" in out
+    assert out.endswith(f"\n\n{SNIPPET}")
+    assert len(SNIPPET.splitlines()) == 5
+    assert max(map(len, SNIPPET.splitlines())) < 80
     assert "canary" not in out
 
 
 def test_the_code_to_copy_runs(server: FakeTracesServer, capsys: Captured) -> None:
-    """Exactly as the demo prints it."""
+    """Exactly as the demo prints it, within an async function."""
     traces = server.add_session(SESSION, traces=3)
-    exec(compile(SNIPPET, "snippet", "exec"), {})  # noqa: S102 - that is what is to be shown
-    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == [trace.name for trace in traces]
+    code = compile(SNIPPET, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    asyncio.run(eval(code, {}))  # noqa: S307 - that is what is to be shown
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [trace.name for trace in traces]
 
 
 def test_two_sessions_do_not_mix(server: FakeTracesServer, capsys: Captured) -> None:

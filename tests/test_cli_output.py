@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from lyzr_traces_async.cli import main
-from lyzr_traces_async.testing import FakeTracesServer
+from lyzr_traces_async.testing import FakeTracesServer, Quota
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
@@ -125,6 +128,26 @@ def test_a_terminal_shows_what_is_being_waited_for_and_takes_it_back(
     erase = "\r\x1b[2K"
     assert sys.stderr.getvalue() == f"{erase}page 1{erase}{erase}page 2 of 3{erase}{erase}page 3 of 3{erase}"
     assert "page" not in capsys.readouterr().out
+
+
+def test_a_terminal_shows_for_how_long_the_quota_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Or it would look as if it hung. The library's logger is left as it was."""
+    logger = logging.getLogger("lyzr_traces_async")
+    before = (logger.level, list(logger.handlers))
+    with start_blocking_portal() as portal:
+        fake = FakeTracesServer(quota=Quota(requests=2, seconds=1))
+        with portal.wrap_async_context_manager(fake) as server:
+            server.add_session(SESSION, traces=25)
+            monkeypatch.setenv("LYZR_API_KEY", server.api_key)
+            monkeypatch.setenv("LYZR_TRACES_BASE_URL", server.base_url)
+            monkeypatch.setattr(sys, "stderr", Terminal())
+            assert main(["list", SESSION, "--limit", "10"]) == 0
+    assert isinstance(sys.stderr, Terminal)
+    assert re.search(r"\x1b\[2Kthe quota is used up: waiting [01]\.\d s for the next window", sys.stderr.getvalue())
+    assert (logger.level, logger.handlers) == before
+    assert "quota" not in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("server")

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from lyzr_traces_async import Pagination, Trace, TracePage
-from lyzr_traces_async.cli._columns import Glyphs, bar, choose_columns, dollars, glyphs_for, scale_axis, seconds
+from lyzr_traces_async.cli._columns import Glyphs, Scene, bar, choose_columns, dollars, glyphs_for, scale_axis, seconds
 from lyzr_traces_async.cli._table import Table, Totals
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -165,9 +165,9 @@ def test_sums_that_nothing_is_known_of_are_left_out() -> None:
     assert "\n1 trace\ncost missing for 1 trace · latency missing for 1 trace\n" in drawn([BARE])
 
 
-def test_an_empty_session_is_told_in_two_lines() -> None:
-    """No header where there are no rows, but the table says what it found."""
-    assert drawn([]) == f"{SESSION} · 0 traces on 1 page\n\n0 traces\n"
+def test_an_empty_session_is_told_in_a_line() -> None:
+    """No header where there are no rows, and no sums of nothing."""
+    assert drawn([]) == f"{SESSION} · 0 traces on 1 page\n"
 
 
 def test_nothing_is_said_where_there_was_no_page() -> None:
@@ -302,6 +302,24 @@ def test_glyphs_depend_on_the_encoding() -> None:
 @pytest.mark.parametrize("plain", [True, False])
 def test_columns_never_take_more_than_the_line(*, plain: bool) -> None:
     """At every width that has room for two columns; the last of a plain line is not padded."""
+    long = attrs.evolve(TRACE, name="x" * 500, html_path="/" * 500)
     for width in range(20, 300):
-        columns = choose_columns(width, plain=plain)
-        assert sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width
+        for traces in ([], [TRACE], [BARE], [TRACE, long]):
+            columns = choose_columns(width, traces, Scene("utf-8", ASCII), plain=plain)
+            assert sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width
+
+
+@pytest.mark.parametrize(
+    ("width", "widths"),
+    [
+        (95, {"name": 20, "dashboard": 20, "": 8}),
+        (98, {"name": 20, "dashboard": 23, "": 8}),
+        (101, {"name": 20, "dashboard": 26, "": 8}),
+        (110, {"name": 20, "dashboard": 26, "": 17}),
+        (200, {"name": 20, "dashboard": 26, "": 24}),
+    ],
+)
+def test_room_goes_to_what_has_something_to_show(width: int, widths: dict[str, int]) -> None:
+    """First to the names, then to the links, which are of use only whole, and what is left to the bars."""
+    columns = choose_columns(width, [TRACE, BARE], Scene("utf-8", ASCII), plain=False)
+    assert {column.title: column.width for column in columns if column.most} == widths

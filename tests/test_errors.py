@@ -203,6 +203,20 @@ def test_the_error_of_a_status_says_what_to_do(name: str) -> None:
         assert str(error) == "HTTP 418: no"
 
 
+def test_a_404_of_somebody_else_casts_doubt_on_the_base_url() -> None:
+    """The service itself speaks of the session that it does not know."""
+    assert "base URL" in str(errors.NotFoundError("Cannot GET /traces", status=404))
+    assert "base URL" not in str(errors.NotFoundError("Trace session not found", status=404))
+
+
+def test_a_429_says_how_long_the_server_asked_to_wait() -> None:
+    """Where it did; and a sentence of the server's has one full stop."""
+    said = str(errors.RateLimitError("Too many requests.", status=429, retry_after=500.0))
+    assert said.startswith("HTTP 429: Too many requests. The quota")
+    assert said.endswith(" The server asks to wait 500 s.")
+    assert "asks to wait" not in str(errors.RateLimitError("no", status=429))
+
+
 def test_the_advice_of_different_errors_is_different() -> None:
     """A permanent 503 is not told to succeed later."""
     texts = {str(bare(getattr(errors, name))) for name in ADVICE}

@@ -180,7 +180,21 @@ def test_each_test_gets_a_server_of_its_own_that_is_gone_after_it(pytester: pyte
                     socket.create_connection(("127.0.0.1", int(server.base_url[17:-3])))
         """
     )
-    pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly").assert_outcomes(passed=3)
+    pytester.makepyfile(
+        test_hook="""
+        from urllib.request import urlopen
+
+        def test_it(traces_server):
+            traces_server.on_request = lambda request: 1 / 0
+            try:
+                urlopen(traces_server.base_url)
+            except OSError:
+                pass
+        """
+    )
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly")
+    ran.assert_outcomes(passed=4, errors=1)  # an exception of a hook is heard of after the test
+    assert "ZeroDivisionError" in ran.stdout.str()
     listing = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
     assert "A fake Lyzr traces API on 127.0.0.1, without a quota" in listing
 

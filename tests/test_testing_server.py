@@ -440,19 +440,32 @@ async def test_the_hook_sees_a_request_before_its_answer_is_made(
     assert seen == [(request, None) for request in server.requests]
 
 
-async def test_a_hook_that_fails_is_heard_of(
-    server: FakeTracesServer, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its exception is logged, and the client gets a 500 instead of an answer that looks right."""
-    server.add_session(SESSION, 1)
+async def test_a_hook_that_fails_is_heard_of(http: aiohttp.ClientSession) -> None:
+    """The client gets a 500 instead of an answer that looks right, and the first exception leaves the block."""
+    with pytest.raises(ZeroDivisionError, match="1"):
+        async with FakeTracesServer() as server:
+            server.add_session(SESSION, 1)
 
-    def fail(request: RecordedRequest) -> None:
-        raise ZeroDivisionError(request.path)
+            def fail(_: RecordedRequest) -> None:
+                raise ZeroDivisionError(len(server.requests))
 
-    server.on_request = fail
-    async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
-        assert answer.status == 500
-    assert "ZeroDivisionError" in caplog.text
+            server.on_request = fail
+            for _ in range(2):
+                async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
+                    assert answer.status == 500
+                    assert "RateLimit" in answer.headers
+                    assert await answer.json() == {"error": "Internal server error"}
+            assert [request.status for request in server.requests] == [500, 500]
+            raise LookupError("what came of it")
+
+
+async def test_a_hook_that_fails_does_not_hide_a_cancellation(http: aiohttp.ClientSession) -> None:
+    """Or Ctrl-C: whoever waits for that would wait for ever."""
+    with pytest.raises(asyncio.CancelledError):
+        async with FakeTracesServer() as server:
+            server.on_request = lambda _: 1 / 0  # type: ignore[assignment]
+            async with http.get(server.base_url):
+                raise asyncio.CancelledError
 
 
 async def test_latency_comes_before_every_answer(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:

@@ -128,20 +128,18 @@ def run(argv: Sequence[str]) -> int:
 
 
 async def _write_pages(pages: AsyncGenerator[TracePage, None], sink: Sink) -> None:
-    progress = Progress()
-    try:
-        async with aclosing(pages):
-            progress.show("page 1")
-            async for page in pages:
-                progress.clear()
-                sink.page(page)
-                place = page.pagination
-                if place.page < place.total_pages:
-                    progress.show(f"page {place.page + 1:,} of {place.total_pages:,}")
-    except LyzrTracesError:
-        progress.clear()
-        sink.end(complete=False)
-        raise
-    finally:
-        progress.clear()
+    with Progress() as progress:
+        try:
+            async with aclosing(pages):
+                progress.show("page 1")
+                async for page in pages:
+                    progress.clear()
+                    sink.page(page)
+                    place = page.pagination
+                    if place.page < place.total_pages:
+                        progress.show(f"page {place.page + 1:,} of {place.total_pages:,}")
+        except LyzrTracesError:
+            progress.clear()
+            sink.end(complete=False)
+            raise
     sink.end(complete=True)

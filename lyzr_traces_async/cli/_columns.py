@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
 from typing import NamedTuple
 
 from attrs import evolve, frozen
+from rich.cells import cell_len
 
 from lyzr_traces_async import Trace
 
@@ -59,9 +60,9 @@ class Column:
     """One column: its title, its cells and its width.
 
     :ivar cell: makes a trace's cell of at most ``width`` terminal cells; ``None`` where the value is missing.
-    :ivar width: in terminal cells; the least if there is a ``weight``.
-    :ivar weight: the share this column gets of the room that is left over.
-    :ivar most: the width beyond which it would only be empty space.
+    :ivar width: in terminal cells; the least if there is a ``most``.
+    :ivar most: how wide it may become where there is room.
+    :ivar turn: the columns with the lowest take what they need of that room first.
     """
 
     title: str
@@ -69,8 +70,8 @@ class Column:
     width: int
     style: str = ""
     right: bool = False
-    weight: int = 0
     most: int = 0
+    turn: int = 0
 
 
 def seconds(value: float, width: int = 9) -> str:
@@ -161,15 +162,15 @@ def _cost(trace: Trace, width: int, scene: Scene) -> str | None:
 _TIME = Column("time (UTC)", _time, 12, "dim")
 _CLOCK = Column("UTC", _time, 8, "dim")
 _STAMP = Column("time (UTC)", _date_time, 23)
-_NAME = Column("name", _name, 20, weight=2, most=48)
-_SHORT_NAME = Column("name", _name, 11, weight=1, most=48)
+_NAME = Column("name", _name, 20, most=48)
+_SHORT_NAME = Column("name", _name, 11, most=48)
 _LATENCY = Column("latency", _latency, 9, right=True)
 _SHORT_LATENCY = Column("latency", _latency, 7, right=True)
-BAR = Column("", _bar, 8, "cyan", weight=1, most=24)
+BAR = Column("", _bar, 8, "cyan", most=24, turn=2)
 _COST = Column("cost", _cost, 10, right=True)
 _SHORT_COST = Column("cost", _cost, 8, right=True)
 _OBSERVATIONS = Column("obs", _observations, 4, "dim", right=True)
-_LINK = Column("dashboard", _link, 20, "dim", weight=2, most=80)
+_LINK = Column("dashboard", _link, 20, "dim", most=80, turn=1)
 # Nothing stands behind it on the line, so where there is no edge of a screen it need not be cut.
 _WHOLE_LINK = Column("dashboard", _whole_link, 20)
 
@@ -192,23 +193,25 @@ _PLAIN: Sequence[tuple[Column, ...]] = (
 )
 
 
-def choose_columns(width: int, *, plain: bool) -> tuple[Column, ...]:
+def choose_columns(width: int, traces: Iterable[Trace], scene: Scene, *, plain: bool) -> tuple[Column, ...]:
     """Choose the columns for a line of ``width`` terminal cells, with their final widths.
 
-    They are decided before the first trace is seen, since rows are shown as they come.
-
+    :param traces: those of the first page: rows are shown as they come, so the others have to do with its widths.
     :param plain: whether the output is no terminal: whole dates, whole links, and no bars.
     """
     layouts = _PLAIN if plain else _ON_TERMINAL
     columns = next((layout for layout in layouts if _least(layout) <= width), layouts[-1])
     spare = max(width - _least(columns), 0)
-    weights = sum(column.weight for column in columns)
-    return tuple(
-        evolve(column, width=min(column.width + spare * column.weight // weights, column.most))
-        if column.weight
-        else column
-        for column in columns
-    )
+    widths = {column.title: column.width for column in columns}
+    for column in sorted(columns, key=lambda column: column.turn):
+        if column.most:
+            # A bar fills whatever it gets; a text needs no more than its own length.
+            needed = (cell_len(column.cell(trace, column.most, scene) or "") for trace in traces)
+            wanted = column.most if column.cell is _bar else max(needed, default=0)
+            more = min(spare, max(wanted - column.width, 0))
+            widths[column.title] += more
+            spare -= more
+    return tuple(evolve(column, width=widths[column.title]) for column in columns)
 
 
 def _least(columns: Sequence[Column]) -> int:

@@ -22,15 +22,11 @@ UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
 LATENCY = 0.03
 
 SNIPPET = f"""\
-import asyncio
 from lyzr_traces_async import TracesClient
-
-async def main(session_id):
-    async with TracesClient() as client:  # key from LYZR_API_KEY
-        async for trace in client.iter_session_traces(session_id):
-            print(trace.timestamp, trace.name, trace.latency_seconds, trace.total_cost_usd)
-
-asyncio.run(main("{DOCUMENTED}"))
+session_id = "{DOCUMENTED}"
+async with TracesClient() as client:  # key from LYZR_API_KEY
+    async for trace in client.iter_session_traces(session_id):
+        print(trace.name, trace.latency_seconds, trace.total_cost_usd)
 """
 
 
@@ -49,7 +45,7 @@ async def run_demo(console: Console) -> None:
             await _show_one(console, client)
             await _show_many(console, client)
             _show_stats(console, client.stats)
-    _heading(console, "The same in Python")
+    _heading(console, "The same in Python: five lines for an async function, or to try in `python -m asyncio`")
     console.print()
     console.print(Text(SNIPPET), end="", soft_wrap=True)
 
@@ -65,10 +61,11 @@ async def _show_one(console: Console, client: TracesClient) -> None:
         else:
             table.skip(page)
     table.end(complete=True)
+    table.note(f"page 3 failed once and was asked for again: {client.stats.retries} retry")
 
 
 async def _show_many(console: Console, client: TracesClient) -> None:
-    _heading(console, "Several sessions at once, in the order in which they are done")
+    _heading(console, "Several sessions at once, in the order in which they are done; one is unknown, on purpose")
     async with client.stream_sessions([LARGE, EMPTY, UNKNOWN]) as results:
         async for result in results:
             _show_session(console, result)
@@ -78,8 +75,8 @@ def _show_session(console: Console, result: SessionTraces) -> None:
     console.print()
     console.print(Text(result.session_id, "bold"))
     if result.error is not None:
-        # One session's failure is its own: the others go on.
-        console.print(Text(f"{type(result.error).__name__}: {result.error}", "yellow"))
+        failure = f"{type(result.error).__name__}: {result.error.message}"
+        print_facts(console, [(failure, "yellow"), ("its own failure: the others go on", "dim")])
         return
     totals = Totals()
     for trace in result.traces:
@@ -104,7 +101,7 @@ def _show_stats(console: Console, stats: ClientStats) -> None:
 
 def _heading(console: Console, text: str) -> None:
     console.print()
-    console.print(Text(text, "bold cyan"))
+    console.print(Text(text, "bold cyan"), soft_wrap=not console.is_terminal)
 
 
 def _say(console: Console, text: str) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
 from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
 
 from rich.console import Console
 
 from ._text import visible
 
 __all__ = ["Progress", "abandon_stdout", "complain", "make_console", "write_utf8"]
+
+_logger: Final = logging.getLogger("lyzr_traces_async")
 
 # Where there is no terminal to measure and COLUMNS is not set.
 _DEFAULT_WIDTH = 120
@@ -74,16 +79,36 @@ def complain(message: str, hint: str | None = None) -> None:
         sys.stderr.flush()
 
 
-class Progress:
+class Progress(logging.Handler):
     """A transient line on standard error that says what is being waited for; nothing unless that is a terminal.
 
-    It has to be cleared before anything is written to standard output, since both may be the same terminal.
+    It has to be cleared before anything is written to standard output, since both may be the same terminal. Within its
+    context it shows what the library logs too: for how long the quota makes it wait.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         dumb = os.environ.get("TERM", "dumb") == "dumb"
         self._enabled = sys.stderr is not None and sys.stderr.isatty() and not dumb
         self._shown = False
+        self._level_before = _logger.level
+
+    def __enter__(self) -> Self:
+        if self._enabled:
+            _logger.addHandler(self)
+            _logger.setLevel(logging.INFO)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _logger.removeHandler(self)
+        _logger.setLevel(self._level_before)
+        self.clear()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show what was logged."""
+        self.show(record.getMessage())
 
     def show(self, text: str) -> None:
         """Show ``text`` in place of what was shown before."""

@@ -91,8 +91,9 @@ def print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
 class Table:
     """A table that is printed page by page.
 
-    The widths are decided before the first row, from the width of the terminal. The bars are drawn against the
-    slowest trace of the first page that has one, since the slowest of all is not known before the end.
+    The widths are decided before the first row, from the width of the terminal and what the first page has to show.
+    The bars are drawn against the slowest trace of the first page that has one, since the slowest of all is not known
+    before the end.
     """
 
     def __init__(self, console: Console, session_id: str) -> None:
@@ -100,8 +101,7 @@ class Table:
         self._plain = not console.is_terminal
         self._session_id = session_id
         self._scene = Scene(console.encoding, glyphs_for(console.encoding))
-        self._columns = choose_columns(console.width, plain=self._plain)
-        self._has_bars = any(column.cell is BAR.cell for column in self._columns)
+        self._columns: tuple[Column, ...] = ()
         self._totals = Totals()
         self._begun = False
         self._day: date | None = None
@@ -116,6 +116,7 @@ class Table:
         lines: list[Text] = []
         if not self._totals.count:
             self._set_scale(page.traces)
+            self._columns = choose_columns(self._console.width, page.traces, self._scene, plain=self._plain)
             lines.append(self._header())
         for trace in page:
             self._totals.add(trace)
@@ -139,14 +140,14 @@ class Table:
     def end(self, *, complete: bool) -> None:
         """Print the summary, and whether it covers the whole session.
 
-        Nothing is printed where there was no page at all.
+        Nothing is printed where there was no page at all, or no trace to sum up.
         """
-        if not self._begun:
-            return
+        if not self._begun or (complete and not self._totals.count):
+            return  # all has been said
         self._print(Text())
         print_facts(self._console, [(fact, "bold") for fact in self._totals.facts()])
         print_facts(self._console, [(gap, "yellow") for gap in self._totals.gaps()])
-        if self._scene.scale is not None and self._has_bars:
+        if self._scene.scale is not None and any(column.cell is BAR.cell for column in self._columns):
             self.note(self._legend(self._scene.scale))
         if not complete:
             read = f"{self._totals.count:,} of {_counted(self._expected, 'trace')}"

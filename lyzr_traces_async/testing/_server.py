@@ -37,7 +37,8 @@ class FakeTracesServer:
     :ivar latency: seconds to wait before every answer.
     :ivar on_request: called with each request when it has been recorded, and before anything else: a change that it
         makes to a list is visible in the answer to that very request. It is called in the event loop's thread, and
-        must not block. An exception from it is logged, and the answer is a 500. ``None`` for no call.
+        must not block. If it raises, such as by an ``assert``, the answer is a 500, and the first exception is raised
+        where ``async with`` is left, or by the fixture after the test. ``None`` for no call.
     :ivar requests: every request so far, in the order of arrival.
 
     Example::
@@ -62,6 +63,7 @@ class FakeTracesServer:
         self._faults = Faults()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener: Listener | None = None
+        self._raised: Exception | None = None
         self._base_url: str | None = None
 
     def __repr__(self) -> str:
@@ -93,6 +95,10 @@ class FakeTracesServer:
         listener, self._listener = self._listener, None
         assert listener is not None  # noqa: S101 -- what is left has been entered
         await listener.stop()
+        raised, self._raised = self._raised, None
+        # Over what came of it in the block, but not over a cancellation or Ctrl-C.
+        if raised is not None and (error is None or isinstance(error, Exception)):
+            raise raised
 
     def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace] = 0) -> tuple[Trace, ...]:
         """Make a session known. Until then, the answer to its id is 404.
@@ -152,7 +158,7 @@ class FakeTracesServer:
         """
         check_count("n", n)
         if self._quota is None:
-            raise InvalidArgumentError("the server has no quota to spend")
+            raise InvalidArgumentError("the server has no quota to spend: give it one with FakeTracesServer(quota=...)")
         if self._window is None or self._loop is None:
             raise RuntimeError("the server has no clock yet: enter it with `async with`")
         self._window.spend(self._loop.time(), n)
@@ -205,8 +211,7 @@ class FakeTracesServer:
 
     async def _answer(self, request: RecordedRequest, query: Values) -> Answer:
         self.requests.append(request)
-        if self.on_request is not None:
-            self.on_request(request)
+        failed = self._call_hook(request)
         fields = {"X-Request-Id": request.headers.get("X-Request-Id") or uuid4().hex}
         spent = None
         if self._window is not None:
@@ -218,7 +223,9 @@ class FakeTracesServer:
         # what may take long, between the two.
         if (seconds := self.latency + (fault.stall or 0)) > 0:
             await asyncio.sleep(seconds)
-        if fault.reply is not None:
+        if failed:
+            reply = error(500)
+        elif fault.reply is not None:
             reply = fault.reply
         elif spent is not None and not spent.allowed:
             reply = error(429)
@@ -227,3 +234,13 @@ class FakeTracesServer:
             reply = reply_to(self._store, self.api_key, session_id, query, request.headers)
         fields["Content-Type"] = reply.content_type
         return Answer(reply.status, reply.body, fault.change(fields), fault.delivery)
+
+    def _call_hook(self, request: RecordedRequest) -> bool:
+        """Call ``on_request``, and say whether it failed."""
+        try:
+            if self.on_request is not None:
+                self.on_request(request)
+        except Exception as exc:  # noqa: BLE001 - raised again where the server is left
+            self._raised = self._raised or exc
+            return True
+        return False
