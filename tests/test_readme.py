@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from lyzr_traces_async import TracesClient
+from lyzr_traces_async import AuthenticationError, ClientStats, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer
 
 README = Path(__file__).parent.parent / "README.md"
@@ -55,7 +56,13 @@ def test_a_python_block_runs(code: str, server: FakeTracesServer, tmp_path: Path
         path = tmp_path / "test_block.py"
         path.write_text(code + _DRIVERS.get("fastapi" if "FastAPI(" in code else "", ""), encoding="utf-8")
         arguments = ["-m", "pytest", "-q", str(path)] if "def test_" in code else [str(path)]
-        subprocess.run([sys.executable, *arguments], check=True, cwd=tmp_path, timeout=60)
+        ran = subprocess.run(
+            [sys.executable, *arguments], check=True, cwd=tmp_path, timeout=60, capture_output=True, text=True
+        )
+        if "sessions.txt" in code:
+            assert "2/2 sessions, 0 s held back by the quota\n" in ran.stderr
+            assert re.search(rf"^{UNKNOWN}\tHTTP 404: ", ran.stderr, re.MULTILINE)
+            assert re.fullmatch(r"\$0\.\d{4} in 1 sessions\n", ran.stdout)
     else:
         asyncio.run(_run_part(code))
 
@@ -70,6 +77,31 @@ with TestClient(app) as browser:
     assert browser.get("/sessions/{UNKNOWN}/cost").status_code == 404
 """
 }
+
+
+async def test_the_way_to_take_a_failed_walk_up_again_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """With everything, once the failure has passed; and at once where it will not pass."""
+    (code,) = [block.values[0] for block in _blocks("python") if "start_page = error.page" in block.values[0]]
+    compiled = compile(code, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    async with FakeTracesServer(quota=None) as server:
+        traces = server.add_session(SESSION, traces=250)
+        server.fail_next(10, status=500, page=2)
+        async with TracesClient(server.api_key, base_url=server.base_url) as client:
+            names: dict[str, Any] = {"client": client, "session_id": SESSION}
+            await eval(compiled, names)  # noqa: S307 - our own README
+        assert list(names["seen"].values()) == list(traces)
+        assert capsys.readouterr().out.startswith("going on later: HTTP 500")
+        made = len(server.requests)
+        async with TracesClient("wrong", base_url=server.base_url) as client:
+            with pytest.raises(AuthenticationError):
+                await eval(compiled, {"client": client, "session_id": SESSION})  # noqa: S307 - our own README
+        assert len(server.requests) == made + 1
+
+
+def test_the_statistics_shown_are_those_that_there_are() -> None:
+    """A comment is no code that could fail."""
+    (shown,) = re.findall(r"^# ClientStats\((.*)\)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [pair.partition("=")[0] for pair in shown.split(", ")] == [field.name for field in attrs.fields(ClientStats)]
 
 
 @pytest.mark.parametrize("code", [block for block in _blocks("bash") if "pip install" not in block.values[0]])
