@@ -5,7 +5,6 @@ Everything here is said by somebody else: what makes no sense is as good as not 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -76,11 +75,11 @@ def _policies(text: str) -> tuple[tuple[str, tuple[int | None, float | None]], .
 
 def _named(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     # A gateway's quota may have the same name as that of the service behind it: the second is told apart as the second.
-    times = Counter[str]()
+    times: dict[str, int] = {}
     for item, parameters in _items(text):
         name = str(item)
-        times[name] += 1
-        yield name if times[name] == 1 else f"{name} ({times[name]})", parameters
+        times[name] = time = times.get(name, 0) + 1
+        yield name if time == 1 else f"{name} ({time})", parameters
 
 
 def _legacy(fields: Fields) -> Iterator[Quota]:

@@ -46,7 +46,11 @@ class Throttle:
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._max_concurrency)
             self._now = asyncio.get_running_loop().time
-        async with self._limiter:
+        try:
+            self._limiter.acquire_nowait()  # spares a turn of the event loop where there is no queue
+        except anyio.WouldBlock:
+            await self._limiter.acquire()
+        try:
             ticket = await self._admission()
             try:
                 answer = await request()
@@ -61,6 +65,8 @@ class Throttle:
                 return answer
             finally:
                 self._tell()
+        finally:
+            self._limiter.release()
 
     def hold(self, seconds: float) -> None:
         """Send nothing for so long, whatever the quota says."""

@@ -178,10 +178,12 @@ class PageWalk:
         self._total_pages = said.total_pages
         self.done = said.page >= said.total_pages
         self._next = self._covered // self._unit + 1
+        ids = {trace.trace_id for trace in answer.traces}
+        if len(ids) == len(answer.traces) and self._seen.isdisjoint(ids):
+            self._seen |= ids  # as on nearly every page
+            return answer
         traces = {trace.trace_id: trace for trace in answer.traces if trace.trace_id not in self._seen}
         self._seen.update(traces)
-        if len(traces) == len(answer.traces):
-            return answer
         self._tally["duplicates_dropped"] += len(answer.traces) - len(traces)
         return TracePage(tuple(traces.values()), said)
 
