@@ -9,8 +9,13 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["contract_options"]
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 # How long the sockets must have been silent, in real seconds, before the clock jumps. Loopback delivers at once, so
 # this only has to cover the kernel's and other threads' hand-over.
@@ -56,6 +61,12 @@ class FastClockLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() + self._impatient.jumped
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock jump earlier, for tests in which nothing waits for another thread."""
+    monkeypatch.setitem(globals(), "GRACE", GRACE / 2)
 
 
 @pytest.fixture

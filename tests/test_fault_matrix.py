@@ -25,6 +25,8 @@ from lyzr_traces_async import (
     TracesClient,
 )
 
+pytestmark = pytest.mark.usefixtures("hurry")
+
 LIMIT = 10
 ROWS = 47
 PAGES = 5

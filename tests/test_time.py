@@ -15,6 +15,8 @@ from faultyserver import SESSION, Exchange, FaultyServer, Play, well
 from lyzr_traces_async import LyzrTracesError, RateLimitError, RetryPolicy, Trace, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 
+pytestmark = pytest.mark.usefixtures("hurry")
+
 RETRY = RetryPolicy(wait_jitter=0.0)
 TRACES = 200  # twenty pages of ten
 REFUSED = b'{"error": "Too many requests, please try again later."}'
