@@ -73,7 +73,8 @@ def main() -> None:
         (folder / "results.svg").write_text(plot(results), encoding="utf-8")
     sys.stdout.write(report(results))
     failed = [found for found in results.measurements if not found.values]
-    sys.exit(1 if failed else 0)
+    missing = [peer for peer in results.peers if peer.missing]
+    sys.exit(1 if failed or missing else 0)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 
 def machine() -> dict[str, str | int]:
-    """Return what of this machine matters for the figures."""
+    """Return what of this machine, and of this day, matters for the figures."""
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "cpu": _cpu(),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",

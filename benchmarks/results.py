@@ -3,7 +3,7 @@
 ``results.json`` is one object:
 
 - ``schema``: 1. It changes when the meaning of a field does; fields may be added.
-- ``machine``: ``cpu``, ``cores``, ``system`` and ``python``.
+- ``machine``: ``date`` of the run, ``cpu``, ``cores``, ``system`` and ``python``.
 - ``settings``: the sizes of the run, as in ``plan.py``; ``quick`` and ``seed`` are among them.
 - ``peers``: for each its ``name`` and ``title``, what it is ``about``, the versions of its ``packages``, and as
   ``missing`` why it could not be measured, or null.

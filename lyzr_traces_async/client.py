@@ -47,7 +47,7 @@ class TracesClient:
     :param retry: how often and how long to try again.
     :param max_concurrency: requests in flight at once, over everything this client does; at least 1.
     :param session: your own ``aiohttp.ClientSession``: used, never closed, never modified. Its own time-out,
-        redirect, retry and middleware settings do not apply.
+        redirect, retry and middleware settings do not apply. Cookies that a server sets go to its jar, as always.
     :raises InvalidArgumentError: if an argument, or the environment variable in its place, is of no use.
 
     Constructing one does no I/O and needs no running event loop. It works with and without ``async with``; without,

@@ -39,6 +39,9 @@ MEMORY_MARGIN: Final = 8 * 2**20
 # Requests in flight at once: so many connections there may be, and hardly a file descriptor more.
 MAX_CONCURRENCY: Final = 16
 DESCRIPTOR_MARGIN: Final = 2
+# Memory is looked at after so many sessions each, and has to have been looked at so often.
+NOTED_EVERY: Final = 10
+LEAST_NOTED: Final = 5
 
 KINDS: Final[dict[str, dict[str, Any]]] = {
     "status 500": {"status": 500},
@@ -103,24 +106,28 @@ async def serve(plan: Plan) -> None:
 
 @attrs.define
 class Gauge:
-    """What the process takes of something: before the run, at most in its first tenth, and at most after that."""
+    """What the process takes of something: before the run, and now and then in it."""
 
     before: int
-    first_tenth: int = 0
-    after: int = 0
+    noted: list[int] = attrs.field(factory=list)
 
-    def note(self, value: int, done: float) -> None:
-        if done <= 0.1:
-            self.first_tenth = max(self.first_tenth, value)
-        else:
-            self.after = max(self.after, value)
+    def first_tenth(self) -> int:
+        """Return the most in the first tenth of what was noted."""
+        return max(self.noted[: -(-len(self.noted) // 10)], default=0)
+
+    def after(self) -> int:
+        """Return the most in the rest."""
+        return max(self.noted[-(-len(self.noted) // 10) :], default=0)
 
 
 @attrs.define
 class Figures:
-    """What came of a run."""
+    """What came of a run of so many sessions."""
 
+    planned: int
     sessions: int = 0
+    seen: set[str] = attrs.field(factory=set)
+    stopped: bool = False
     traces: int = 0
     wrong: list[str] = attrs.field(factory=list)
     seconds: float = 0.0
@@ -132,6 +139,9 @@ class Figures:
     def check(self, session: SessionTraces, expected: int) -> None:
         """Count a session; every trace of it has to be there once, and no other."""
         self.sessions += 1
+        if session.session_id in self.seen:
+            self.wrong.append(f"{session.session_id} came twice")
+        self.seen.add(session.session_id)
         if session.error is not None:
             self.wrong.append(f"{session.session_id}: {session.error}")
             return
@@ -143,9 +153,13 @@ class Figures:
     def problems(self) -> list[str]:
         """Return what is not as it should be."""
         problems = list(self.wrong)
-        if self.memory.after > self.memory.first_tenth + MEMORY_MARGIN:
+        if len(self.seen) != self.planned and not self.stopped:
+            problems.append(f"{len(self.seen)} of {self.planned} sessions came")
+        if len(self.memory.noted) < LEAST_NOTED:
+            problems.append("too little was done to tell whether memory grows")
+        elif self.memory.after() > self.memory.first_tenth() + MEMORY_MARGIN:
             problems.append("memory keeps growing")
-        peak = max(self.descriptors.first_tenth, self.descriptors.after)
+        peak = max(self.descriptors.noted, default=0)
         if peak > self.descriptors.before + MAX_CONCURRENCY + DESCRIPTOR_MARGIN:
             problems.append("there are more file descriptors than connections")
         return problems
@@ -155,16 +169,16 @@ class Figures:
         requests = self.server["requests"]
         faults = {kind: count for kind, count in sorted(self.server.items()) if kind in KINDS}
         lines = {
-            "sessions": f"{self.sessions:,}",
+            "sessions": f"{self.sessions:,} of {self.planned:,}",
             "traces": f"{self.traces:,}, each once",
             "requests": f"{self.stats['requests']:,} sent, {requests:,} arrived; {self.stats['retries']:,} retries",
             "faults": f"{sum(faults.values()):,} ({100 * sum(faults.values()) / requests:.1f} %): "
             + ", ".join(f"{count} {kind}" for kind, count in faults.items()),
             "seconds": f"{self.seconds:.1f} ({requests / self.seconds:,.0f} requests a second)",
-            "memory": f"{self.memory.first_tenth / 2**20:.1f} MiB at most in the first tenth, "
-            f"{self.memory.after / 2**20:.1f} MiB after it",
-            "descriptors": f"{self.descriptors.before} before, {self.descriptors.first_tenth} at most in the first "
-            f"tenth, {self.descriptors.after} after it",
+            "memory": f"{self.memory.first_tenth() / 2**20:.1f} MiB at most in the first tenth, "
+            f"{self.memory.after() / 2**20:.1f} MiB after it",
+            "descriptors": f"{self.descriptors.before} before, {self.descriptors.first_tenth()} at most in the first "
+            f"tenth, {self.descriptors.after()} after it",
         }
         if self.wrong:
             lines["traces"] = f"{self.traces:,}"
@@ -175,7 +189,7 @@ class Figures:
 async def soak(plan: Plan, base_url: str, max_seconds: float) -> Figures:
     """Read all sessions through one stream, for so many seconds at most."""
     sizes = plan.sizes()
-    figures = Figures()
+    figures = Figures(plan.sessions)
     retry = RetryPolicy(attempts=20, wait_initial=0.01, wait_max=0.1, wait_jitter=0.01)
     begun = time.monotonic()
     async with TracesClient(
@@ -185,12 +199,12 @@ async def soak(plan: Plan, base_url: str, max_seconds: float) -> Figures:
             async for session in sessions:
                 figures.check(session, sizes[session.session_id])
                 figures.seconds = time.monotonic() - begun
-                done = figures.sessions / plan.sessions
-                figures.descriptors.note(_descriptors(), done)
-                if figures.sessions % (plan.sessions // 100 or 1) == 0:
+                figures.descriptors.noted.append(_descriptors())
+                if figures.sessions % NOTED_EVERY == 0:
                     gc.collect()
-                    figures.memory.note(_resident(), done)
+                    figures.memory.noted.append(_resident())
                 if figures.seconds >= max_seconds:
+                    figures.stopped = True
                     break
         figures.stats = attrs.asdict(client.stats)
     return figures
@@ -251,7 +265,8 @@ def main() -> int:
     with _server(plan) as (base_url, said):
         figures = asyncio.run(soak(plan, base_url, options.seconds))
     figures.server = said
-    _say(json.dumps(attrs.asdict(figures) | {"problems": figures.problems()}) if options.json else figures.text())
+    shown = attrs.asdict(figures, filter=lambda field, _: field.name not in {"seen", "noted"})
+    _say(json.dumps(shown | {"problems": figures.problems()}) if options.json else figures.text())
     return 1 if figures.problems() else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 import sys
 import tracemalloc
@@ -12,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import brotli
 import msgspec
 import pytest
 from faultyserver import SESSION, Exchange, FaultyServer, Play, document, well
@@ -27,6 +27,11 @@ from lyzr_traces_async import (
     Trace,
     TracesClient,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MIB = 2**20
 CAP = 16 * MIB
@@ -81,27 +86,20 @@ def zlib_bomb() -> bytes:
 
 
 def brotli_bomb() -> bytes:
-    import brotli  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - where it is installed
-
     packer = brotli.Compressor(quality=5)
     return b"".join([*(packer.process(bytes(MIB)) for _ in range(1024)), packer.finish()])
 
 
 def zstd_bomb() -> bytes:
-    if sys.version_info >= (3, 14):
-        from compression import zstd  # noqa: PLC0415 - where it is installed
-    else:
-        from backports import zstd  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - where it is
     return bytes(zstd.compress(bytes(MIB))) * 1024  # frames can be copied one behind another
 
 
-BOMBS: dict[str, Callable[[], bytes]] = {"gzip": gzip_bomb, "deflate": zlib_bomb}
-if importlib.util.find_spec("brotli"):
-    BOMBS["br"] = brotli_bomb
-if sys.version_info >= (3, 14) or (
-    importlib.util.find_spec("backports") and importlib.util.find_spec("backports.zstd")
-):
-    BOMBS["zstd"] = zstd_bomb
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "gzip": gzip_bomb,
+    "deflate": zlib_bomb,
+    "br": brotli_bomb,
+    "zstd": zstd_bomb,
+}
 
 
 async def pour(exchange: Exchange, data: bytes, size: int = 64 * 1024) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -17,11 +16,10 @@ def fuzz(one_input: Callable[[bytes], None], seeds: Iterable[bytes], words: Iter
     :param seeds: the first inputs, from which others are made.
     :param words: what to insert now and then.
     """
-    # libFuzzer ends the process without a chance to tidy up, so this is done before.
-    directory = Path(tempfile.gettempdir()) / f"lyzr-traces-fuzz-{Path(sys.argv[0]).stem}"
-    shutil.rmtree(directory, ignore_errors=True)
+    # libFuzzer ends the process without a chance to tidy up: that is left to whoever tidies up the temporary files.
+    directory = Path(tempfile.mkdtemp(prefix=f"lyzr-traces-fuzz-{Path(sys.argv[0]).stem}-"))
     corpus = directory / "corpus"
-    corpus.mkdir(parents=True)
+    corpus.mkdir()
     for number, seed in enumerate(seeds):
         (corpus / str(number)).write_bytes(seed)
     dictionary = directory / "words"
