@@ -47,7 +47,7 @@ class _Window:
     began: float
     budget: int
     ends: float
-    requests: int | None
+    requests: int | None = None
     ends_after: float = -math.inf
     last_ended_after: float = -math.inf
     lasts: float = 0.0
@@ -141,7 +141,7 @@ class Pacer:
                 self._windows[name].learn(quota, ticket.sent, now, self._in_flight)
             else:
                 budget, ends = quota.remaining - self._in_flight, now + quota.reset
-                window = self._windows[name] = _Window(-math.inf, budget, ends, quota.requests)
+                window = self._windows[name] = _Window(-math.inf, budget, ends)
                 window.learn(quota, ticket.sent, now, self._in_flight)
 
     def hold(self, until: float) -> None:

@@ -119,14 +119,15 @@ class PageWalk:
                 self._trend = -1
                 self._kept[self._next] = answer
                 self._next = self._covered // self._unit + 1
+                self._count_idle()
+                break
+            self._covered = max(self._covered, end)
+            new = self._accept(answer)
+            yield new
+            if new or self.done:
+                self._idle = 0
             else:
-                self._covered = max(self._covered, end)
-                new = self._accept(answer)
-                yield new
-                if new or self.done:
-                    self._idle = 0
-                    continue
-            self._count_idle()
+                self._count_idle()
         self._catch_up(min(totals) if min(totals) < asked_at else max(totals))
         self._size = 1 if drifted else min(self._size * 2, self._prefetch)
 

@@ -200,6 +200,16 @@ def test_an_answer_of_the_window_before_does_not_tell_when_this_one_ends() -> No
     assert counts(pacer, 61.0) == (1, math.inf)
 
 
+@pytest.mark.parametrize(("received", "left"), [(116.5, 1), (117.0, 0), (117.5, 0)])
+def test_a_request_is_given_back_as_long_as_no_window_could_end_so_early(received: float, left: int) -> None:
+    """The last one ended after 59, and one lasts 59 s at least: what ends by 118 has begun before."""
+    pacer = informed(quota(9, 60, 3))
+    straddling = admitted(pacer, 60.0)
+    assert counts(pacer, 60.5) == (2, math.inf)
+    pacer.answered(straddling, received, status=200, quotas=[quota(2, 1, 3)])
+    assert counts(pacer, received)[0] == left
+
+
 def test_an_answer_that_may_have_opened_this_window_gives_nothing_back() -> None:
     """Sent a moment before the known end of a window of one second, it may have come in after the true one."""
     pacer = informed(quota(1, 1, 2))  # ends at 1.5, and not before 0

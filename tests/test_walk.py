@@ -677,6 +677,20 @@ def test_a_list_that_shrinks_and_grows_for_ever_ends_in_an_error() -> None:
     assert 100 < len(server.asked) < 130
 
 
+def test_a_walk_that_gives_up_at_a_gap_can_be_taken_up_before_it() -> None:
+    """The page that the error names is the one to step back to, not the one behind the gap."""
+    walk = walk_of()
+    for page in (1, 2):
+        assert list(walk.window()) == [page]
+        list(walk.feed([a(page, 1, 2, n=1000)]))
+    with pytest.raises(PaginationError) as caught:
+        while True:  # two are deleted before page 3 is read, and two arrive before page 2 is, each time
+            for page, n in ((3, 998), (2, 1000)):
+                assert list(walk.window()) == [page]
+                list(walk.feed([a(page, 1, 2, n=n)]))
+    assert caught.value.page == 2
+
+
 def test_answers_asked_for_again_count_as_idle() -> None:
     """A server whose two halves disagree on the total for ever is not asked for ever."""
     walk = walk_of(2)
