@@ -340,7 +340,7 @@ def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None
         ("https://h/#a", "no query and no fragment"),
         ("https://a..b/v1", "no host that there can be"),
         (f"https://{'a' * 64}.example", "no host that there can be"),
-        (f"https://{'a.' * 127}b", "no host that there can be"),
+        (f"https://{'a.' * 126}bb", "no host that there can be"),
         ("https://h:99999", "is not a URL"),
         ("https://[::1", "is not a URL"),
         (None, "is not a URL"),

@@ -688,7 +688,7 @@ def test_a_walk_that_gives_up_at_a_gap_can_be_taken_up_before_it() -> None:
             for page, n in ((3, 998), (2, 1000)):
                 assert list(walk.window()) == [page]
                 list(walk.feed([a(page, 1, 2, n=n)]))
-    assert caught.value.page == 2
+    assert repr(caught.value.page) == "2"
 
 
 def test_answers_asked_for_again_count_as_idle() -> None:
