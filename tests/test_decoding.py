@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lyzr_traces_async._decoding import decode_page
+from lyzr_traces_async._arguments import Secret
+from lyzr_traces_async._decoding import decode_page, text_of
 from lyzr_traces_async.errors import ResponseDecodeError
 from lyzr_traces_async.models import Pagination, Trace, TracePage
 
@@ -30,6 +31,7 @@ TRACE: Final = {
     "htmlPath": "/project/p/traces/t-1",
 }
 PAGINATION: Final = {"page": 1, "limit": 100, "totalItems": 1, "totalPages": 1}
+KEY: Final = "sk-live-0123456789"
 MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 
 # Every kind of JSON value, with what it is called in messages.
@@ -384,6 +386,24 @@ def test_what_is_said_of_a_page_that_cannot_be_read_is_bounded() -> None:
     assert error.problems[0].endswith("AAA...")
     assert "; and 1997 more. Does" in str(error)
     assert len(str(error)) < 1500
+
+
+def test_a_problem_is_cut_where_it_is_too_long_and_not_before() -> None:
+    """After 300 characters, which is said."""
+    shortest = refused(body(TRACE | {"timestamp": "A"})).problems[0]
+    most = 300 - len(shortest) + 1
+    (whole,) = refused(body(TRACE | {"timestamp": "A" * most})).problems
+    (cut,) = refused(body(TRACE | {"timestamp": "A" * (most + 1)})).problems
+    assert len(whole) == 300
+    assert whole.endswith("'")
+    assert cut == whole[:-1] + "A..."
+
+
+def test_what_is_shown_of_a_body_does_not_end_within_the_key() -> None:
+    """However long its spelling is."""
+    spelled = "".join(f"%{ord(letter):02x}" for letter in KEY)
+    for dots in (2040, 2048 - len(spelled) // 2, 2047):
+        assert "%" not in text_of(("." * dots + spelled * 20).encode(), Secret(KEY).mask)
 
 
 def test_the_beginning_of_what_is_no_page_is_shown() -> None:
