@@ -11,6 +11,8 @@ from typing import Any, TypeVar, TypeVarTuple
 import pytest
 from hypothesis import settings
 
+from lyzr_traces_async.testing import FakeTracesServer
+
 pytest_plugins = ["contract_options"]
 
 # How long an example takes says more of the machine than of the code.
@@ -67,6 +69,26 @@ class FastClockLoop(asyncio.SelectorEventLoop):
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the clock jump earlier, for tests in which nothing waits for another thread."""
     monkeypatch.setitem(globals(), "GRACE", GRACE / 2)
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing of the caller's terminal or account reach a test of the command line."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture
+def server(
+    clean_environment: None,  # noqa: ARG001 - before this one sets what it takes away
+    traces_server: FakeTracesServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> FakeTracesServer:
+    """Run the fake server, with the environment set so that whoever looks there asks it."""
+    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
+    return traces_server
 
 
 @pytest.fixture

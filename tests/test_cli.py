@@ -20,22 +20,7 @@ from lyzr_traces_async.testing import FakeTracesServer
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's terminal or account reaches a test."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-
-
-@pytest.fixture
-def server(traces_server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> FakeTracesServer:
-    """Run the fake server, with the environment set so that the command line asks it."""
-    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
-    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
-    return traces_server
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_a_session_is_listed_as_a_table_with_every_trace(server: FakeTracesServer, capsys: Captured) -> None:

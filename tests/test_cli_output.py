@@ -18,6 +18,7 @@ from lyzr_traces_async.testing import FakeTracesServer, Quota
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 class Terminal(io.StringIO):
@@ -43,22 +44,6 @@ class Unwritable(io.StringIO):
     def fileno(self) -> int:
         """Give the descriptor that is to be abandoned."""
         return self.descriptor
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's terminal or account reaches a test."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-
-
-@pytest.fixture
-def server(traces_server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> FakeTracesServer:
-    """Run the fake server, with the environment set so that the command line asks it."""
-    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
-    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
-    return traces_server
 
 
 def test_formats_for_programs_do_without_a_binary_standard_output(

@@ -15,14 +15,7 @@ from lyzr_traces_async.cli import main
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's terminal or account reaches a test."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_help_says_what_there_is(capsys: Captured) -> None:

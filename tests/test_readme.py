@@ -29,13 +29,10 @@ def _blocks(language: str) -> list[Any]:
     return [pytest.param(match[1], id=f"line-{text[: match.start()].count(chr(10)) + 1}") for match in found]
 
 
-@pytest.fixture
-def server(traces_server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> FakeTracesServer:
-    """A server with a session that the environment leads to."""
-    traces_server.add_session(SESSION, traces=250)
-    monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
-    monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
-    return traces_server
+@pytest.fixture(autouse=True)
+def _session(server: FakeTracesServer) -> None:
+    """What the examples read."""
+    server.add_session(SESSION, traces=250)
 
 
 async def _run_part(code: str) -> None:
@@ -48,9 +45,8 @@ async def _run_part(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", _blocks("python"))
-def test_a_python_block_runs(code: str, server: FakeTracesServer, tmp_path: Path) -> None:
+def test_a_python_block_runs(code: str, tmp_path: Path) -> None:
     """Scripts run as scripts, tests as tests, parts of a function in one."""
-    assert server.base_url
     (tmp_path / "sessions.txt").write_text(f"{SESSION}\n{UNKNOWN}\n", encoding="utf-8")
     if "def test_" in code or "asyncio.run(" in code or "FastAPI(" in code:
         path = tmp_path / "test_block.py"
@@ -105,9 +101,8 @@ def test_the_statistics_shown_are_those_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("code", [block for block in _blocks("bash") if "pip install" not in block.values[0]])
-def test_a_shell_block_runs(code: str, server: FakeTracesServer, tmp_path: Path) -> None:
+def test_a_shell_block_runs(code: str, tmp_path: Path) -> None:
     """The commands are found and succeed."""
-    assert server.base_url
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(
         ["bash", "-euo", "pipefail", "-c", code],  # noqa: S607
