@@ -36,9 +36,10 @@ TIMEOUT: Final = 0.5
 STALL: Final = 0.75
 # Room for the allocator: what may come on top of the first tenth's peak.
 MEMORY_MARGIN: Final = 8 * 2**20
-# Requests in flight at once: so many connections there may be, and hardly a file descriptor more.
+# Requests in flight at once: so many connections there may be, and for a turn of the event loop as many beside them
+# that are being closed, as where all time out in the same moment.
 MAX_CONCURRENCY: Final = 16
-DESCRIPTOR_MARGIN: Final = 2
+MOST_DESCRIPTORS: Final = 2 * MAX_CONCURRENCY
 # Memory is looked at after so many sessions each, and has to have been looked at so often.
 NOTED_EVERY: Final = 10
 LEAST_NOTED: Final = 5
@@ -160,7 +161,7 @@ class Figures:
         elif self.memory.after() > self.memory.first_tenth() + MEMORY_MARGIN:
             problems.append("memory keeps growing")
         peak = max(self.descriptors.noted, default=0)
-        if peak > self.descriptors.before + MAX_CONCURRENCY + DESCRIPTOR_MARGIN:
+        if peak > self.descriptors.before + MOST_DESCRIPTORS:
             problems.append("there are more file descriptors than connections")
         return problems
 

@@ -39,6 +39,6 @@ def test_every_trace_comes_once_from_a_server_that_keeps_failing() -> None:
 
 def test_it_can_be_stopped_before_its_end() -> None:
     """What was handed over until then is whole, and what is left is cancelled."""
-    figures = _soak("--pages=3000", "--sessions=1500", "--seconds=0.5")
+    figures = _soak("--pages=6000", "--sessions=3000", "--seconds=1")
     assert figures["problems"] == []
-    assert 0 < figures["sessions"] < 1500
+    assert 0 < figures["sessions"] < 3000
