@@ -22,13 +22,14 @@ from cattrs.gen import make_dict_structure_fn, override
 from .errors import ResponseDecodeError
 from .models import Pagination, Trace, TracePage
 
-__all__ = ["LOOKED_AT", "beginning_of", "decode_page", "text_of"]
+__all__ = ["LOOKED_AT", "WIRE_NAMES", "beginning_of", "decode_page", "text_of"]
 
 _TEXT_SHOWN: Final = 2048
 # Of a text that is to be shown. So much more than that, that what is shown does not end within the key.
 LOOKED_AT: Final = 64 * _TEXT_SHOWN
 
-_WIRE_NAMES: Final = {
+# A trace's fields, and what the API calls them, in its order.
+WIRE_NAMES: Final = {
     "trace_id": "traceId",
     "name": "name",
     "session_id": "sessionId",
@@ -38,7 +39,7 @@ _WIRE_NAMES: Final = {
     "observation_count": "observationCount",
     "html_path": "htmlPath",
 }
-_KNOWN: Final = frozenset(_WIRE_NAMES.values())
+_KNOWN: Final = frozenset(WIRE_NAMES.values())
 _NULLABLE: Final = dict.fromkeys(("name", "sessionId", "latencySeconds", "totalCostUsd", "htmlPath"))
 
 _JSON_NAMES: Final = {
@@ -146,7 +147,7 @@ def _trace_hook(converter: Converter) -> _Hook:
         Trace,
         converter,
         extra=override(omit=True),
-        **{name: override(rename=_WIRE_NAMES[name], struct_hook=hook) for name, hook in _TRACE_HOOKS.items()},
+        **{name: override(rename=WIRE_NAMES[name], struct_hook=hook) for name, hook in _TRACE_HOOKS.items()},
     )
 
     def fast(value: Any, cls: Any) -> Trace:

@@ -39,6 +39,8 @@ class Trace:
     :ivar html_path: the trace's path on the tracing dashboard, sometimes a full URL, or ``None``.
     :ivar extra: fields of the answer that this version of the library does not know, as decoded; usually empty. It
         counts for equality but not for the hash.
+
+    Half of a surrogate pair, as a text that was cut in the middle of an emoji may end with, is read as U+FFFD.
     """
 
     trace_id: str

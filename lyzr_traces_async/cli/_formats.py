@@ -11,22 +11,11 @@ from typing import Any
 import msgspec
 
 from lyzr_traces_async import Trace, TracePage
+from lyzr_traces_async._decoding import WIRE_NAMES
 
 from ._text import json_escaped, visible
 
 __all__ = ["CsvSink", "JsonlSink", "csv_row", "json_line", "rfc3339", "safe_cell"]
-
-# The API's own names, in its order, and where a trace keeps them.
-_FIELDS = {
-    "traceId": "trace_id",
-    "name": "name",
-    "sessionId": "session_id",
-    "timestamp": "timestamp",
-    "latencySeconds": "latency_seconds",
-    "totalCostUsd": "total_cost_usd",
-    "observationCount": "observation_count",
-    "htmlPath": "html_path",
-}
 
 # A cell that begins with one of these is a formula to a spreadsheet; the full-width forms are to some.
 _FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
@@ -42,7 +31,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _fields(trace: Trace) -> dict[str, Any]:
-    fields = {name: getattr(trace, attribute) for name, attribute in _FIELDS.items()}
+    fields = {name: getattr(trace, attribute) for attribute, name in WIRE_NAMES.items()}
     fields["timestamp"] = rfc3339(trace.timestamp)
     return fields
 
@@ -97,7 +86,7 @@ class CsvSink:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._header: list[list[str]] = [[*_FIELDS, "extra"]]
+        self._header: list[list[str]] = [[*WIRE_NAMES.values(), "extra"]]
 
     def page(self, page: TracePage) -> None:
         """Write a page's traces at once, so that the next program in a pipe can begin."""
