@@ -144,7 +144,7 @@ async def _walk(sender: Sender, session_id: object, limit: int) -> SessionTraces
         name = session_id_of(session_id, sender.mask)
         walk = PageWalk(name, sender.tally, limit=limit, start_page=1, prefetch=_PREFETCH)
         while not walk.done:
-            for page in walk.feed(*await sender.window(walk, fatal=_FATAL)):
+            for page in walk.feed(await sender.window(walk, fatal=_FATAL)):
                 traces += page.traces
     except _FATAL:
         raise

@@ -10,9 +10,6 @@ from .models import RetryPolicy
 
 __all__ = ["Attempts"]
 
-# One time-out may be chance; one that repeats means that the page is too heavy.
-HEAVY_ATTEMPTS: Final = 2
-
 # The shortest wait after a 429 that says nothing of how long, in seconds.
 UNEXPLAINED_WAIT: Final = 1.0
 
@@ -27,14 +24,14 @@ class Attempts:
 
     A 429 is pacing rather than failure: it has its own allowance, in seconds, and leaves that of attempts alone.
 
-    :param may_ask_for_less: whether whoever asks can do with a smaller ``limit``. A page that is too heavy is then
-        not worth more than two attempts.
+    :param heavy_attempts: how many attempts a page is worth that is too heavy; ``None`` where nobody can do with a
+        smaller ``limit``.
     :ivar made: how many requests were made.
     :ivar wait: how many seconds to wait before the next one, once :meth:`again` has said yes.
     """
 
-    def __init__(self, policy: RetryPolicy, *, may_ask_for_less: bool = False) -> None:
-        self._may_ask_for_less = may_ask_for_less
+    def __init__(self, policy: RetryPolicy, *, heavy_attempts: int | None = None) -> None:
+        self._heavy_attempts = heavy_attempts
         self._too_heavy = 0
         self.made = 0
         self.wait = 0.0
@@ -56,7 +53,7 @@ class Attempts:
             return False
         self._failures += 1
         self._too_heavy += error._too_heavy
-        if self._may_ask_for_less and self._too_heavy >= HEAVY_ATTEMPTS:
+        if self._heavy_attempts is not None and self._too_heavy >= self._heavy_attempts:
             return False
         if isinstance(error, APIConnectionError) and error._dropped and not self._was_dropped:
             # RFC 9112, 9.3.1: a server may close an idle connection at any time, also just as a request is sent.

@@ -56,19 +56,18 @@ class Sender:
 
     async def window(
         self, walk: PageWalk, *, fatal: tuple[type[LyzrTracesError], ...] = ()
-    ) -> tuple[list[TracePage], LyzrTracesError | None]:
-        """Get the pages of a walk's window, all at once: those before the first that failed, and its error.
+    ) -> list[TracePage | LyzrTracesError]:
+        """Get the pages of a walk's window, all at once: each, or why it could not be had.
 
         :param fatal: the errors of which one is raised as soon as it comes, whatever becomes of the other pages.
         """
-        answers: dict[int, TracePage] = {}
-        failures: dict[int, LyzrTracesError] = {}
+        answers: dict[int, TracePage | LyzrTracesError] = {}
 
         async def get(page: int, others: anyio.CancelScope | None = None) -> None:
             try:
-                answers[page] = await self.page(walk.session_id, page, walk.limit, may_ask_for_less=walk.limit > 1)
+                answers[page] = await self.page(walk.session_id, page, walk.limit, heavy_attempts=walk.heavy_attempts)
             except LyzrTracesError as error:
-                failures[page] = error
+                answers[page] = error
                 if others is not None and isinstance(error, fatal):
                     others.cancel()
 
@@ -79,13 +78,12 @@ class Sender:
             async with anyio.create_task_group() as tasks:
                 for page in window:
                     tasks.start_soon(get, page, tasks.cancel_scope)
-        for error in failures.values():
-            if isinstance(error, fatal):
-                raise error
-        failed = min(failures, default=window.stop)
-        return [answers[page] for page in range(window.start, failed)], failures.get(failed)
+        for answer in answers.values():
+            if isinstance(answer, fatal):
+                raise answer
+        return [answers[page] for page in window]
 
-    async def page(self, session_id: str, page: int, limit: int, *, may_ask_for_less: bool = False) -> TracePage:
+    async def page(self, session_id: str, page: int, limit: int, *, heavy_attempts: int | None = None) -> TracePage:
         """Get one page.
 
         :raises LyzrTracesError: what went wrong at the last attempt, with session, page and attempts.
@@ -93,7 +91,7 @@ class Sender:
         self.check_open()
         self._transport.check_loop()
         url = URL(f"{self._base_url}/traces/session/{session_id}?page={page}&limit={limit}", encoded=True)
-        attempts = Attempts(self._retry, may_ask_for_less=may_ask_for_less)
+        attempts = Attempts(self._retry, heavy_attempts=heavy_attempts)
         with anyio.CancelScope() as scope:  # for `aclose`
             self.calls.add(scope)
             try:

@@ -1,17 +1,8 @@
-"""Which pages to ask for, and which traces of the answers are new. Pure: no I/O, no clock.
+"""Which pages to ask for. Pure: no I/O, no clock.
 
-A list read page by page moves while it is read. Its order does not change (newest first), so what is known of it can
-be kept in two numbers: ``covered``, a position that every trace not yet yielded stands at or behind, and ``total``,
-the list's ``totalItems`` at the moment for which that was true.
-
-- An insertion pushes traces back, never forward: ``covered`` stays true. What comes a second time is known by its id.
-- A deletion moves traces forward: of an answer with ``d`` items fewer, ``covered`` is true again when ``d`` is taken
-  off it. If the answer then begins behind ``covered`` it leaves a gap, and the walk goes back to the page before.
-- Answers of one window have no order among themselves. One with fewer items than the page before it, but not fewer
-  than when the window was asked for, may be the older of the two: it is asked for again, alone.
-
-An answer that was refused for a gap, or that stands behind one, is kept: as long as the list has moved one way only
-since it was read, it fits as soon as it has at least ``total`` items and begins at ``covered`` or before.
+What the answers are worth is settled in :mod:`._coverage`; from there comes the position to go on from. A request is an
+offset and a limit that divides it. ``page`` and ``start_page``, a server that gives fewer traces than asked for, and a
+smaller limit for pages that are too heavy are spellings of that.
 """
 
 from __future__ import annotations
@@ -20,13 +11,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ._coverage import Coverage, Read
+from ._limits import Limits
 from .errors import LyzrTracesError, PaginationError
 from .models import TracePage
 
 __all__ = ["PageWalk"]
 
-# So many answers in a row without a new trace, and the walk is not getting anywhere.
+# One time-out may be chance; one that repeats means that the page is too heavy.
+HEAVY_ATTEMPTS: Final = 2
+# So many answers in a row that bring neither a new trace nor the end nearer, and the walk is not getting anywhere.
 MAX_IDLE_ANSWERS: Final = 100
+# So many positions in a row without a trace, and the list's length makes no sense.
+MAX_EMPTY_POSITIONS: Final = 10_000
+# How often a list is walked from the top because its order was not stable.
+MAX_PASSES: Final = 10
 
 
 class PageWalk:
@@ -40,160 +39,162 @@ class PageWalk:
     :param start_page: the page to begin with.
     :param prefetch: how many pages to ask for at once, at most.
     :ivar done: whether the end has been reached.
-    :ivar limit: how many traces to ask for in one request, for now.
+    :ivar limit: how many traces to ask for in one request, in this window.
+    :ivar heavy_attempts: after how many attempts a page that is too heavy is asked for in parts; ``None`` for the
+        smallest limit, which leaves no parts.
     """
 
     def __init__(self, session_id: str, tally: Counter[str], *, limit: int, start_page: int, prefetch: int) -> None:
         self.session_id = session_id
+        self.done = False
         self.limit = limit
+        self.heavy_attempts: int | None = HEAVY_ATTEMPTS
         self._tally = tally
+        self._callers_limit = limit
+        self._start = (start_page - 1) * limit
         self._prefetch = prefetch
+        self._limits = Limits(limit)
+        self._seen: set[str] = set()
+        self._pass = 1
+        self._list = Coverage(self._start, self._seen, self._seen, tally)
+        self._last_asked = self._start
+        self._largest = 0  # the largest limit of an answer
         self._size = 1
         self._window = range(start_page, start_page)
-        self._start_page = start_page
-        self._next = start_page
-        self._last_asked = start_page - 1
-        self.done = False
-        self._seen: set[str] = set()
+        self._pages = 0  # in the list, counted in `limit`
+        self._restless = False
         self._idle = 0
-        self._unit = 0  # the answers' `limit`, that pages are counted in; 0 until there is one
-        self._total_pages = 0
-        self._total = 0
-        self._covered = 0
-        self._counted_in = limit  # what `start_page` counts in: the caller's limit, or a server's own
-        self._begun = False
-        self._kept: dict[int, TracePage] = {}
-        self._trend = 0  # which way the list has moved since the kept answers were read: 1 it grew, -1 it shrank
+        self._most = 0  # the largest count, and how near the end was since
+        self._nearest = 0
+        self._empty_from = self._start
+        self._doubted: tuple[int, int] | None = None  # the last page and its count, where its rows are fewer or more
 
     def window(self) -> range:
         """Return the pages to ask for next, all at once: 1, 2, 4 ... up to ``prefetch``."""
-        size = 1 if self._kept else self._size
-        stop = max(self._next + 1, min(self._next + size, self._total_pages + 1))
-        self._tally["pages_reread"] += max(0, min(stop, self._last_asked + 1) - self._next)
-        self._last_asked = max(self._last_asked, stop - 1)
-        self._window = range(self._next, stop)
+        position = self._list.covered
+        limit, until = self._limits.at(position, self._list.total)
+        attempts = 1 if self._limits.is_probe(limit) else HEAVY_ATTEMPTS
+        self.heavy_attempts = attempts if limit > 1 else None
+        if limit != self.limit:
+            self.limit = limit
+            self._size = 1
+            self._pages = -(-self._list.total // limit)
+        first = position // limit + 1
+        # Once the list was seen to move, its last page is read after all others: it tells what they have missed.
+        stop = min(first + self._size, self._pages + (not self._restless))
+        if until is not None:
+            stop = min(stop, until // limit + 1)
+        self._window = range(first, max(first + 1, stop))
+        end = (self._window.stop - 1) * limit
+        self._tally["pages_reread"] += max(0, min(end, self._last_asked) - (first - 1) * limit) // limit
+        self._last_asked = max(self._last_asked, end)
         return self._window
 
-    def feed(self, answers: Sequence[TracePage], failure: LyzrTracesError | None = None) -> Iterator[TracePage]:
+    def feed(self, answers: Sequence[TracePage | LyzrTracesError]) -> Iterator[TracePage]:
         """Judge the answers to the window's pages and yield those accepted, with only the traces that are new.
 
-        :param answers: one for each page of the window, in order; fewer where a page could not be had.
-        :param failure: why the page after them could not be had.
-        :raises LyzrTracesError: ``failure``, if the walk can't go on without that page and can't ask for less.
+        :param answers: one for each page of the window, in order: the page, or why it could not be had.
+        :raises LyzrTracesError: of a page that the walk can't go on without, and can't ask for in parts.
         :raises PaginationError: if an answer does not belong to the list that is being read, or the walk is not
             getting anywhere. The pages before have been yielded by then.
         """
-        if answers:
-            yield from self._judge(answers)
-        if failure is None or self.done or self._next != self._window.start + len(answers):
+        reads: list[Read] = []
+        behind: list[Read] = []
+        stopped: tuple[int, LyzrTracesError] | None = None
+        for page, got in zip(self._window, answers, strict=True):
+            answer = self._in_this_limit(page, got)
+            if answer is None:
+                return
+            if isinstance(answer, LyzrTracesError):
+                stopped = stopped or (page, answer)
+            else:
+                read = Read((page - 1) * self.limit, page * self.limit, answer)
+                (behind if stopped else reads).append(read)
+        if reads or behind:
+            yield from self._judge(reads, behind)
+        if self.done or stopped is None or stopped[0] != self._list.covered // self.limit + 1:
             return
-        if not (failure._too_heavy and self._ask_for_less()):
+        page, failure = stopped
+        if not (failure._too_heavy and self._limits.failed(self.limit, (page - 1) * self.limit)):
             failure.page = self._resume_page()
             raise failure
-
-    def _judge(self, answers: Sequence[TracePage]) -> Iterator[TracePage]:
-        if not self._unit:
-            self._begin(answers[0])
-        totals = [answer.pagination.total_items for answer in answers]
-        if self._kept and (totals[0] - self._total) * self._trend < 0:
-            self._kept.clear()
-        asked_at = self._total
-        fresh = dict(zip(self._window, answers, strict=False))
-        self._kept |= fresh
-        drifted = False
-        while not self.done and (answer := self._kept.pop(self._next, None)) is not None:
-            self._check_limit(answer)
-            total = answer.pagination.total_items
-            drifted |= total != self._total
-            if total < self._total and (total >= asked_at or self._next not in fresh):
-                self._trend = 1  # perhaps it was read before the page that precedes it; only asking again can tell
-                self._count_idle()
-                break
-            end = self._next * self._unit
-            if self._next in fresh:
-                self._covered = max(0, self._covered - max(0, self._total - total))
-                self._total = total
-            else:
-                end -= total - self._total  # it was read before that many were deleted
-            if (self._next - 1) * self._unit > self._covered:
-                self._trend = -1
-                self._kept[self._next] = answer
-                self._next = self._covered // self._unit + 1
-                self._count_idle()
-                break
-            self._covered = max(self._covered, end)
-            new = self._accept(answer)
-            yield new
-            if new or self.done:
-                self._idle = 0
-            else:
-                self._count_idle()
-        self._catch_up(min(totals) if min(totals) < asked_at else max(totals))
-        self._size = 1 if drifted else min(self._size * 2, self._prefetch)
-
-    def _catch_up(self, newest: int) -> None:
-        """Go by a window's newest answer, which need not be its last: later growth must not hide its deletions."""
-        self._covered = max(0, self._covered - max(0, self._total - newest))
-        self._total = newest
-        self._next = self._covered // self._unit + 1
-
-    def _begin(self, first: TracePage) -> None:
-        self._unit = first.pagination.limit
-        if not self._begun:
-            self._begun = True
-            if self._unit != self.limit:
-                self._counted_in = self._unit
-            self._covered = (self._start_page - 1) * self._counted_in
-            self._total = first.pagination.total_items
-
-    def _ask_for_less(self) -> bool:
-        """Go on from the same position with a limit that divides the one so far: 100, 50, 25, 5, 1."""
-        before = min(self._unit or self.limit, self.limit)
-        if before == 1:
-            return False
-        self.limit = max(divisor for divisor in range(1, before) if before % divisor == 0)
-        position = self._covered if self._begun else (self._next - 1) * before
-        self._next = position // self.limit + 1
-        self._last_asked = self._next - 1
         self._size = 1
-        self._unit = 0
-        self._kept.clear()
-        return True
+
+    def _judge(self, reads: Sequence[Read], behind: Sequence[Read]) -> Iterator[TracePage]:
+        list_, accepted = self._list, 0
+        for read, page in list_.judge(reads, behind):
+            accepted += 1
+            self._limits.worked(self.limit)
+            self._largest = max(self._largest, self.limit)
+            self._pages = page.pagination.total_pages
+            yield page
+            # A full page is not the end, whatever its count says: what its rows have pushed on stands behind it.
+            if read.is_last and not read.is_full and list_.covered >= read.end:
+                said = (read.begin, page.pagination.total_items)
+                if list_.agrees(read) or said == self._doubted:
+                    self._end_pass()
+                    return
+                self._doubted = said
+                list_.ask_again(read)
+            self._note_progress(came=bool(page.traces), empty=not read.answer.traces)
+        self._restless |= list_.drifted
+        self._size = 1 if list_.drifted else min(self._size * 2, self._prefetch)
+        if accepted < len(reads):
+            self._note_progress(came=False, empty=False)
+
+    def _end_pass(self) -> None:
+        missing = self._list.missing()
+        self.done = not missing
+        if missing and self._pass == MAX_PASSES:
+            raise self._error(
+                f"{missing} of {self._list.total} traces are missing after {MAX_PASSES} walks: the list has no stable "
+                "order, so that some traces come twice and others not at all. Try again later"
+            )
+        if missing:
+            self._pass += 1
+            self._list = Coverage(self._start, self._seen, set(), self._tally)
+            self._restless = True
+            self._size = 1
+            self._idle = self._most = 0
+
+    def _note_progress(self, *, came: bool, empty: bool) -> None:
+        total, covered = self._list.total, self._list.covered
+        if total > self._most:
+            self._most, self._nearest = total, total - covered
+        elif total - covered < self._nearest:
+            came, self._nearest = True, total - covered
+        self._idle = 0 if came else self._idle + 1
+        if not empty:
+            self._empty_from = covered
+        if self._idle >= MAX_IDLE_ANSWERS:
+            raise self._error(
+                f"{self._idle} answers in a row brought neither a new trace nor the end nearer: the list keeps "
+                "changing faster than it can be read. Try again later, or with a larger limit"
+            )
+        if covered - self._empty_from >= MAX_EMPTY_POSITIONS:
+            raise self._error(
+                f"{covered - self._empty_from} places of the list in a row have no trace: its totalItems and "
+                "totalPages make no sense"
+            )
+
+    def _in_this_limit(self, page: int, answer: TracePage | LyzrTracesError) -> TracePage | LyzrTracesError | None:
+        """Return what an answer is to the walk: ``None`` where the server's limit makes it one for other positions."""
+        if isinstance(answer, LyzrTracesError) or answer.pagination.limit == self.limit:
+            return answer
+        limit = answer.pagination.limit
+        if not self._largest <= limit < self.limit:
+            return self._error(
+                f"the limit changed in the middle of the walk, from {self.limit} to {limit}: the pages do not make up "
+                "one list"
+            )
+        self._limits.cap(limit)
+        self.limit, self._size, self._pages = limit, 1, 0
+        return answer if page == 1 else None
 
     def _resume_page(self) -> int:
-        """Return the page to resume from, as the caller counts pages."""
-        return (self._next - 1) * (self._unit or self.limit) // self._counted_in + 1
+        """Return the page to resume from, counted in the caller's limit."""
+        position = self._list.safe if self._pass == 1 else self._start
+        return position // self._callers_limit + 1
 
-    def _check_limit(self, answer: TracePage) -> None:
-        limit = answer.pagination.limit
-        if limit != self._unit:
-            raise PaginationError(
-                f"the limit changed in the middle of the walk, from {self._unit} to {limit}: the pages do not make up "
-                "one list",
-                session_id=self.session_id,
-                page=self._resume_page(),
-            )
-
-    def _accept(self, answer: TracePage) -> TracePage:
-        said = answer.pagination
-        self._total_pages = said.total_pages
-        self.done = said.page >= said.total_pages
-        self._next = self._covered // self._unit + 1
-        ids = {trace.trace_id for trace in answer.traces}
-        if len(ids) == len(answer.traces) and self._seen.isdisjoint(ids):
-            self._seen |= ids  # as on nearly every page
-            return answer
-        traces = {trace.trace_id: trace for trace in answer.traces if trace.trace_id not in self._seen}
-        self._seen.update(traces)
-        self._tally["duplicates_dropped"] += len(answer.traces) - len(traces)
-        return TracePage(tuple(traces.values()), said)
-
-    def _count_idle(self) -> None:
-        self._idle += 1
-        if self._idle >= MAX_IDLE_ANSWERS:
-            raise PaginationError(
-                f"{self._idle} answers in a row brought no new trace: the list keeps changing faster than it can be "
-                "read, or its totalPages makes no sense. Try again later, or with a larger limit",
-                session_id=self.session_id,
-                page=self._resume_page(),
-            )
+    def _error(self, message: str) -> PaginationError:
+        return PaginationError(message, session_id=self.session_id, page=self._resume_page())

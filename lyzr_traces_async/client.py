@@ -234,11 +234,11 @@ class TracesClient:
 
     async def _iter_traces(self, walk: PageWalk) -> AsyncGenerator[Trace, None]:
         while not walk.done:
-            for page in walk.feed(*await self._sender.window(walk)):
+            for page in walk.feed(await self._sender.window(walk)):
                 for trace in page.traces:
                     yield trace
 
     async def _iter_pages(self, walk: PageWalk) -> AsyncGenerator[TracePage, None]:
         while not walk.done:
-            for page in walk.feed(*await self._sender.window(walk)):
+            for page in walk.feed(await self._sender.window(walk)):
                 yield page

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from lyzr_traces_async._walk import PageWalk
-from lyzr_traces_async.errors import ServerError
+from lyzr_traces_async.errors import LyzrTracesError, ServerError
 from lyzr_traces_async.models import Pagination, Trace, TracePage
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,9 +33,9 @@ def ids(pages: Iterable[TracePage]) -> list[str]:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to the list just before an answer is made.
+    """What happens to the list just before an answer is made, or just before one of its two queries.
 
-    :ivar after: how many answers after the last change.
+    :ivar after: how many answers, or queries, after the last change.
     :ivar where: 0 for the front, 1 for the end, and what is between.
     :ivar count: how many traces arrive, or are deleted where negative.
     """
@@ -58,6 +58,8 @@ class ListServer:
         self.hidden = set(hidden)
         self.deleted: set[int] = set()
         self.asked: list[int] = []
+        self.lag = 0  # how many changes ago the replica stands that answers
+        self._past = [self.items]
         self._arrived = length
 
     def __repr__(self) -> str:
@@ -66,19 +68,45 @@ class ListServer:
     def answer(self, page: int, limit: int = 10**9) -> TracePage:
         """Return the page as it is now."""
         self.asked.append(page)
+        return self.made_of(page, limit, self.rows(page, limit), self.count())
+
+    def made_of(self, page: int, limit: int, rows: Iterable[int], count: int) -> TracePage:
+        """Return the answer that two queries make."""
+        return page_of(page, rows, limit=min(limit, self.cap), total=count)
+
+    def rows(self, page: int, limit: int) -> list[int]:
+        """Answer the one query."""
         limit = min(limit, self.cap)
-        shown = (row for row in self.items[(page - 1) * limit : page * limit] if row not in self.hidden)
-        return page_of(page, shown, limit=limit, total=len(self.items))
+        return [row for row in self._seen_by_replica[(page - 1) * limit : page * limit] if row not in self.hidden]
+
+    def count(self) -> int:
+        """Answer the other query."""
+        return len(self._seen_by_replica)
+
+    @property
+    def _seen_by_replica(self) -> list[int]:
+        return self.items if not self.lag else self._past[max(-len(self._past), -1 - self.lag)]
 
     def insert(self, at: int, count: int = 1) -> None:
         """Let traces arrive at a place of the list."""
-        self.items[at:at] = range(self._arrived, self._arrived + count)
+        self.items = [*self.items[:at], *range(self._arrived, self._arrived + count), *self.items[at:]]
         self._arrived += count
+        self._past.append(self.items)
 
     def delete(self, at: int, count: int = 1) -> None:
         """Delete the traces from a place of the list on."""
         self.deleted.update(self.items[at : at + count])
-        del self.items[at : at + count]
+        self.items = [*self.items[:at], *self.items[at + count :]]
+        self._past.append(self.items)
+
+    def swap(self, at: int) -> None:
+        """Let two neighbours change places, as traces with one timestamp may."""
+        self.items = list(self.items)
+        self.items[at : at + 2] = reversed(self.items[at : at + 2])
+
+    def shuffle(self, chance: random.Random) -> None:
+        """Let all of them change places, as where all have one timestamp."""
+        self.items = chance.sample(self.items, len(self.items))
 
     def apply(self, change: Change) -> None:
         """Insert or delete, as the change says."""
@@ -95,6 +123,7 @@ class Outcome:
     :ivar pages: the pages that it yielded.
     :ivar owed: the ids of all that existed throughout, from the first page's offset on.
     :ivar failures: how often it was given up, and taken up again.
+    :ivar requests: how many requests it took, each attempt counted.
     """
 
     pages: list[TracePage] = field(default_factory=list)
@@ -103,6 +132,7 @@ class Outcome:
     windows: list[range] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
     failures: int = 0
+    requests: int = 0
 
 
 def steps_of(changes: Sequence[Change]) -> Iterator[Change | None]:
@@ -129,16 +159,22 @@ def walk_through(
     prefetch: int = 1,
     start_page: int = 1,
     order: int = 0,
+    two_queries: bool = False,
+    lagging: float = 0.0,
     failing: float = 0.0,
     too_heavy: float = 1.0,
     one_kind_a_window: bool = False,
+    before_query: Callable[[ListServer, random.Random], None] = lambda *_: None,
 ) -> Outcome:
     """Walk the list to its end while it changes; where the walk gives up, take it up again as its error says.
 
     :param order: seeds the order in which the answers of a window are made, and what fails.
+    :param two_queries: whether rows and count are queries of their own, with changes in between.
+    :param lagging: how probable it is that an answer comes from a replica that has not seen the last changes.
     :param failing: how probable it is that a page can't be had.
     :param too_heavy: how probable it is that it can be had with a smaller limit.
     :param one_kind_a_window: whether chance says of each window if traces arrive or are deleted meanwhile.
+    :param before_query: what else happens before each query.
     """
     chance = random.Random(order)
     outcome = Outcome()
@@ -149,22 +185,42 @@ def walk_through(
         window = walk.window()
         outcome.windows.append(window)
         outcome.limits.append(walk.limit)
-        answers: dict[int, TracePage] = {}
+        outcome.requests += len(window)
+        rows: dict[int, list[int]] = {}
+        counts: dict[int, int] = {}
         kind = chance.choice((1, -1)) if one_kind_a_window else None
-        for page in chance.sample(window, len(window)):
-            change = next(steps)
-            if change is not None:
-                server.apply(change if kind is None else replace(change, count=kind * abs(change.count)))
-            answers[page] = server.answer(page, walk.limit)
-        got = next((i for i in range(len(window)) if chance.random() < failing), len(window))
-        if owed is None and got:
-            owed = server.items[(start_page - 1) * min(limit, server.cap) :]
-        failure = failure_of(too_heavy=chance.random() < too_heavy) if got < len(window) else None
+        lags = {page: chance.randint(1, 3) if chance.random() < lagging else 0 for page in window}
+        queries = [("rows", page) for page in window] + [("count", page) for page in window]
+        if two_queries:
+            chance.shuffle(queries)
+        else:
+            queries = [(what, page) for page in chance.sample(window, len(window)) for what in ("rows", "count")]
+        for what, page in queries:
+            if two_queries or what == "rows":
+                change = next(steps)
+                if change is not None:
+                    server.apply(change if kind is None else replace(change, count=kind * abs(change.count)))
+                before_query(server, chance)
+            if owed is None:
+                owed = server.items[(start_page - 1) * limit :]
+            server.lag = lags[page]
+            if what == "rows":
+                server.asked.append(page)
+                rows[page] = server.rows(page, walk.limit)
+            else:
+                counts[page] = server.count()
+        server.lag = 0
+        answers: list[TracePage | LyzrTracesError] = [
+            failure_of(too_heavy=chance.random() < too_heavy)
+            if chance.random() < failing
+            else server.made_of(page, walk.limit, rows[page], counts[page])
+            for page in window
+        ]
         try:
-            for accepted in walk.feed([answers[page] for page in window][:got], failure):
+            for accepted in walk.feed(answers):
                 outcome.pages.append(accepted)
         except ServerError as error:
-            if error is not failure or error.page is None:
+            if error.page is None:
                 raise
             outcome.failures += 1
             walk = PageWalk("s", outcome.tally, limit=limit, start_page=error.page, prefetch=prefetch)

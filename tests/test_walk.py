@@ -251,7 +251,7 @@ def test_the_failure_of_the_very_first_page_is_raised() -> None:
     walk = walk_of(start_page=7)
     walk.window()
     with pytest.raises(ServerError) as caught:
-        list(walk.feed([], failure_of()))
+        list(walk.feed([failure_of()]))
     assert caught.value.page == 7
 
 
@@ -301,11 +301,11 @@ def test_a_page_that_is_too_heavy_is_asked_for_in_parts(limit: int, smaller: lis
     walk = walk_of(8, 3, limit)
     for less in smaller:
         walk.window()
-        assert list(walk.feed([], failure_of(too_heavy=True))) == []
+        assert list(walk.feed([failure_of(too_heavy=True)])) == []
         assert walk.limit == less
         assert list(walk.window()) == [2 * limit // less + 1]
     with pytest.raises(ServerError) as caught:
-        list(walk.feed([], failure_of(too_heavy=True)))
+        list(walk.feed([failure_of(too_heavy=True)]))
     assert caught.value.page == 3
 
 
@@ -335,7 +335,7 @@ def test_the_windows_of_a_smaller_limit_end_where_the_list_ends() -> None:
     walk = walk_of(8, limit=4, tally=tally)
     list(walk.feed([a(1, 1, 2, 3, 4, n=9, limit=4)][: len(walk.window())]))
     assert list(walk.window()) == [2, 3]
-    assert list(walk.feed([], failure_of(too_heavy=True))) == []
+    assert list(walk.feed([failure_of(too_heavy=True)])) == []
     assert list(walk.window()) == [3]
     assert ids(walk.feed([a(3, 5, 6, n=9)])) == ["5", "6"]
     assert list(walk.window()) == [4, 5]
@@ -350,7 +350,7 @@ def test_answers_of_the_larger_limit_are_not_mixed_with_those_of_the_smaller_one
     assert list(walk.window()) == [4, 5, 6]
     assert list(walk.feed([a(4, 8, 9, n=11), a(5, 10, 11, n=11), a(6, 12, n=11)])) == []
     assert list(walk.window()) == [3]
-    assert list(walk.feed([], failure_of(too_heavy=True))) == []
+    assert list(walk.feed([failure_of(too_heavy=True)])) == []
     out, windows = [], []
     server = ListServer(11, 1)
     while not walk.done:
@@ -367,7 +367,7 @@ def test_deletions_are_noticed_across_a_change_of_the_limit() -> None:
     walk = walk_of(limit=4)
     out = ids(walk.feed([server.answer(page, 4) for page in walk.window()]))
     walk.window()
-    list(walk.feed([], failure_of(too_heavy=True)))
+    list(walk.feed([failure_of(too_heavy=True)]))
     server.delete(0, 3)
     while not walk.done:
         out += ids(walk.feed([server.answer(page, walk.limit) for page in walk.window()]))
@@ -382,7 +382,7 @@ def test_a_limit_that_the_server_made_smaller_is_divided_in_its_turn() -> None:
     for _ in range(2):
         list(walk.feed([server.answer(page, 100) for page in walk.window()]))
     assert list(walk.window()) == [3]
-    list(walk.feed([], failure_of(too_heavy=True)))
+    list(walk.feed([failure_of(too_heavy=True)]))
     assert walk.limit == 10
     assert list(walk.window()) == [5]
     assert ids(walk.feed([server.answer(5, 10)])) == [str(i) for i in range(40, 50)]
@@ -395,11 +395,11 @@ def test_an_error_names_the_page_to_resume_from_in_the_limit_of_the_caller() -> 
     for _ in range(2):
         list(walk.feed([server.answer(page, 100) for page in walk.window()]))
     walk.window()
-    list(walk.feed([], failure_of(too_heavy=True)))
+    list(walk.feed([failure_of(too_heavy=True)]))
     assert ids(walk.feed([server.answer(page, 50) for page in walk.window()]))[0] == "200"
     assert list(walk.window()) == [6]
     with pytest.raises(ServerError) as caught:
-        list(walk.feed([], failure_of()))
+        list(walk.feed([failure_of()]))
     assert caught.value.page == 3
     with pytest.raises(PaginationError, match="from 50 to 60") as changed:
         list(walk.feed([server.answer(6, 60)]))
@@ -411,11 +411,11 @@ def test_that_page_is_right_also_where_already_the_first_answer_took_a_smaller_l
     server = ListServer(1000, 100)
     walk = walk_of(limit=100)
     walk.window()
-    list(walk.feed([], failure_of(too_heavy=True)))
+    list(walk.feed([failure_of(too_heavy=True)]))
     assert ids(walk.feed([server.answer(page, walk.limit) for page in walk.window()]))[-1] == "49"
     assert list(walk.window()) == [2]
     with pytest.raises(ServerError) as caught:
-        list(walk.feed([], failure_of()))
+        list(walk.feed([failure_of()]))
     assert caught.value.page == 1
 
 
@@ -427,7 +427,7 @@ def test_that_page_counts_in_the_limit_of_the_server_where_that_is_smaller() -> 
         list(walk.feed([server.answer(page, 100) for page in walk.window()]))
     walk.window()
     with pytest.raises(ServerError) as caught:
-        list(walk.feed([], failure_of()))
+        list(walk.feed([failure_of()]))
     assert caught.value.page == 4
 
 
