@@ -195,10 +195,13 @@ def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
     :param mask: takes the API key out of a text, should the server have echoed it.
     :raises ResponseDecodeError: if it is not JSON (RFC 8259), or not what the endpoint's documentation promises.
     """
+    no_json = False
     try:
         document = _parse(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         found: tuple[str, ...] = (f"not JSON: {exc}",)
+        # It may be JSON all the same, with a number too large to be read, or nested too deeply.
+        no_json = not isinstance(exc, msgspec.ValidationError | RecursionError)
     else:
         try:
             return _read_fast(document, TracePage)
@@ -210,11 +213,13 @@ def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
             found = _problems(exc)
     problems = tuple(_shortened(mask(problem)) for problem in found[:_PROBLEMS_SHOWN])
     shown = "; ".join(problems[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-    raise ResponseDecodeError(
+    failure = ResponseDecodeError(
         f"the answer is not a page of traces: {shown}. Does the base URL lead to the API, and is there a newer version "
         f"of this library? As for the answer: {beginning_of(body, mask)}.",
         problems=problems,
     )
+    failure._no_json = no_json
+    raise failure
 
 
 def _parse(body: bytes) -> Any:

@@ -27,6 +27,13 @@ _BY_STATUS: Final[dict[int, type[errors.APIStatusError]]] = {
     429: errors.RateLimitError,
 }
 
+# A proxy's, an edge network's and two load balancers' ways to say that the service took too long.
+_TIMED_OUT: Final = frozenset({504, 524, 598, 599})
+# Within the service's 502: the trace store has run out of time or memory.
+_STORE_OVERLOADED: Final = ("timed out", "(422)", "(504)")
+# Within the service's 503: nothing that would pass.
+_NOT_CONFIGURED: Final = ("Langfuse tracing is not configured", "Persistence is not configured")
+
 
 @attrs.frozen
 class Answer:
@@ -62,7 +69,8 @@ def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusErro
     if issubclass(kind, errors.RateLimitError):
         particulars["retry_after"] = _wait_asked_for(answer.fields)
     error = kind(message, **particulars)
-    error._too_heavy = answer.status == 504 or (answer.status == 502 and "timed out" in message)
+    overloaded = answer.status == 502 and any(words in message for words in _STORE_OVERLOADED)
+    error._too_heavy = overloaded or answer.status in _TIMED_OUT
     return error
 
 
@@ -91,7 +99,7 @@ def _shallow(value: Any, depth: int, mask: Callable[[str], str]) -> Any:
 
 
 def _kind_of(status: int, message: str) -> type[errors.APIStatusError]:
-    if status == 503 and "not configured" in message:
+    if status == 503 and message.startswith(_NOT_CONFIGURED):
         return errors.ServiceNotConfiguredError
     if status in _BY_STATUS:
         return _BY_STATUS[status]

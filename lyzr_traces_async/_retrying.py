@@ -5,7 +5,14 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from .errors import APIConnectionError, APIStatusError, RateLimitError, ServiceNotConfiguredError
+from .errors import (
+    APIConnectionError,
+    APIStatusError,
+    LyzrTracesError,
+    RateLimitError,
+    ResponseDecodeError,
+    ServerError,
+)
 from .models import RetryPolicy
 
 __all__ = ["Attempts"]
@@ -16,7 +23,8 @@ UNEXPLAINED_WAIT: Final = 1.0
 # So many refusals of one request are no pacing any more, however short the waits that the server asks for.
 MAX_REFUSALS: Final = 120
 
-_RETRIED: Final = frozenset({408, 500, 502, 503, 504})
+# What a proxy or an edge network says of a moment; beside the 5xx.
+_PASSING: Final = frozenset({408, 425})
 
 
 class Attempts:
@@ -27,6 +35,7 @@ class Attempts:
     :param heavy_attempts: how many attempts a page is worth that is too heavy; ``None`` where nobody can do with a
         smaller ``limit``.
     :ivar made: how many requests were made.
+    :ivar failures: how many of them failed; a 429 is no failure.
     :ivar wait: how many seconds to wait before the next one, once :meth:`again` has said yes.
     """
 
@@ -36,12 +45,12 @@ class Attempts:
         self.made = 0
         self.wait = 0.0
         self._policy = policy
-        self._failures = 0
+        self.failures = 0
         self._refusals = 0
         self._waited = 0.0
         self._was_dropped = False
 
-    def again(self, error: BaseException) -> bool:
+    def again(self, error: LyzrTracesError) -> bool:
         """Say whether to try again after this error, and set :attr:`wait`."""
         if isinstance(error, RateLimitError):
             self._refusals += 1
@@ -49,9 +58,9 @@ class Attempts:
             self.wait = error.retry_after or max(self._back_off(self._refusals), UNEXPLAINED_WAIT)
             self._waited += self.wait
             return self._waited <= self._policy.max_rate_limit_wait and self._refusals <= MAX_REFUSALS
-        if not isinstance(error, APIConnectionError | APIStatusError) or not _is_passing(error):
+        if not _is_passing(error):
             return False
-        self._failures += 1
+        self.failures += 1
         self._too_heavy += error._too_heavy
         if self._heavy_attempts is not None and self._too_heavy >= self._heavy_attempts:
             return False
@@ -60,8 +69,8 @@ class Attempts:
             self._was_dropped = True
             self.wait = 0.0
         else:
-            self.wait = self._back_off(self._failures)
-        return self._failures < self._policy.attempts
+            self.wait = self._back_off(self.failures)
+        return self.failures < self._policy.attempts
 
     def _back_off(self, failures: int) -> float:
         policy = self._policy
@@ -70,8 +79,10 @@ class Attempts:
         return min(policy.wait_max, wait)
 
 
-def _is_passing(error: APIConnectionError | APIStatusError) -> bool:
+def _is_passing(error: LyzrTracesError) -> bool:
     """Say whether the same request may fare better later."""
-    if isinstance(error, APIConnectionError):
+    if isinstance(error, APIConnectionError | ServerError):
         return not error._permanent
-    return error.status in _RETRIED and not isinstance(error, ServiceNotConfiguredError)
+    if isinstance(error, ResponseDecodeError):
+        return error._no_json
+    return isinstance(error, APIStatusError) and error.status in _PASSING

@@ -120,7 +120,7 @@ class Sender:
         return answer
 
     def _again(self, attempts: Attempts, error: BaseException) -> bool:
-        again = attempts.again(error)
+        again = isinstance(error, LyzrTracesError) and attempts.again(error)
         if again and isinstance(error, RateLimitError):
             # Everybody has to wait, so this request does so where everybody does: in front of the service.
             self._throttle.hold(attempts.wait)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import socket
 import ssl
 from typing import Final
 
@@ -32,6 +33,14 @@ MAX_BODY: Final = 16 * 2**20
 KEEP_ALIVE_SECONDS: Final = 4.0
 
 _USER_AGENT: Final = f"lyzr-traces-async/{__version__} aiohttp/{aiohttp.__version__} python/{platform.python_version()}"
+
+# A name that does not exist, or one that has no address. Not every system has the second.
+_NO_SUCH_HOST: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+# The same in c-ares, which aiohttp asks where aiodns is installed.
+_NO_SUCH_HOST_TO_ARES: Final = ((4,), (1,))
+
+# How aiohttp begins to say that an answer's header, or its trailer, is beyond its limits.
+_HEAD_TOO_LARGE: Final = ("Got more than", "Too many headers")
 
 _CLOSED: Final = "the client was closed while this call was under way"
 
@@ -159,12 +168,12 @@ class Transport:
         """Return our error for one of the layers below, with that one as its cause where it may be shown."""
         below = exc.below if isinstance(exc, _ConnectionDroppedError) else exc
         text = f"no complete answer: {self.mask(_kind(below))}"
-        permanent = isinstance(below, ssl.SSLCertVerificationError | aiohttp.ServerFingerprintMismatch)
-        if permanent:
-            text += ". The server's certificate does not verify; another attempt would not change that"
+        reason = _permanent_reason(below)
+        if reason:
+            text = f"{text.rstrip('.')}. {reason}; another attempt would not change that"
         error = APIConnectionError(text)
         error._dropped = below is not exc
-        error._permanent = permanent
+        error._permanent = bool(reason)
         error.__cause__ = self._clean(below)
         return error
 
@@ -200,6 +209,19 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             )
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _permanent_reason(exc: BaseException) -> str:
+    """Return why another attempt would fail the same way, or nothing."""
+    if isinstance(exc, ssl.SSLCertVerificationError | aiohttp.ServerFingerprintMismatch):
+        return "The server's certificate does not verify"
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        said, behind = exc.os_error, exc.os_error.__cause__
+        from_ares = said.errno is None and behind is not None and behind.args[:1] in _NO_SUCH_HOST_TO_ARES
+        return "There is no such host" if from_ares or said.errno in _NO_SUCH_HOST else ""
+    if isinstance(exc, aiohttp.ClientResponseError) and exc.message.startswith(_HEAD_TOO_LARGE):
+        return "The answer's header fields are larger than this library takes in"
+    return ""
 
 
 def _kind(exc: BaseException) -> str:

@@ -28,7 +28,7 @@ holds the API key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from multidict import CIMultiDict
 
@@ -67,7 +67,7 @@ class LyzrTracesError(Exception):
     ``str()`` of an error is the message with these particulars behind it.
     """
 
-    # For the walk. The service ran out of time, and would not with a smaller `limit`:
+    # For the walk. The service ran out of time or memory, and might not with a smaller `limit`:
     _too_heavy: bool = False
 
     def __init__(
@@ -101,6 +101,10 @@ class LyzrTracesError(Exception):
         return f"{text} [{', '.join(particulars)}]" if particulars else text
 
     def _text(self) -> str:
+        return self._brief()
+
+    def _brief(self) -> str:
+        """Return what went wrong, without advice or particulars."""
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -133,7 +137,7 @@ class APIConnectionError(LyzrTracesError):
     # For the retries. The connection was dropped before a byte of the answer, as a server does with one that it was
     # about to close when the request came:
     _dropped: bool = False
-    # It would fail the same way again, such as a certificate that does not verify:
+    # It would fail the same way again: a certificate that does not verify, or a host that does not exist.
     _permanent: bool = False
 
 
@@ -170,9 +174,12 @@ class APIStatusError(LyzrTracesError):
         self.body = body
 
     def _text(self) -> str:
-        text = f"HTTP {self.status}: {self.message}"
+        text = self._brief()
         advice = self._advise()
         return f"{text.rstrip('.')}. {advice}" if advice else text
+
+    def _brief(self) -> str:
+        return f"HTTP {self.status}: {self.message}"
 
     def _advise(self) -> str:
         return self._advice
@@ -212,8 +219,8 @@ class NotFoundError(APIStatusError):
     )
 
     def _advise(self) -> str:
-        # The service speaks of the session. Where nobody does, somebody else may have answered.
-        doubt = "" if "session" in self.message else ". Or the base URL does not lead to the API"
+        # The service says what was not found. Where nobody does, somebody else may have answered.
+        doubt = "" if self.message.startswith("Trace ") else ". Or the base URL does not lead to the API"
         return f"{self._advice}{doubt}"
 
 
@@ -241,16 +248,39 @@ class RedirectError(APIStatusError):
     _advice = "Redirects are never followed, so that the key stays on its own host. Check the base URL."
 
 
-class ServerError(APIStatusError):
-    """5xx: the service, something behind it or a proxy before it failed, at the last attempt."""
+# Of the 5xx, those that another attempt would meet again, and what can be done about each.
+_PERMANENT: Final = {
+    501: "The server can't do this at all: check that the base URL leads to the API.",
+    505: "The server does not speak this version of HTTP: check that the base URL leads to the API.",
+    511: "The network wants a log-in before it lets requests through.",
+    525: "The edge network can't set up TLS with the service; only the service's operator can change that.",
+    526: "The service's certificate is not valid to the edge network; only the service's operator can change that.",
+}
 
-    _advice = "The service failed; the same request may succeed later."
+
+class ServerError(APIStatusError):
+    """5xx: the service, something behind it or a proxy before it failed, at the last attempt.
+
+    Five of them are not tried again: 501, 505, 511, and 525 and 526 of edge networks. The error's text says what to do.
+    """
+
+    @property
+    def _permanent(self) -> bool:
+        return self.status in _PERMANENT
+
+    def _advise(self) -> str:
+        return _PERMANENT.get(self.status, "The service failed; the same request may succeed later.")
 
 
 class ServiceNotConfiguredError(ServerError):
-    """503: this deployment of the service has no trace store. Neither a retry nor another session will help."""
+    """503: this deployment of the service keeps no traces. Neither a retry nor another session will help."""
 
-    _advice = "This deployment of the service has no trace store; only its operator can change that."
+    @property
+    def _permanent(self) -> bool:
+        return True
+
+    def _advise(self) -> str:
+        return "This deployment of the service is not set up to keep traces; only its operator can change that."
 
 
 class ResponseDecodeError(LyzrTracesError):
@@ -259,6 +289,9 @@ class ResponseDecodeError(LyzrTracesError):
     :ivar problems: every problem found, each with the path to it, such as ``"traces[3].traceId: required, but
         missing"``.
     """
+
+    # For the retries. The body is no JSON at all: it was cut, or came from a load balancer rather than the service.
+    _no_json: bool = False
 
     def __init__(self, message: str, *, problems: tuple[str, ...] = (), **particulars: Any) -> None:
         super().__init__(message, **particulars)

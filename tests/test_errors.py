@@ -47,7 +47,7 @@ ADVICE: Final = {
     "RateLimitError": "max_rate_limit_wait",
     "RedirectError": "never followed",
     "ServerError": "may succeed later",
-    "ServiceNotConfiguredError": "no trace store",
+    "ServiceNotConfiguredError": "not set up to keep traces",
 }
 
 
@@ -125,7 +125,7 @@ def test_what_is_not_known_is_none(cls: type[LyzrTracesError]) -> None:
     if isinstance(error, errors.BadRequestError):
         assert error.issues == ()
     if isinstance(error, errors.ResponseDecodeError):
-        assert error.problems == ()
+        assert (error.problems, error._no_json) == ((), False)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -203,10 +203,16 @@ def test_the_error_of_a_status_says_what_to_do(name: str) -> None:
         assert str(error) == "HTTP 418: no"
 
 
-def test_a_404_of_somebody_else_casts_doubt_on_the_base_url() -> None:
-    """The service itself speaks of the session that it does not know."""
-    assert "base URL" in str(errors.NotFoundError("Cannot GET /traces", status=404))
-    assert "base URL" not in str(errors.NotFoundError("Trace session not found", status=404))
+@pytest.mark.parametrize("said", ["Cannot GET /traces", "the answer is no JSON error (it is empty)", "no session"])
+def test_a_404_of_somebody_else_casts_doubt_on_the_base_url(said: str) -> None:
+    """Nobody there knows of traces."""
+    assert "base URL" in str(errors.NotFoundError(said, status=404))
+
+
+@pytest.mark.parametrize("said", ["Trace session not found", "Trace not found", "Trace not found for session"])
+def test_a_404_of_the_service_does_not(said: str) -> None:
+    """Of the service itself, or of the trace store behind it."""
+    assert "base URL" not in str(errors.NotFoundError(said, status=404))
 
 
 def test_a_429_says_how_long_the_server_asked_to_wait() -> None:

@@ -18,7 +18,7 @@ EXACT = RetryPolicy(attempts=6, wait_initial=0.5, wait_max=20.0, wait_jitter=0.0
 
 def status(code: int, *, too_heavy: bool = False) -> errors.APIStatusError:
     """Return the error of a status."""
-    error = errors.APIStatusError("no", status=code)
+    error = (errors.ServerError if code >= 500 else errors.APIStatusError)("no", status=code)
     error._too_heavy = too_heavy
     return error
 
@@ -36,13 +36,15 @@ def connection(*, dropped: bool = False, permanent: bool = False) -> errors.APIC
     return error
 
 
-@pytest.mark.parametrize("code", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize("code", [408, 425, 500, 502, 503, 504, 507, 520, 561, 599])
 def test_a_status_that_may_pass_is_retried(code: int) -> None:
     """The same request may fare better later."""
     assert Attempts(EXACT).again(status(code))
 
 
-@pytest.mark.parametrize("code", [*range(300, 309), 400, 401, 403, 404, 405, 407, 409, 410, 422, 451, 501, 505, 511])
+@pytest.mark.parametrize(
+    "code", [*range(300, 309), 400, 401, 403, 404, 405, 407, 409, 410, 422, 423, 451, 501, 505, 511, 526]
+)
 def test_another_status_is_not(code: int) -> None:
     """It would be the same again."""
     attempts = Attempts(EXACT)
@@ -54,6 +56,7 @@ def test_another_status_is_not(code: int) -> None:
     "error",
     [
         errors.ServiceNotConfiguredError("not configured", status=503),
+        errors.AuthenticationError("wrong key", status=401),
         errors.ResponseDecodeError("no page"),
         errors.ResponseTooLargeError("too large"),
         errors.PaginationError("no list"),
@@ -61,18 +64,23 @@ def test_another_status_is_not(code: int) -> None:
         errors.WrongEventLoopError("another loop"),
         errors.InvalidArgumentError("no"),
         connection(permanent=True),
-        ValueError("a defect"),
-        KeyboardInterrupt(),
     ],
 )
-def test_what_would_fail_the_same_way_again_is_not_retried(error: BaseException) -> None:
+def test_what_would_fail_the_same_way_again_is_not_retried(error: errors.LyzrTracesError) -> None:
     """Among it a certificate that does not verify, and the permanent 503."""
     assert not Attempts(EXACT).again(error)
 
 
-@pytest.mark.parametrize("error", [connection(), errors.APITimeoutError("too late")])
-def test_a_request_without_a_complete_answer_is_retried(error: errors.APIConnectionError) -> None:
-    """After a back-off."""
+def no_json() -> errors.ResponseDecodeError:
+    """Return the error of a 200 that is no JSON."""
+    error = errors.ResponseDecodeError("not JSON")
+    error._no_json = True
+    return error
+
+
+@pytest.mark.parametrize("error", [connection(), errors.APITimeoutError("too late"), no_json()])
+def test_what_need_not_last_is_retried(error: errors.LyzrTracesError) -> None:
+    """After a back-off: no complete answer, or none of the service's own."""
     attempts = Attempts(EXACT)
     assert attempts.again(error)
     assert attempts.wait == 0.5
@@ -81,7 +89,7 @@ def test_a_request_without_a_complete_answer_is_retried(error: errors.APIConnect
 def test_nothing_has_been_made_at_first() -> None:
     """Whoever makes the requests counts them."""
     attempts = Attempts(EXACT)
-    assert (attempts.made, attempts.wait) == (0, 0.0)
+    assert (attempts.made, attempts.failures, attempts.wait) == (0, 0, 0.0)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 6])
@@ -190,8 +198,9 @@ def test_429s_do_not_use_up_attempts_nor_the_back_off_of_failures() -> None:
     attempts = Attempts(RetryPolicy(attempts=2, wait_initial=0.5, wait_jitter=0.0))
     for _ in range(20):
         assert attempts.again(refusal(1.0))
+    assert attempts.failures == 0
     assert attempts.again(status(500))
-    assert attempts.wait == 0.5
+    assert (attempts.failures, attempts.wait) == (1, 0.5)
     assert attempts.again(refusal(1.0))
     assert not attempts.again(status(500))
 
