@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from functools import partial
+from typing import Self
 from uuid import uuid4
 
 import anyio
+import attrs
 import tenacity
 from yarl import URL
 
@@ -22,25 +25,49 @@ from .models import ClientStats, RetryPolicy, TracePage
 __all__ = ["Sender"]
 
 
+@attrs.define
+class _Life:
+    """What becomes of a client, whoever of those that share it is the first to know.
+
+    :ivar closed: whether it was closed.
+    """
+
+    closed: bool = False
+
+
 class Sender:
     """Gets pages: for everything that a client does at once.
 
     :param base_url: where the API is, without a slash at the end.
+    :param timeout: seconds for one attempt, connect to last byte.
     :param max_concurrency: requests in flight at once.
     :ivar calls: what is under way; it is cancelled when the client is closed.
     :ivar tally: what was counted so far, under the names of :class:`ClientStats`.
     :ivar mask: takes the API key out of a text.
     """
 
-    def __init__(self, transport: Transport, base_url: str, retry: RetryPolicy, max_concurrency: int) -> None:
+    def __init__(
+        self, transport: Transport, base_url: str, timeout: float, retry: RetryPolicy, max_concurrency: int
+    ) -> None:
         self.tally: Counter[str] = Counter()
         self._transport = transport
         self._base_url = base_url
+        self._timeout = timeout
         self._retry = retry
         self._throttle = Throttle(max_concurrency, retry.max_rate_limit_wait)
         self.mask = transport.mask
         self.calls: set[anyio.CancelScope] = set()
-        self._closed = False
+        self._life = _Life()
+
+    def with_options(self, timeout: float | None, retry: RetryPolicy | None) -> Self:
+        """Return one for the same client, with another time-out or policy where one is given.
+
+        All that changes as requests are made is held by reference, and so is common to both.
+        """
+        other = copy.copy(self)
+        other._timeout = self._timeout if timeout is None else timeout
+        other._retry = self._retry if retry is None else retry
+        return other
 
     def stats(self) -> ClientStats:
         """Return what was counted so far."""
@@ -51,7 +78,7 @@ class Sender:
 
         :raises ClientClosedError: if it was closed.
         """
-        if self._closed:
+        if self._life.closed:
             raise ClientClosedError("the client is closed: create a new one")
 
     async def window(
@@ -132,7 +159,7 @@ class Sender:
             attempts.made += 1
             self.tally["requests"] += 1
             self.tally["retries"] += attempts.made > 1
-            return await self._transport.get(url, str(uuid4()))
+            return await self._transport.get(url, str(uuid4()), self._timeout)
 
         outcome = self._judge(await self._throttle.send(request), page)
         if isinstance(outcome, TracePage):
@@ -160,10 +187,10 @@ class Sender:
 
     async def aclose(self) -> None:
         """End all calls that are under way with :class:`ClientClosedError`, and close the connections."""
-        if self._closed:
+        if self._life.closed:
             return
         self._transport.check_loop()
-        self._closed = True
+        self._life.closed = True
         for scope in self.calls:
             scope.cancel()
         await self._transport.aclose()

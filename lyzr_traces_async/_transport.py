@@ -73,18 +73,16 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
 class Transport:
     """Makes requests to the API with its key.
 
-    :param timeout: seconds for one attempt, connect to last byte.
     :param session: the caller's own session: used, never closed, never modified.
     :raises InvalidArgumentError: if it is something else.
     :ivar mask: takes the key out of a text.
     """
 
-    def __init__(self, api_key: Secret, timeout: float, session: aiohttp.ClientSession | None) -> None:
+    def __init__(self, api_key: Secret, session: aiohttp.ClientSession | None) -> None:
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise InvalidArgumentError(f"session must be an aiohttp.ClientSession, not {type(session).__name__}")
         self._api_key = api_key
         self.mask = api_key.mask
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session = session
         self._is_ours = session is None
         self._closed = False
@@ -104,22 +102,23 @@ class Transport:
                 "create a client for each event loop"
             )
 
-    async def get(self, url: URL, request_id: str) -> Answer:
+    async def get(self, url: URL, request_id: str, timeout: float) -> Answer:  # noqa: ASYNC109 - aiohttp keeps it
         """Make one attempt.
 
+        :param timeout: seconds for all of it, connect to last byte.
         :raises APIConnectionError: if no complete answer came.
         :raises APITimeoutError: if none came in time.
         :raises ResponseTooLargeError: if the body is larger than 16 MiB.
         """
         failure: LyzrTracesError
         try:
-            return await self._exchange(url, request_id)
+            return await self._exchange(url, request_id, timeout)
         except ClientClosedError:
             raise
         except ResponseTooLargeError as exc:
             failure = exc.with_traceback(None)
         except TimeoutError as exc:
-            failure = APITimeoutError(f"no complete answer within {self._timeout.total:g} s: {_kind(exc)}")
+            failure = APITimeoutError(f"no complete answer within {timeout:g} s: {_kind(exc)}")
             failure.__cause__ = self._clean(exc)
         except (_ConnectionDroppedError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             failure = self._connection_error(exc)
@@ -134,7 +133,7 @@ class Transport:
         # both may hold the key.
         raise failure
 
-    async def _exchange(self, url: URL, request_id: str) -> Answer:
+    async def _exchange(self, url: URL, request_id: str, timeout: float) -> Answer:  # noqa: ASYNC109 - as above
         async with self._open_session().get(
             url,
             headers={
@@ -148,7 +147,7 @@ class Transport:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=timeout),
             middlewares=(_send_once,),
         ) as response:
             return Answer(response.status, response.headers, await _read(response))

@@ -84,10 +84,9 @@ class TracesClient:
         base_url = check_base_url(base_url, self._mask)
         self._shown = self._mask(base_url)
         check_seconds("timeout", timeout)
+        _check_retry(retry)
         check_count("max_concurrency", max_concurrency)
-        if not isinstance(retry, RetryPolicy):
-            raise InvalidArgumentError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
-        self._sender = Sender(Transport(key, timeout, session), base_url, retry, max_concurrency)
+        self._sender = Sender(Transport(key, session), base_url, timeout, retry, max_concurrency)
 
     def __repr__(self) -> str:
         return f"<TracesClient {self._shown}>"
@@ -112,6 +111,32 @@ class TracesClient:
         :raises WrongEventLoopError: on another event loop than that of the first request.
         """
         await self._sender.aclose()
+
+    def with_options(self, *, timeout: float | None = None, retry: RetryPolicy | None = None) -> Self:
+        """Return the same client with another time-out or retry policy, for calls in more of a hurry, or in less.
+
+        Both share everything else: connections, quota, :attr:`stats` and event loop. Closing either closes both, so
+        there is no need to close what this returns.
+
+        :param timeout: seconds for one attempt; ``None`` for those of this client.
+        :param retry: how often and how long to try again; ``None`` for the policy of this client.
+        :raises InvalidArgumentError: if an argument is of no use.
+        :raises ClientClosedError: if the client is closed.
+
+        Example::
+
+            hurried = client.with_options(timeout=5, retry=RetryPolicy(attempts=1, max_rate_limit_wait=5))
+            page = await hurried.list_session_traces(session_id)
+        """
+        self._sender.check_open()
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        if retry is not None:
+            _check_retry(retry)
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__
+        other._sender = self._sender.with_options(timeout, retry)
+        return other
 
     @property
     def stats(self) -> ClientStats:
@@ -242,3 +267,8 @@ class TracesClient:
         while not walk.done:
             for page in walk.feed(await self._sender.window(walk)):
                 yield page
+
+
+def _check_retry(retry: object) -> None:
+    if not isinstance(retry, RetryPolicy):
+        raise InvalidArgumentError(f"retry must be a RetryPolicy, not {type(retry).__name__}")

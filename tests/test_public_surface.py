@@ -49,6 +49,10 @@ SIGNATURES: Final[dict[str, tuple[Callable[..., Any], str]]] = {
         TracesClient.stream_sessions,
         f"(self, {IDS}, *, limit: int = 100, concurrency: int = 8) -> {MANY}",
     ),
+    "with_options": (
+        TracesClient.with_options,
+        "(self, *, timeout: float | None = None, retry: RetryPolicy | None = None) -> Self",
+    ),
 }
 FIELDS: Final = {
     "Trace": {
