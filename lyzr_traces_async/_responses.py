@@ -13,7 +13,7 @@ from . import errors
 from ._decoding import LOOKED_AT, beginning_of, text_of
 from ._fields import Fields, quotas, retry_after
 
-__all__ = ["Answer", "error_of", "request_id_of", "upstream_is_limited"]
+__all__ = ["Answer", "error_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
 
 _MESSAGE_SHOWN: Final = 500
 # What is nested deeper could be held, but neither shown nor pickled.
@@ -106,6 +106,11 @@ def _kind_of(status: int, message: str) -> type[errors.APIStatusError]:
     if 300 <= status < 400:
         return errors.RedirectError
     return errors.ServerError if status >= 500 else errors.APIStatusError
+
+
+def key_is_accepted(answer: Answer) -> bool:
+    """Say whether the answer is one that the service gives only where it has accepted the API key."""
+    return answer.status in (200, 400, 404)
 
 
 def upstream_is_limited(answer: Answer) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from .errors import (
     APIConnectionError,
     APIStatusError,
+    AuthenticationError,
     LyzrTracesError,
     RateLimitError,
     ResponseDecodeError,
@@ -81,7 +82,7 @@ class Attempts:
 
 def _is_passing(error: LyzrTracesError) -> bool:
     """Say whether the same request may fare better later."""
-    if isinstance(error, APIConnectionError | ServerError):
+    if isinstance(error, APIConnectionError | ServerError | AuthenticationError):
         return not error._permanent
     if isinstance(error, ResponseDecodeError):
         return error._no_json

@@ -14,12 +14,19 @@ import tenacity
 from yarl import URL
 
 from ._decoding import decode_page
-from ._responses import Answer, error_of, request_id_of
+from ._responses import Answer, error_of, key_is_accepted, request_id_of
 from ._retrying import Attempts
 from ._throttle import Throttle
 from ._transport import Transport
 from ._walk import PageWalk
-from .errors import ClientClosedError, LyzrTracesError, PaginationError, RateLimitError, ResponseDecodeError
+from .errors import (
+    AuthenticationError,
+    ClientClosedError,
+    LyzrTracesError,
+    PaginationError,
+    RateLimitError,
+    ResponseDecodeError,
+)
 from .models import ClientStats, RetryPolicy, TracePage
 
 __all__ = ["Sender"]
@@ -30,9 +37,11 @@ class _Life:
     """What becomes of a client, whoever of those that share it is the first to know.
 
     :ivar closed: whether it was closed.
+    :ivar key_accepted: whether the service has shown that its key is good.
     """
 
     closed: bool = False
+    key_accepted: bool = False
 
 
 class Sender:
@@ -168,9 +177,12 @@ class Sender:
 
     def _judge(self, answer: Answer, page: int) -> TracePage | LyzrTracesError:
         """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
+        self._life.key_accepted |= key_is_accepted(answer)
         error = error_of(answer, self.mask)
         if error is not None:
             self.tally["rate_limited"] += error.status == 429
+            if isinstance(error, AuthenticationError):
+                error._permanent = not self._life.key_accepted
             return error
         failure: LyzrTracesError
         try:

@@ -228,8 +228,9 @@ class TracesClient:
         :param concurrency: sessions read at once, at least 1. They share the client's ``max_concurrency``, and take
             turns: a long session does not hold up short ones.
         :raises InvalidArgumentError: at the call, if an argument is malformed.
-        :raises AuthenticationError: from the iteration; so are :class:`PermissionDeniedError`,
-            :class:`ServiceNotConfiguredError` and :class:`ClientClosedError`.
+        :raises AuthenticationError: from the iteration, at once, or after the last attempt where the key was accepted
+            before; so are :class:`PermissionDeniedError`, :class:`ServiceNotConfiguredError` and
+            :class:`ClientClosedError`.
 
         Example::
 

@@ -199,9 +199,19 @@ class BadRequestError(APIStatusError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the API key is missing or wrong. No other session will fare better with it."""
+    """401: the API key is missing or wrong. No other session will fare better with it.
 
-    _advice = "Check the API key: the `api_key` argument, or the environment variable LYZR_API_KEY."
+    The service says the same when it can't look a key up. Once it has accepted the client's key, a 401 is therefore
+    tried again like other failures, and this is the last attempt's.
+    """
+
+    # For the retries. Whether the key has never been accepted, so that there is nothing to hope for:
+    _permanent: bool = True
+
+    def _advise(self) -> str:
+        if self._permanent:
+            return "Check the API key: the `api_key` argument, or the environment variable LYZR_API_KEY."
+        return "The key was accepted before: it has been revoked, or the service can't look it up at the moment."
 
 
 class PermissionDeniedError(APIStatusError):

@@ -215,6 +215,15 @@ def test_a_404_of_the_service_does_not(said: str) -> None:
     assert "base URL" not in str(errors.NotFoundError(said, status=404))
 
 
+def test_a_401_of_a_key_that_was_good_says_so() -> None:
+    """It is of no use then to look at how it was spelled."""
+    error = errors.AuthenticationError("Invalid x-api-key", status=401)
+    assert "LYZR_API_KEY" in str(error)
+    error._permanent = False
+    assert "accepted before" in str(error)
+    assert "LYZR_API_KEY" not in str(error)
+
+
 def test_a_429_says_how_long_the_server_asked_to_wait() -> None:
     """Where it did; and a sentence of the server's has one full stop."""
     said = str(errors.RateLimitError("Too many requests.", status=429, retry_after=500.0))

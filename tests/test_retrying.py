@@ -71,6 +71,13 @@ def test_what_would_fail_the_same_way_again_is_not_retried(error: errors.LyzrTra
     assert not Attempts(EXACT).again(error)
 
 
+def refused_key() -> errors.AuthenticationError:
+    """Return the error of a key that was accepted before."""
+    error = errors.AuthenticationError("Invalid x-api-key", status=401)
+    error._permanent = False
+    return error
+
+
 def no_json() -> errors.ResponseDecodeError:
     """Return the error of a 200 that is no JSON."""
     error = errors.ResponseDecodeError("not JSON")
@@ -78,9 +85,9 @@ def no_json() -> errors.ResponseDecodeError:
     return error
 
 
-@pytest.mark.parametrize("error", [connection(), errors.APITimeoutError("too late"), no_json()])
+@pytest.mark.parametrize("error", [connection(), errors.APITimeoutError("too late"), refused_key(), no_json()])
 def test_what_need_not_last_is_retried(error: errors.LyzrTracesError) -> None:
-    """After a back-off: no complete answer, or none of the service's own."""
+    """After a back-off: no complete answer, none of the service's own, and a key that was good before."""
     attempts = Attempts(EXACT)
     assert attempts.again(error)
     assert attempts.wait == 0.5

@@ -157,9 +157,9 @@ async def test_what_no_session_survives_does_not_wait_for_the_others() -> None:
         await client.list_session_traces(ids[0])  # so that the quota is known, and more than one is in flight
         server.fail_next(stall=1000, session_id=ids[0])
         server.fail_next(stall=1000, session_id=ids[1])
-        server.fail_next(status=401, session_id=ids[2])
+        server.fail_next(status=403, session_id=ids[2])
         begun = loop.time()
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(PermissionDeniedError):
             await _collect(client, ids)
         assert loop.time() - begun < 5
 
