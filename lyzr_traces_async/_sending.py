@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections import Counter
+from collections.abc import Awaitable
 from functools import partial
-from typing import Self
+from typing import Final, Self
 from uuid import uuid4
 
 import anyio
@@ -31,6 +33,11 @@ from .models import ClientStats, RetryPolicy, TracePage
 
 __all__ = ["Sender"]
 
+_logger: Final = logging.getLogger("lyzr_traces_async")
+
+# Of what went wrong, in a log record.
+_LOGGED: Final = 300
+
 
 @attrs.define
 class _Life:
@@ -42,6 +49,21 @@ class _Life:
 
     closed: bool = False
     key_accepted: bool = False
+
+
+@attrs.define
+class _Call:
+    """One page that is asked for, and the attempts at it."""
+
+    session_id: str
+    page: int
+    limit: int
+    url: URL
+    attempts: Attempts
+
+    @property
+    def place(self) -> str:
+        return f"session {self.session_id}, page {self.page}"
 
 
 class Sender:
@@ -128,10 +150,11 @@ class Sender:
         self._transport.check_loop()
         url = URL(f"{self._base_url}/traces/session/{session_id}?page={page}&limit={limit}", encoded=True)
         attempts = Attempts(self._retry, heavy_attempts=heavy_attempts)
+        call = _Call(session_id, page, limit, url, attempts)
         with anyio.CancelScope() as scope:  # for `aclose`
             self.calls.add(scope)
             try:
-                return await self._attempts(url, page, attempts)
+                return await self._attempts(call)
             except LyzrTracesError as error:
                 error.session_id, error.page, error.attempts = session_id, page, attempts.made or None
                 raise
@@ -139,41 +162,68 @@ class Sender:
                 self.calls.remove(scope)
         raise ClientClosedError("the client was closed while this call was under way", session_id=session_id, page=page)
 
-    async def _attempts(self, url: URL, page: int, attempts: Attempts) -> TracePage:
+    async def _attempts(self, call: _Call) -> TracePage:
         # Nearly every page is had at the first attempt, which is not worth setting up the others.
         try:
-            return await self._attempt(url, page, attempts)
+            return await self._attempt(call)
         except LyzrTracesError as error:
-            if not self._again(attempts, error):
+            if not self._again(call, error):
                 raise
-        await anyio.sleep(attempts.wait)
+        await anyio.sleep(call.attempts.wait)
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(partial(self._again, attempts)),
-            wait=lambda _: attempts.wait,
+            retry=tenacity.retry_if_exception(partial(self._again, call)),
+            wait=lambda _: call.attempts.wait,
             sleep=anyio.sleep,
         )
-        answer: TracePage = await retrying(self._attempt, url, page, attempts)
+        answer: TracePage = await retrying(self._attempt, call)
         return answer
 
-    def _again(self, attempts: Attempts, error: BaseException) -> bool:
-        again = isinstance(error, LyzrTracesError) and attempts.again(error)
-        if again and isinstance(error, RateLimitError):
+    def _again(self, call: _Call, error: BaseException) -> bool:
+        attempts = call.attempts
+        if not isinstance(error, LyzrTracesError) or not attempts.again(error):
+            return False
+        wait, failed = attempts.wait, _one_line(error)
+        if isinstance(error, RateLimitError):
             # Everybody has to wait, so this request does so where everybody does: in front of the service.
-            self._throttle.hold(attempts.wait)
+            self._throttle.hold(wait)
             attempts.wait = 0.0
-        return again
+            _logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.place)
+        else:
+            made, most = attempts.failures, self._retry.attempts
+            _logger.info("attempt %d of %d failed, the next in %.1f s: %s [%s]", made, most, wait, failed, call.place)
+        return True
 
-    async def _attempt(self, url: URL, page: int, attempts: Attempts) -> TracePage:
-        async def request() -> Answer:
-            attempts.made += 1
-            self.tally["requests"] += 1
-            self.tally["retries"] += attempts.made > 1
-            return await self._transport.get(url, str(uuid4()), self._timeout)
-
-        outcome = self._judge(await self._throttle.send(request), page)
+    async def _attempt(self, call: _Call) -> TracePage:
+        outcome = self._judge(await self._throttle.send(partial(self._request, call)), call.page)
         if isinstance(outcome, TracePage):
             return outcome
         raise outcome
+
+    async def _request(self, call: _Call) -> Answer:
+        call.attempts.made += 1
+        self.tally["requests"] += 1
+        self.tally["retries"] += call.attempts.made > 1
+        request_id = str(uuid4())
+        exchange = self._transport.get(call.url, request_id, self._timeout)
+        if _logger.isEnabledFor(logging.DEBUG):  # or else no page has to pay for it
+            exchange = self._logged(exchange, call, request_id)
+        return await exchange
+
+    async def _logged(self, exchange: Awaitable[Answer], call: _Call, request_id: str) -> Answer:
+        begin = anyio.current_time()
+        outcome = "cancelled"
+        try:
+            answer = await exchange
+            outcome = f"{answer.status}, {len(answer.body)} bytes"
+            request_id = request_id_of(answer, self.mask) or request_id
+            return answer
+        except LyzrTracesError as error:
+            outcome = _one_line(error)
+            raise
+        finally:
+            seconds = anyio.current_time() - begin
+            particulars = f"{call.place}, limit {call.limit}, request id {_printable(request_id)}"
+            _logger.debug("%s, after %.3f s [%s]", outcome, seconds, particulars)
 
     def _judge(self, answer: Answer, page: int) -> TracePage | LyzrTracesError:
         """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
@@ -206,3 +256,13 @@ class Sender:
         for scope in self.calls:
             scope.cancel()
         await self._transport.aclose()
+
+
+def _one_line(error: LyzrTracesError) -> str:
+    """Return what went wrong for a log record, which a server must not be able to break up or to colour."""
+    text = _printable(error._brief())
+    return text if len(text) <= _LOGGED else f"{text[:_LOGGED]}..."
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)

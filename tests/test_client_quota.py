@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from lyzr_traces_async import NotFoundError, RateLimitError, RetryPolicy, ServerError, TracesClient
+from lyzr_traces_async import RateLimitError, RetryPolicy, ServerError, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -345,18 +345,6 @@ async def test_the_log_says_when_it_begins_to_wait(caplog: pytest.LogCaptureFixt
         re.fullmatch(r"the quota is used up: waiting ([0-9.]+) s for the next window", r.getMessage()) for r in records
     ]
     assert all(text is not None and 55 < float(text[1]) <= 61 for text in told)
-
-
-async def test_nothing_else_is_logged(server: FakeTracesServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Failures are told in errors, or mended."""
-    with caplog.at_level(logging.DEBUG, logger="lyzr_traces_async"):
-        async with client_of(server) as client:
-            server.fail_next(2, status=500)
-            server.fail_next(reset=True)
-            await client.list_session_traces(SESSION)
-            with pytest.raises(NotFoundError):
-                await client.list_session_traces("00000000-0000-4000-8000-000000000000")
-    assert [record for record in caplog.records if record.name == "lyzr_traces_async"] == []
 
 
 async def test_a_limit_of_the_trace_store_slows_everything_down(server: FakeTracesServer) -> None:
