@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import os
@@ -13,9 +14,12 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from lyzr_traces_async.cli import main
+from lyzr_traces_async.cli._output import Progress
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+ERASE = "\r\x1b[2K"
 
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
@@ -110,8 +114,8 @@ def test_a_terminal_shows_what_is_being_waited_for_and_takes_it_back(
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main(["list", SESSION, "--limit", "10", "--format", "jsonl"]) == 0
     assert isinstance(sys.stderr, Terminal)
-    erase = "\r\x1b[2K"
-    assert sys.stderr.getvalue() == f"{erase}page 1{erase}{erase}page 2 of 3{erase}{erase}page 3 of 3{erase}"
+    shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # of a busy machine
+    assert shown == f"{ERASE}page 1{ERASE}{ERASE}page 2 of 3{ERASE}{ERASE}page 3 of 3{ERASE}"
     assert "page" not in capsys.readouterr().out
 
 
@@ -141,7 +145,70 @@ def test_progress_is_gone_when_an_error_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main(["list", SESSION]) == 1
     assert isinstance(sys.stderr, Terminal)
-    assert sys.stderr.getvalue().startswith("\r\x1b[2Kpage 1\r\x1b[2Klyzr-traces: HTTP 404")
+    assert sys.stderr.getvalue().startswith(f"{ERASE}page 1{ERASE}")
+    assert f"{ERASE}lyzr-traces: HTTP 404" in sys.stderr.getvalue()
+
+
+async def test_a_wait_is_counted_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first one on, anew for each, and not after its end."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress() as progress:
+        progress.show("page 1")
+        await asyncio.sleep(2.6)
+        logging.getLogger("lyzr_traces_async").info("waiting")
+        await asyncio.sleep(1.6)
+        progress.clear()
+        await asyncio.sleep(5)
+        progress.show("page 2")
+        await asyncio.sleep(0.6)
+    await asyncio.sleep(5)
+    assert isinstance(sys.stderr, Terminal)
+    lines = ["page 1", "page 1 (1 s)", "page 1 (2 s)", "waiting", "waiting (1 s)", "", "page 2", ""]
+    assert sys.stderr.getvalue() == "".join(f"{ERASE}{line}" for line in lines)
+
+
+async def test_a_long_line_is_cut_and_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays one line, or erasing it would leave the rest behind. Here the terminal does not say how wide it is."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress() as progress:
+        progress.show("x" * 200)
+        await asyncio.sleep(1.6)
+    assert isinstance(sys.stderr, Terminal)
+    assert sys.stderr.getvalue() == f"{ERASE}{'x' * 76}...{ERASE}{'x' * 70}... (1 s){ERASE}"
+
+
+async def test_what_a_server_says_is_harmless_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in everything else that is written to a terminal."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress():
+        logging.getLogger("lyzr_traces_async").info("HTTP 502: %s", "a\x1b[31m\nb\u202ec")
+    assert isinstance(sys.stderr, Terminal)
+    assert sys.stderr.getvalue() == f"{ERASE}HTTP 502: a\\x1b[31m\\nb\\u202ec{ERASE}"
+
+
+def test_a_terminal_shows_what_has_failed_and_is_tried_again(
+    server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """While it lasts: afterwards nothing is left of it."""
+    server.add_session(SESSION, traces=5)
+    server.fail_next(status=502, message="Langfuse request timed out")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["list", SESSION, "--format", "jsonl"]) == 0
+    assert isinstance(sys.stderr, Terminal)
+    shown = sys.stderr.getvalue()
+    assert re.search(r"\x1b\[2Kattempt 1 of 6 failed, the next in [01]\.\d s: HTTP 502: Langfuse reque", shown)
+    assert shown.endswith(ERASE)
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_a_pipe_is_told_nothing_of_what_was_mended(server: FakeTracesServer, capsys: Captured) -> None:
+    """Of a job that succeeded, nobody wants mail."""
+    server.add_session(SESSION, traces=5)
+    server.fail_next(status=502)
+    assert main(["list", SESSION, "--format", "jsonl"]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 5
+    assert captured.err == ""
 
 
 @pytest.mark.parametrize(("no_color", "styled"), [(None, True), ("", True), ("1", False)])

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -148,27 +149,33 @@ def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arg
     assert out.isascii()
 
 
-def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:
-    """On a real terminal, whose one screen standard output and standard error share."""
+@contextmanager
+def on_a_terminal(columns: int, *arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run the command line on a terminal of its own; gives the process and the descriptor to read the screen from."""
     fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
-    traces_server.add_session(SESSION, traces=25)
     outside, inside = pty.openpty()
-    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     with subprocess.Popen(
-        [*COMMAND, "list", SESSION, "--limit", "10"],
-        env=environment(traces_server),
+        [*COMMAND, *arguments],
+        env=env,
         stdin=inside,
         stdout=inside,
         stderr=inside,
     ) as process:
         os.close(inside)
-        received = b""
-        # Reading from a terminal that its last user has left is an error on Linux.
-        while chunk := _read(outside):
-            received += chunk
-        assert process.wait(PATIENCE) == 0
+        try:
+            yield process, outside
+        finally:
+            process.kill()
     os.close(outside)
-    screen = received.decode()
+
+
+def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:
+    """On a real terminal, whose one screen standard output and standard error share."""
+    traces_server.add_session(SESSION, traces=25)
+    with on_a_terminal(80, "list", SESSION, "--limit", "10", env=environment(traces_server)) as (process, outside):
+        screen = b"".join(iter(lambda: _read(outside), b"")).decode()
+        assert process.wait(PATIENCE) == 0
     assert "\r\x1b[2Kpage 2 of 3\r\x1b[2K" in screen
     shown = re.sub(r"\r\x1b\[2K(page [^\r]*)?|\x1b\[[0-9;]*m", "", screen).split("\r\n")
     assert len([line for line in shown if line.startswith("18:19:")]) == 25
@@ -176,7 +183,34 @@ def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -
     assert all(line.isprintable() for line in shown)
 
 
+@pytest.mark.parametrize("columns", [60, 200])
+def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(
+    traces_server: FakeTracesServer, columns: int
+) -> None:
+    """A real terminal shows each failure, when the next attempt is, and how long that is ago; in one line."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        base_url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+        env = environment(traces_server, LYZR_TRACES_BASE_URL=base_url)
+        with on_a_terminal(columns, "list", SESSION, env=env) as (process, outside):
+            screen = ""
+            while "attempt 2 of 6" not in screen or "(1 s)" not in screen:
+                chunk = _read(outside).decode()
+                assert chunk, screen
+                screen += chunk
+            process.send_signal(signal.SIGINT)
+            screen += b"".join(iter(lambda: _read(outside), b"")).decode()
+            assert process.wait(PATIENCE) == 130
+    lines = screen.split("\r\x1b[2K")
+    assert lines[:2] == ["", "page 1"]
+    assert re.match(r"attempt 1 of 6 failed, the next in \d\.\d s: no", lines[2])
+    assert lines[-1] in ("", "^C")
+    assert ("Connect call failed" in screen) is (columns == 200)
+    assert max(map(len, lines)) < columns
+
+
 def _read(descriptor: int) -> bytes:
+    # Reading from a terminal that its last user has left is an error on Linux.
     try:
         return os.read(descriptor, 65536)
     except OSError:

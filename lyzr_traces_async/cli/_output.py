@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -12,7 +13,7 @@ from typing import Final, Self
 
 from rich.console import Console
 
-from ._text import visible
+from ._text import fit, visible
 
 __all__ = ["Progress", "abandon_stdout", "complain", "make_console", "write_utf8"]
 
@@ -21,6 +22,8 @@ _logger: Final = logging.getLogger("lyzr_traces_async")
 # Where there is no terminal to measure and COLUMNS is not set.
 _DEFAULT_WIDTH = 120
 _MIN_WIDTH = 20
+# That of a terminal which does not say.
+_USUAL_WIDTH = 80
 
 # In characters; what a server says in its errors may be of any length.
 _LONGEST_COMPLAINT = 2000
@@ -83,14 +86,17 @@ class Progress(logging.Handler):
     """A transient line on standard error that says what is being waited for; nothing unless that is a terminal.
 
     It has to be cleared before anything is written to standard output, since both may be the same terminal. Within its
-    context it shows what the library logs too: for how long the quota makes it wait.
+    context it shows what the library logs too: what has failed, and for how long it or the quota makes it wait. From
+    the first second on it counts, so that a long wait does not look like a program that hangs.
     """
 
     def __init__(self) -> None:
         super().__init__()
         dumb = os.environ.get("TERM", "dumb") == "dumb"
         self._enabled = sys.stderr is not None and sys.stderr.isatty() and not dumb
-        self._shown = False
+        self._text = ""
+        self._since = 0.0
+        self._next: asyncio.TimerHandle | None = None
         self._level_before = _logger.level
 
     def __enter__(self) -> Self:
@@ -111,18 +117,40 @@ class Progress(logging.Handler):
         self.show(record.getMessage())
 
     def show(self, text: str) -> None:
-        """Show ``text`` in place of what was shown before."""
+        """Show ``text`` in place of what was shown before. It needs the event loop to be running."""
         if self._enabled:
-            self._write(f"\r\x1b[2K{text}")
-            self._shown = True
+            self._stop()
+            self._text, self._since = visible(text), asyncio.get_running_loop().time()
+            self._draw()
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._shown:
+        if self._next is not None:
+            self._stop()
             self._write("\r\x1b[2K")
-            self._shown = False
+
+    def _draw(self) -> None:
+        loop = asyncio.get_running_loop()
+        seconds = round(loop.time() - self._since)
+        counted = f" ({seconds} s)" if seconds else ""
+        # In the last column, some terminals would go on to the next line already.
+        self._write(f"\r\x1b[2K{fit(self._text, _stderr_width() - 1 - len(counted), '...')}{counted}")
+        self._next = loop.call_at(self._since + seconds + 1, self._draw)
+
+    def _stop(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
     def _write(self, text: str) -> None:
         with suppress(OSError):
             sys.stderr.write(text)
             sys.stderr.flush()
+
+
+def _stderr_width() -> int:
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        width = 0
+    return max(width or _USUAL_WIDTH, _MIN_WIDTH)
