@@ -129,7 +129,10 @@ class Sender:
                 if others is not None and isinstance(error, fatal):
                     others.cancel()
 
+        limit = walk.limit
         window = walk.window()
+        if walk.limit != limit:
+            _logger.info("asking for %d traces a page instead of %d [session %s]", walk.limit, limit, walk.session_id)
         if len(window) == 1:
             await get(window.start)
         else:
