@@ -24,7 +24,8 @@ from lyzr_traces_async import (
     TracePage,
     TracesClient,
 )
-from lyzr_traces_async._decoding import decode_page
+from lyzr_traces_async._decoding import decode_page, read_json
+from lyzr_traces_async._shape import read_quickly, read_thoroughly
 from lyzr_traces_async.testing import FakeTracesServer
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -59,9 +60,25 @@ def _check(body: bytes) -> bool:
         page = decode_page(body)
     except ResponseDecodeError as error:
         _check_error(error)
+        assert _either_way(body) == (None, None)
         return False
     _check_page(page, body)
+    quick, thorough = _either_way(body)
+    assert repr(thorough) == repr(page)
+    assert quick is None or repr(quick) == repr(page)
     return True
+
+
+def _either_way(body: bytes) -> tuple[TracePage | None, TracePage | None]:
+    """Read a page quickly, and thoroughly: two pages, or refusals."""
+    ways: list[TracePage | None] = []
+    for read in (read_quickly, lambda body: read_thoroughly(read_json(body))):
+        try:
+            ways.append(read(body))
+        except Exception:  # noqa: BLE001 - of which kinds the decoder knows, and is tested by itself
+            ways.append(None)
+    quick, thorough = ways
+    return quick, thorough
 
 
 def _check_page(page: TracePage, body: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lyzr_traces_async import Trace, TracePage
-from lyzr_traces_async._decoding import WIRE_NAMES
+from lyzr_traces_async._shape import WIRE_NAMES
 
 from ._text import json_escaped, visible
 

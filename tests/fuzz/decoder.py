@@ -28,8 +28,9 @@ with atheris.instrument_imports(include=["lyzr_traces_async", "cattrs"], exclude
     from multidict import CIMultiDict
 
     from lyzr_traces_async import LyzrTracesError, ResponseDecodeError, TracePage
-    from lyzr_traces_async._decoding import decode_page
+    from lyzr_traces_async._decoding import decode_page, read_json
     from lyzr_traces_async._responses import Answer, error_of
+    from lyzr_traces_async._shape import read_thoroughly
 
 TRACE = {
     "traceId": "trace-abc-123",
@@ -47,6 +48,7 @@ SEEDS = [
     *(json.dumps({"traces": traces, "pagination": PLACE}).encode() for traces in ([], [TRACE], [TRACE, TRACE])),
     json.dumps({"traces": [{**TRACE, "extra": [1, {"a": None}], "latencySeconds": 1}], "pagination": PLACE}).encode(),
     json.dumps({"traces": [dict.fromkeys(TRACE)], "pagination": dict.fromkeys(PLACE)}).encode(),
+    json.dumps({"traces": [{**TRACE, "timestamp": "2016-12-31t23:59:60z"}], "pagination": PLACE}).encode(),
     json.dumps({"traces": [{**TRACE, "timestamp": "0001-01-01T00:00:00+23:59"}], "pagination": PLACE}).encode(),
     b'{"traces": [{"traceId": "\\ud83d\\ude00", "latencySeconds": 1e308}], "pagination": {"page": 1'
     + b"0" * 400
@@ -62,7 +64,16 @@ SEEDS = [
 WORDS = [
     *(json.dumps(name).encode() for name in ("traces", "pagination", *TRACE, *PLACE)),
     *(b"null", b"true", b"false", b"{}", b"[]", b'""', b"NaN", b"Infinity", b"-0", b"1e308", b"1e-400", b"9" * 40),
-    *(b"\\ud800", b"\\udfff", b"\\u0000", b"\xef\xbb\xbf", b"\xff", b"9999-12-31T23:59:59-23:59", b"2026-W01-1T00Z"),
+    *(
+        b"\\ud800",
+        b"\\udfff",
+        b"\\u0000",
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b":60",
+        b"9999-12-31T23:59:59-23:59",
+        b"2026-W01-1T00Z",
+    ),
 ]
 
 
@@ -83,6 +94,7 @@ def one_input(body: bytes) -> None:
         # The second tells 1 from 1.0.
         assert page == reference, "read otherwise than the standard library does"
         assert repr(page) == repr(reference), "read otherwise than the standard library does"
+        assert repr(page) == repr(read_thoroughly(read_json(body))), "read otherwise the quick way than thoroughly"
 
 
 def _check_text(error: LyzrTracesError) -> None:
