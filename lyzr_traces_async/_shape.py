@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import GenericAlias
@@ -94,6 +95,10 @@ _JSON_NAMES: Final = {
     float: "a number",
     type(None): "null",
 }
+_RFC3339: Final = re.compile(
+    r"(?P<minute>\d{4}-\d\d-\d\d[t ]\d\d:\d\d):(?P<second>\d\d)(\.\d+)?(?P<offset>z|[+-]\d\d:\d\d)",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def _unexpected(expected: str, value: object) -> TypeError:
@@ -129,7 +134,20 @@ def _optional_number(value: Any, _: Any) -> float | None:
 def _timestamp(value: Any, _: Any) -> datetime:
     if value.__class__ is not str:
         raise _unexpected("an RFC 3339 date-time", value)
-    return _in_utc(datetime.fromisoformat(value))
+    try:
+        return _in_utc(datetime.fromisoformat(value))
+    except ValueError:
+        # Python reads more than RFC 3339 has, but neither its small letters nor its leap seconds.
+        written = _RFC3339.fullmatch(value)
+        if written is None:
+            raise
+    if written["second"] != "60":
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    # Python has no such second. The last moment before it keeps the day, and the order of what happened.
+    moment = datetime.fromisoformat(f"{written['minute']}:59.999999{written['offset'].upper()}").astimezone(UTC)
+    if (moment.day, moment.hour, moment.minute) != (monthrange(moment.year, moment.month)[1], 23, 59):
+        raise ValueError("second 60 is a leap second, which comes only at 23:59 UTC of the last day of a month")
+    return moment
 
 
 def _in_utc(moment: datetime) -> datetime:

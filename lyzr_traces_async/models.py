@@ -32,7 +32,8 @@ class Trace:
     :ivar trace_id: the trace's id, opaque, at most 256 characters.
     :ivar name: what the step is called, or ``None``.
     :ivar session_id: the session the trace belongs to, or ``None``.
-    :ivar timestamp: when the step began, aware, in UTC.
+    :ivar timestamp: when the step began, aware, in UTC. Digits below a microsecond are cut off; a leap second is
+        read as the last microsecond before midnight.
     :ivar latency_seconds: how long it took, in seconds, or ``None`` where that is not known.
     :ivar total_cost_usd: what its tokens cost, in US dollars, or ``None`` where that is not known.
     :ivar observation_count: how many spans were recorded within this trace.

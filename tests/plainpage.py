@@ -41,13 +41,19 @@ def _trace(row: Any) -> Trace:
         trace_id=_of_type(row["traceId"], str),
         name=_of_type(row.get("name"), str, type(None)),
         session_id=_of_type(row.get("sessionId"), str, type(None)),
-        timestamp=datetime.fromisoformat(_of_type(row["timestamp"], str)).astimezone(UTC),
+        timestamp=_moment(_of_type(row["timestamp"], str)),
         latency_seconds=_number(row.get("latencySeconds")),
         total_cost_usd=_number(row.get("totalCostUsd")),
         observation_count=_of_type(row["observationCount"], int),
         html_path=_of_type(row.get("htmlPath"), str, type(None)),
         extra={name: value for name, value in row.items() if name not in KNOWN},
     )
+
+
+def _moment(text: str) -> datetime:
+    # As in RFC 3339, 5.6 and 5.7: letters of either case, and a second 60.
+    text = re.sub(r"(?<=^.{16}):60(\.\d+)?", ":59.999999", re.sub("z$", "Z", text))
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _number(value: Any) -> float | None:

@@ -34,6 +34,9 @@ PAGINATION: Final = {"page": 1, "limit": 100, "totalItems": 1, "totalPages": 1}
 KEY: Final = "sk-live-0123456789"
 MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 
+LEAP: Final = datetime(2016, 12, 31, 23, 59, 59, 999999, UTC)
+LEAP_PROBLEM: Final = "second 60 is a leap second, which comes only at 23:59 UTC of the last day of a month"
+
 # Every kind of JSON value, with what it is called in messages.
 JSON_VALUES: Final[dict[str, Any]] = {
     "null": None,
@@ -233,10 +236,23 @@ def test_traces_do_not_share_their_extra() -> None:
         ("2026-01-02T03:04:05.678901Z", MOMENT.replace(microsecond=678901)),
         ("2026-01-02T03:04:05Z", MOMENT.replace(microsecond=0)),
         ("2026-01-02 03:04:05Z", MOMENT.replace(microsecond=0)),
+        ("2026-01-02t03:04:05.678z", MOMENT),
+        ("2026-01-02T03:04:05.678z", MOMENT),
+        ("2026-01-02 03:04:05z", MOMENT.replace(microsecond=0)),
+        ("2026-01-02t05:04:05.678+02:00", MOMENT),
+        ("2026-01-02T03:04:05.6789019Z", MOMENT.replace(microsecond=678901)),
+        ("2026-01-02t03:04:05.678901999999z", MOMENT.replace(microsecond=678901)),
+        ("2016-12-31T23:59:60Z", LEAP),
+        ("2016-12-31t23:59:60z", LEAP),
+        ("2016-12-31 23:59:60.25Z", LEAP),
+        ("2016-12-31T15:59:60.999999-08:00", LEAP),
+        ("2017-01-01T05:29:60+05:30", LEAP),
+        ("2028-02-29T23:59:60Z", LEAP.replace(year=2028, month=2, day=29)),
+        ("9999-12-31T23:59:60Z", LEAP.replace(year=9999)),
     ],
 )
 def test_a_timestamp_is_aware_and_in_utc(text: str, moment: datetime) -> None:
-    """Whatever its offset was."""
+    """Whatever its offset was, its letters, or its second; what is below a microsecond is cut off."""
     timestamp = one({**TRACE, "timestamp": text}).timestamp
     assert timestamp == moment
     assert timestamp.tzinfo is UTC
@@ -252,6 +268,19 @@ def test_a_timestamp_is_aware_and_in_utc(text: str, moment: datetime) -> None:
         ("2026-13-02T03:04:05Z", "month must be in 1..12"),
         ("0001-01-01T00:00:00+01:00", "date value out of range"),
         ("9999-12-31T23:59:59-01:00", "date value out of range"),
+        ("2026-13-02t03:04:05z", "month must be in 1..12"),
+        ("2026-01-02T03:04:61Z", "second must be in 0..59"),
+        ("2016-12-31T23:59:60", "second must be in 0..59"),
+        ("2016-12-30T23:59:60Z", LEAP_PROBLEM),
+        ("2027-02-29T23:59:60Z", "day is out of range for month"),
+        ("2016-12-31T23:58:60Z", LEAP_PROBLEM),
+        ("2016-12-31T22:59:60Z", LEAP_PROBLEM),
+        ("2016-12-31T23:59:60+01:00", LEAP_PROBLEM),
+        ("0001-01-01T00:59:60+01:00", "date value out of range"),
+        ("2026-W01-1T03z", "Invalid isoformat string: '2026-W01-1T03z'"),
+        ("2026-01-02T03:04:05zz", "Invalid isoformat string: '2026-01-02T03:04:05zz'"),
+        ("2026-01-02x03:04:05z", "Invalid isoformat string: '2026-01-02x03:04:05z'"),
+        ("\u0662026-01-02T03:04:05z", "Invalid isoformat string: '\u0662026-01-02T03:04:05z'"),
     ],
 )
 def test_a_timestamp_that_is_none_is_refused(text: str, problem: str) -> None:
