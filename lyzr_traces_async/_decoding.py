@@ -23,6 +23,7 @@ LOOKED_AT: Final = 64 * _TEXT_SHOWN
 _PROBLEMS_SHOWN: Final = 1000
 _PROBLEM_SHOWN: Final = 300
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -38,6 +39,8 @@ def read_json(body: bytes) -> Any:
     :raises UnicodeDecodeError: if it is not in UTF-8.
     :raises RecursionError: if it is nested too deeply.
     """
+    # Whoever reads may ignore it (8.1).
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     try:
         return _decode(body)
     except msgspec.DecodeError:
@@ -60,19 +63,24 @@ def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
         return read_quickly(body)
     except (msgspec.MsgspecError, ValueError, OverflowError):
         pass
+    no_json = False
     try:
         return read_thoroughly(read_json(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         found: tuple[str, ...] = (f"not JSON: {exc}",)
+        # Numbers out of range, and too many brackets, come again with every answer.
+        no_json = not isinstance(exc, msgspec.ValidationError | RecursionError)
     except (TypeError, BaseValidationError) as exc:
         found = _problems(exc)
     problems = tuple(_shortened(mask(problem)) for problem in found[:_PROBLEMS_SHOWN])
     shown = "; ".join(problems[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-    raise ResponseDecodeError(
+    error = ResponseDecodeError(
         f"the answer is not a page of traces: {shown}. Does the base URL lead to the API, and is there a newer version "
         f"of this library? As for the answer: {beginning_of(body, mask)}.",
         problems=problems,
     )
+    error._no_json = no_json
+    raise error
 
 
 def _shortened(problem: str) -> str:

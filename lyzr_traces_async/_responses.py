@@ -10,7 +10,7 @@ import msgspec
 from multidict import CIMultiDict
 
 from . import errors
-from ._decoding import LOOKED_AT, beginning_of, text_of
+from ._decoding import LOOKED_AT, beginning_of, read_json, text_of
 from ._fields import Fields, quotas, retry_after
 
 __all__ = ["Answer", "error_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
@@ -126,7 +126,7 @@ def _wait_asked_for(fields: Fields) -> float | None:
 def _document(body: bytes) -> dict[str, Any]:
     """Return the object that the body is, or an empty one."""
     try:
-        document = msgspec.json.decode(body)
+        document = read_json(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -26,7 +26,7 @@ def read(body: bytes) -> TracePage:
 
     :raises ValueError: if it is not JSON, or not what the contract says.
     """
-    document = _of_type(_whole(json.loads(body.decode(), parse_constant=_refuse)), dict)
+    document = _of_type(_whole(json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)), dict)
     place = _of_type(document["pagination"], dict)
     numbers = {name: _of_type(place[name], int) for name in ("page", "limit", "totalItems", "totalPages")}
     return TracePage(

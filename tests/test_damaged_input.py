@@ -310,6 +310,7 @@ def _deep(depth: int, opening: bytes, closing: bytes) -> bytes:
 
 GOOD: dict[str, bytes] = {
     "as it should be": BODY,
+    "with a byte order mark": b"\xef\xbb\xbf" + BODY,
     "with blanks around it": b" \r\n\t" + BODY + b"\n",
     "with repeated keys": _json(DOCUMENT, frozenset({"traces", "traceId", "page"})).encode(),
     "nested a little": _deep(50, b'{"a": ', b"}"),
@@ -326,8 +327,9 @@ GOOD: dict[str, bytes] = {
 BAD: dict[str, bytes] = {
     "nothing": b"",
     "blanks": b" \n",
-    "a byte order mark": b"\xef\xbb\xbf" + BODY,
-    **{f"in {coding}": BODY.decode().encode(coding) for coding in ("utf-16", "utf-16-le", "utf-32", "utf-8-sig")},
+    "two byte order marks": b"\xef\xbb\xbf" * 2 + BODY,
+    "a byte order mark behind a blank": b" \xef\xbb\xbf" + BODY,
+    **{f"in {coding}": BODY.decode().encode(coding) for coding in ("utf-16", "utf-16-le", "utf-32")},
     "in Latin-1": BODY.decode().replace("😀", "").encode("latin-1"),
     "still compressed": gzip.compress(BODY),
     "twice": BODY + BODY,
@@ -471,6 +473,19 @@ async def test_an_error_nested_deep_is_an_error_of_ours() -> None:
                 server.fail_next(status=400, body=body)
                 got = await _page_or_error(server.base_url)
                 assert isinstance(got, BadRequestError)
+
+
+async def test_an_error_behind_a_byte_order_mark_is_read() -> None:
+    """As a page is; and so is one with half a surrogate pair."""
+    async with FakeTracesServer(quota=None) as server:
+        for body, message in (
+            (b"\xef\xbb\xbf" + ERROR, "Validation failed (429)"),
+            (rb'{"error": "\ud83d"}', "\ufffd"),
+        ):
+            server.fail_next(status=400, body=body)
+            got = await _page_or_error(server.base_url)
+            assert isinstance(got, BadRequestError)
+            assert got.message == message
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -375,7 +376,7 @@ def test_a_document_of_another_shape_is_refused(of: bytes, problems: set[str]) -
         pytest.param(body({**TRACE, "latencySeconds": math.inf}), id="Infinity"),
         pytest.param(body({**TRACE, "extra": -math.inf}), id="-Infinity in an unknown field"),
         pytest.param(body(TRACE).replace(b"llm", b"\xff\xfe"), id="no UTF-8"),
-        pytest.param(b"\xef\xbb\xbf" + body(TRACE), id="a byte order mark"),
+        pytest.param(b"\xef\xbb\xbf" * 2 + body(TRACE), id="two byte order marks"),
         pytest.param(body(TRACE).decode().encode("utf-16"), id="UTF-16"),
         pytest.param(body(TRACE).replace(b'"llm"', rb'"\ud80"'), id="half an escape"),
         pytest.param(body(TRACE).replace(b'"llm"', rb'"\ud800\x"'), id="a lone surrogate before what is no escape"),
@@ -389,6 +390,50 @@ def test_what_is_not_json_is_refused(of: bytes) -> None:
     error = refused(of)
     (problem,) = error.problems
     assert problem.startswith("not JSON: ")
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xef\xbb\xbf", id="a byte order mark alone"),
+        pytest.param(b"<!DOCTYPE html><title>502</title>", id="HTML"),
+        pytest.param(body(TRACE)[:-1], id="cut short at the last byte"),
+        pytest.param(body(TRACE)[:70], id="cut short in a text"),
+        pytest.param(body({**TRACE, "name": "\ud83d"})[:-1], id="cut short, with half a surrogate pair"),
+        pytest.param(body(TRACE).replace(b"llm", b"\xff\xfe"), id="no UTF-8"),
+        pytest.param(body(TRACE) * 2, id="twice"),
+        pytest.param(body({**TRACE, "latencySeconds": math.nan}), id="NaN"),
+    ],
+)
+def test_what_is_no_json_is_marked_for_the_retries(of: bytes) -> None:
+    """It may have become so on its way, and come whole the next time; so it is after a journey between processes."""
+    error = refused(of)
+    assert error._no_json
+    assert pickle.loads(pickle.dumps(error))._no_json  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"error": "no"}', id="another object"),
+        pytest.param(body({**TRACE, "traceId": None}), id="a field of another type"),
+        pytest.param(body({**TRACE, "timestamp": "soon"}), id="a time that is none"),
+        pytest.param(body(TRACE).replace(b"1.25", b"9" * 5000), id="an integer of more digits than are read"),
+        pytest.param(body(TRACE).replace(b"1.25", b"1e999"), id="a number beyond all floats"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested too deeply"),
+    ],
+)
+def test_json_of_another_shape_is_not_marked_for_the_retries(of: bytes) -> None:
+    """Nor is what is JSON, but more of it than can be held: the next answer would be the same."""
+    assert not refused(of)._no_json
+
+
+@pytest.mark.parametrize("more", [b"", b" ", b"\r\n\t"])
+def test_a_byte_order_mark_is_skipped(more: bytes) -> None:
+    """Some writers set one before everything (RFC 8259, 8.1)."""
+    assert decode_page(b"\xef\xbb\xbf" + more + body(TRACE)) == decode_page(body(TRACE))
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,7 @@ def test_a_usual_page_is_read_once(usual: str, monkeypatch: pytest.MonkeyPatch) 
         body(TRACE, pagination={"page": 1, "limit": 1, "totalItems": 0, "totalPages": 0, "new": 1}),
         body({**TRACE, "timestamp": "2026-01-02t03:04:05z"}),
         body({**TRACE, "name": "\ud83d"}),
+        b"\xef\xbb\xbf" + body(TRACE),
         body(TRACE).replace(b'"name"', b'"name": 1, "name"'),
     ],
 )
