@@ -67,7 +67,9 @@ async def list_traces(
 
     The table fits itself to the terminal. In a pipe it has no colours, no bars and no escape codes.
 
-    jsonl has every field of the API under its own name, exactly, one object a line.
+    jsonl has one object a line, with every field of the API under its own name, also those that this version does not
+    know. A missing value is null, times are in UTC to the microsecond, and seconds, dollars and whatever else has a
+    decimal point are numbers of double precision.
 
     csv is safe to open in a spreadsheet: text that it would take for a formula has a single quote before it. A missing
     value is an empty cell, control characters are replaced by escapes, and fields that this version does not know are

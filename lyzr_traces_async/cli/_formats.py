@@ -39,7 +39,9 @@ def _fields(trace: Trace) -> dict[str, Any]:
 def json_line(trace: Trace) -> str:
     """Write a trace as one line of JSON: the API's fields by their own names, then those this version does not know.
 
-    Nothing is lost. Control characters are written as escapes, which are the same text to a JSON parser.
+    The line is read back as an equal trace, but it is not the server's text: a field that was absent is null, a time is
+    in UTC without digits below a microsecond, seconds and dollars have a point (``1`` is ``1.0``), half of a surrogate
+    pair is U+FFFD, and control characters are escapes.
     """
     return json_escaped(_json(_fields(trace) | dict(trace.extra))) + "\n"
 
