@@ -7,29 +7,10 @@
             print(trace.timestamp, trace.name, trace.latency_seconds, trace.total_cost_usd)
 """
 
+from typing import TYPE_CHECKING
+
+from ._lazy import lazily
 from ._version import __version__
-from .client import TracesClient
-from .errors import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    ClientClosedError,
-    InvalidArgumentError,
-    LyzrTracesError,
-    NotFoundError,
-    PaginationError,
-    PermissionDeniedError,
-    RateLimitError,
-    RedirectError,
-    ResponseDecodeError,
-    ResponseTooLargeError,
-    ServerError,
-    ServiceNotConfiguredError,
-    WrongEventLoopError,
-)
-from .models import ClientStats, Pagination, RetryPolicy, SessionTraces, Trace, TracePage
 
 __all__ = [
     "APIConnectionError",
@@ -59,3 +40,29 @@ __all__ = [
     "WrongEventLoopError",
     "__version__",
 ]
+
+if TYPE_CHECKING:
+    from .client import TracesClient
+    from .errors import (
+        APIConnectionError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ClientClosedError,
+        InvalidArgumentError,
+        LyzrTracesError,
+        NotFoundError,
+        PaginationError,
+        PermissionDeniedError,
+        RateLimitError,
+        RedirectError,
+        ResponseDecodeError,
+        ResponseTooLargeError,
+        ServerError,
+        ServiceNotConfiguredError,
+        WrongEventLoopError,
+    )
+    from .models import ClientStats, Pagination, RetryPolicy, SessionTraces, Trace, TracePage
+else:
+    __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "client")

@@ -99,8 +99,8 @@ def test_the_root_exports_its_public_names() -> None:
     assert exported == sorted(set(exported))
     assert set(exported) == {"__version__"} | {
         name
-        for name, value in vars(lyzr_traces_async).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+        for name in dir(lyzr_traces_async)
+        if not name.startswith("_") and not isinstance(getattr(lyzr_traces_async, name), types.ModuleType)
     }
 
 

@@ -14,8 +14,15 @@ of any kind, synchronous ones included.
 
 from __future__ import annotations
 
-from ._quota import Quota
-from ._records import RecordedRequest
-from ._server import FakeTracesServer
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
 
 __all__ = ["FakeTracesServer", "Quota", "RecordedRequest"]
+
+if TYPE_CHECKING:
+    from ._quota import Quota
+    from ._records import RecordedRequest
+    from ._server import FakeTracesServer
+else:
+    __getattr__, __dir__ = lazily(__name__, __all__, "_quota", "_records", "_server")
