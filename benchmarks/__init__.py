@@ -6,5 +6,7 @@ the figures for memory are in the units of Linux.
 - ``server.py`` and ``worker.py`` are child processes: the one server, and one worker for each peer. ``channel.py`` is
   how they are told what to do.
 - ``peers/`` has one adapter for each peer, written as its users would write it.
-- ``scenarios.py`` measures, ``results.py`` holds what was measured, ``report.py`` and ``plot.py`` show it.
+- ``costs.py`` and ``bad_days.py`` are the scenarios, in the sizes of ``plan.py``, and ``bench.py`` is what they measure
+  with. ``troubles.py`` is what a service may suffer from.
+- ``results.py`` holds what was measured, ``report.py`` and ``plot.py`` show it.
 """

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from . import bad_days, costs
+from .bench import Bench
 from .channel import Child, TaskFailedError
 from .machine import machine
 from .peers import PEERS
@@ -17,9 +19,20 @@ from .plan import FULL, QUICK, Plan
 from .plot import plot
 from .report import report
 from .results import PeerInfo, Results
-from .scenarios import Bench
 
 HERE = Path(__file__).parent
+
+SCENARIOS = (
+    costs.decode,
+    costs.walk,
+    costs.latency,
+    bad_days.herd,
+    bad_days.neighbours,
+    bad_days.brownout,
+    bad_days.fairness,
+    costs.imports,
+    costs.memory,
+)
 
 
 def measure(plan: Plan) -> Results:
@@ -45,7 +58,8 @@ def measure(plan: Plan) -> Results:
                 PeerInfo(name=peer.name, title=peer.title, about=peer.about, packages=packages, missing=missing)
             )
         bench = Bench(plan, server, workers, progress)
-        bench.run()
+        for scenario in SCENARIOS:
+            scenario(bench)
         progress("done")
     return Results(
         machine=machine(),

@@ -15,7 +15,14 @@ class Plan:
     :ivar seed: the session ids are made from it, and the traces from the session ids.
     :ivar limit: traces a page.
     :ivar latency: what the server waits before each answer, in the scenario of that name.
-    :ivar quota: requests in a window of the herd.
+    :ivar quota: requests in a window, of the herd and of the neighbours.
+    :ivar neighbours: clients at one address, and how many sessions each of them reads.
+    :ivar patience: the ``max_rate_limit_wait`` of this library among neighbours: two windows, as the default is where
+        windows last a minute. With more than that, short windows would hide what is lost in long ones.
+    :ivar brownout: how long everything times out; ``brownout_wait`` is after how long a request is told so. The store
+        behind the real service is given 7 s: the bad minute goes by several times as fast as a real one.
+    :ivar heavy_fits: how many traces a page may have at most, if the heavy one is on it.
+    :ivar fair_long: sessions of ``fair_pages`` beside ``fair_short`` of one page.
     """
 
     quick: bool
@@ -32,6 +39,17 @@ class Plan:
     herd_pages: int
     quota: int
     window: float
+    neighbours: int
+    neighbour_sessions: int
+    neighbour_pages: int
+    patience: float
+    brownout_pages: int
+    brownout: float
+    brownout_wait: float
+    heavy_fits: int
+    fair_long: int = 7
+    fair_pages: int
+    fair_short: int
     import_rounds: int
     memory_sessions: tuple[int, ...]
     memory_pages: int
@@ -40,6 +58,14 @@ class Plan:
         """Return so many session ids, the same ones every time."""
         random = Random(self.seed)
         return [str(UUID(int=random.getrandbits(128), version=4)) for _ in range(count)]
+
+    def traces(self, pages: int) -> int:
+        """Return how many traces a session of so many pages has.
+
+        The last page is one short of full. Behind a full one there may be more, whatever the totals say: a client that
+        knows asks once more, and the least number of requests would be another for each peer.
+        """
+        return pages * self.limit - 1
 
 
 FULL = Plan(
@@ -54,6 +80,16 @@ FULL = Plan(
     herd_pages=13,
     quota=100,
     window=5.0,
+    neighbours=16,
+    neighbour_sessions=5,
+    neighbour_pages=10,
+    patience=10.0,
+    brownout_pages=50,
+    brownout=15.0,
+    brownout_wait=1.75,
+    heavy_fits=5,
+    fair_pages=200,
+    fair_short=100,
     import_rounds=10,
     memory_sessions=(100, 1000),
     memory_pages=3,
@@ -71,6 +107,16 @@ QUICK = Plan(
     herd_pages=4,
     quota=20,
     window=1.0,
+    neighbours=8,
+    neighbour_sessions=1,
+    neighbour_pages=3,
+    patience=2.0,
+    brownout_pages=10,
+    brownout=0.5,
+    brownout_wait=0.05,
+    heavy_fits=50,
+    fair_pages=6,
+    fair_short=4,
     import_rounds=2,
     memory_sessions=(20, 100),
     memory_pages=1,

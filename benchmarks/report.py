@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .peers import BY_HAND, OURS
 from .results import Results, ratio
@@ -14,8 +14,9 @@ What these figures do not show:
 
 - The server is on the same machine: no network, no TLS, no compression. Where those are in play, the differences in CPU
   matter less, and those in latency and in the quota are what is left.
-- The server's pages are made up, all of them full, with short names, and nothing is ever missing but costs and
-  latencies. The list does not move while it is read, and nothing fails but by the quota.
+- The server's pages are made up, with short names, all of them full but for one trace in the last, and nothing is ever
+  missing but costs and latencies. The list does not move while it is read. Nothing fails but by the quota, and in the
+  brown-out.
 - This library asks for up to eight pages of a session at once, the others for one after the other. Both the client and
   the server then do more in one turn of their event loops, which is a part of what it saves.
 - The best of the rounds is what the code can do; how far the median lies above it tells how much of that to expect.
@@ -24,15 +25,25 @@ What these figures do not show:
   langfuse gets another shape of the same data, with more fields.
 - Every peer has its own defaults for retries, time-outs and connections. Most can be told to be more patient with a
   quota. What is compared is what happens to those who don't.
-- In the herd the peers start all sessions at once, with `asyncio.gather`; this library is given all of them too, and by
-  default reads eight at a time. How many the others lose depends on their speed: a client that is slow enough, as on a
-  busy machine, meets the quota later.
+- Where there are many sessions the peers start all of them at once, with `asyncio.gather`; this library is given all of
+  them too, and by default reads eight at a time. How many the others lose depends on their speed: a client that is slow
+  enough, as on a busy machine, meets the quota later. And who reads all at once is soon done with the short ones.
+- Windows of a few seconds stand for the minute of the real quota, and a bad minute is as short. Back-offs stay as they
+  are, and so weigh more here. In the brown-out all peers are at work at the same time.
 """
 
 
 def report(results: Results) -> str:
     """Return everything as text."""
-    shown = {"decode": _decode, "walk": _walk, "latency": _latency, "herd": _herd}
+    shown = {
+        "decode": _decode,
+        "walk": _walk,
+        "latency": _latency,
+        "herd": _herd,
+        "neighbours": _neighbours,
+        "brownout": _brownout,
+        "fairness": _fairness,
+    }
     tables = [show(results, case) for scenario, show in shown.items() for case in results.cases(scenario)]
     return "\n".join([_head(results), *tables, _import(results), _memory(results), LIMITS])
 
@@ -132,15 +143,24 @@ def _latency(results: Results, case: str) -> str:
     return f"{head}\n\n" + table(("", "s", *COMPARED), rows)
 
 
+def _best(results: Results, scenario: str, case: str, peer: str) -> dict[str, float]:
+    """Return the figures of a peer by their metrics: empty where it was not measured."""
+    ours = [one for one in results.measurements if (one.scenario, one.case, one.peer) == (scenario, case, peer)]
+    return {one.metric: one.best for one in ours if one.values}
+
+
+def _over(best: Mapping[str, float], metric: str, least: str, digits: int) -> str:
+    """Return how far a figure lies above the least one; nothing where the work was not done."""
+    return "" if best["lost"] else f"{best[metric] - best[least]:+.{digits}f}"
+
+
 def _herd(results: Results, case: str) -> str:
     def cells(peer: str) -> list[str]:
-        metrics = ("lost", "refused", "requests", "wall", "floor")
-        found = {metric: results.find("herd", case, peer, metric) for metric in metrics}
-        best = {metric: one.best for metric, one in found.items() if one is not None}
-        if len(best) < len(found):
+        best = _best(results, "herd", case, peer)
+        if not best:
             return [""] * 5
-        over = "" if best["lost"] else f"{best['wall'] - best['floor']:+.1f}"
-        return [*(f"{best[metric]:.0f}" for metric in metrics[:3]), f"{best['wall']:.1f}", over]
+        counts = (f"{best[metric]:.0f}" for metric in ("lost", "refused", "requests"))
+        return [*counts, f"{best['wall']:.1f}", _over(best, "wall", "floor", 1)]
 
     settings = results.settings
     head = (
@@ -150,6 +170,71 @@ def _herd(results: Results, case: str) -> str:
     )
     columns = ("", "sessions lost", "answers 429", "requests", "s", "s over the floor")
     return f"{head}\n\n" + table(columns, _rows(results, "herd", case, cells))
+
+
+def _neighbours(results: Results, case: str) -> str:
+    def cells(peer: str) -> list[str]:
+        best = _best(results, "neighbours", case, peer)
+        if not best:
+            return [""] * 5
+        beyond = _over(best, "requests", "least", 0)
+        counts = (f"{best[metric]:.0f}" for metric in ("lost", "refused"))
+        return [*counts, beyond, f"{best['wall']:.1f}", _over(best, "wall", "floor", 1)]
+
+    settings = results.settings
+    sessions = settings["neighbours"] * settings["neighbour_sessions"]
+    head = (
+        f"**Neighbours**: {sessions} sessions of {settings['neighbour_pages']} pages, shared out among {case} at one "
+        f"address, where {settings['quota']} requests are answered in {settings['window']:g} s.\n"
+        f"The `max_rate_limit_wait` of this library is {settings['patience']:g} s: two windows, as by default with the "
+        "real service."
+    )
+    columns = ("", "sessions lost", "answers 429", "requests beyond the least", "s", "s over the floor")
+    return f"{head}\n\n" + table(columns, _rows(results, "neighbours", case, cells))
+
+
+def _brownout(results: Results, case: str) -> str:
+    def cells(peer: str) -> list[str]:
+        best = _best(results, "brownout", case, peer)
+        if not best:
+            return [""] * 5
+        # What timed out is shown apart.
+        beyond = _over(best | {"requests": best["requests"] - best["failed"]}, "requests", "least", 0)
+        lost = "lost" if best["lost"] else "read"
+        return [lost, f"{best['requests']:.0f}", f"{best['failed']:.0f}", beyond, f"{best['wall']:.1f}"]
+
+    settings = results.settings
+    told = f"told so after {settings['brownout_wait']:g} s"
+    what = {
+        "one bad minute": f"in the middle of it everything times out for {settings['brownout']:g} s, {told}",
+        "one heavy trace": f"pages of more than {settings['heavy_fits']} traces with one of them time out, {told}",
+    }
+    head = (
+        f"**Brown-out**, {case}: a session of {settings['brownout_pages']} pages; {what.get(case, case)}.\n"
+        f"The least number of requests is {settings['brownout_pages']}."
+    )
+    columns = ("", "the session", "requests", "of them timed out", "others beyond the least", "s")
+    return f"{head}\n\n" + table(columns, _rows(results, "brownout", case, cells))
+
+
+def _fairness(results: Results, case: str) -> str:
+    def cells(peer: str) -> list[str]:
+        best = _best(results, "fairness", case, peer)
+        if not best:
+            return [""] * 5
+        ended = "" if best["lost"] else f"{best['last_short']:.0%}"
+        beyond = _over(best, "requests", "least", 0)
+        return [f"{best['lost']:.0f}", ended, f"{best['by_turns']:.0%}", beyond, f"{best['wall']:.1f}"]
+
+    settings = results.settings
+    head = (
+        f"**Fairness**: {settings['fair_long']} sessions of {settings['fair_pages']} pages, and after them "
+        f"{settings['fair_short']} of one page, given all at once, in each one's own way.\n"
+        "How much of all requests had been answered when the last short session was there; and where sessions take "
+        "turns,\nas many at once as that peer begins: this library eight, the others all."
+    )
+    columns = ("", "sessions lost", "last short one at", "by turns", "requests beyond the least", "s")
+    return f"{head}\n\n" + table(columns, _rows(results, "fairness", case, cells))
 
 
 def _import(results: Results) -> str:

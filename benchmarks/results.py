@@ -10,6 +10,12 @@
 - ``measurements``: for each its ``scenario``, ``case``, ``peer``, ``metric``, ``unit``, the ``values`` of all rounds in
   their order, and a ``note``. Where a measurement failed ``values`` is empty, and the note says why. All times are in
   seconds, all memory in MiB.
+
+What the scenarios of a bad day (``herd``, ``neighbours``, ``brownout``, ``fairness``) count: sessions ``lost``, the
+``requests`` made and the ``least`` that would have done, answers ``refused`` by the quota and ``failed`` by the
+brown-out; ``wall`` is until the end, and ``floor`` the least that the quota makes of that. ``last_short`` is the share
+of all requests that had been answered when the last short session ended, and ``by_turns`` that share where sessions
+take turns.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from .channel import serve
-from .peers import PEERS, Entry, Peer
+from .peers import OURS, PEERS, Entry, Peer
 from .server import as_langfuse
 
 
@@ -36,8 +36,8 @@ class Worker:
         self._entry = entry
 
     @asynccontextmanager
-    async def _connected(self, base_url: str, api_key: str, limit: int) -> AsyncIterator[Peer]:
-        peer = self._entry.load()(base_url, api_key, limit)
+    async def _connected(self, base_url: str, api_key: str, limit: int, **options: float) -> AsyncIterator[Peer]:
+        peer = self._entry.load()(base_url, api_key, limit, **options)
         try:
             yield peer
         finally:
@@ -66,16 +66,42 @@ class Worker:
             raise ValueError(f"{found} traces instead of {traces}")
         return {"cpu": cpu, "wall": wall}
 
-    async def herd(self, sessions: Sequence[str], traces: int, **server: Any) -> dict[str, Any]:
-        """Read many sessions at once, and tell how many are lost and why."""
-        async with self._connected(**server) as peer:
+    async def herd(
+        self,
+        sessions: Mapping[str, int],
+        clients: int = 1,
+        patience: float | None = None,
+        watched: Sequence[str] = (),
+        **server: Any,
+    ) -> dict[str, Any]:
+        """Read many sessions at once, and tell how many are lost and why.
+
+        :param sessions: how many traces each of them has.
+        :param clients: how many clients share them out among themselves, all at work at once.
+        :param patience: how long this library is to wait for a quota; the others don't go by seconds.
+        :param watched: sessions of which the moment is told when the last one has ended, as ``last``.
+        """
+        left, watching, errors, last = dict(sessions), set(watched), Counter[str](), 0.0
+
+        def ended(session: str, found: int | BaseException) -> None:
+            nonlocal last
+            traces = left.pop(session)
+            if isinstance(found, BaseException):
+                errors[type(found).__name__] += 1
+            elif found != traces:
+                errors[f"{found} traces instead of {traces}"] += 1
+            if session in watching:
+                last = time.monotonic()
+
+        if patience is not None and self._entry.name == OURS:
+            server["patience"] = patience
+        ids = list(sessions)
+        async with AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(self._connected(**server)) for _ in range(clients)]
             start = time.perf_counter()
-            results = await peer.herd(sessions)
+            await asyncio.gather(*(peer.herd(ids[n::clients], ended) for n, peer in enumerate(peers)))
             wall = time.perf_counter() - start
-        errors = Counter(type(result).__name__ for result in results if isinstance(result, BaseException))
-        short = sum(1 for result in results if isinstance(result, int) and result != traces)
-        missing = len(sessions) - len(results)
-        return {"wall": wall, "lost": sum(errors.values()) + short + missing, "errors": errors}
+        return {"wall": wall, "lost": errors.total() + len(left), "errors": errors, "last": last}
 
     async def peak(self) -> float:
         """Return the most memory this process has had so far, in MiB."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol, cast
 
 import attrs
+
+# Called with a session's id, and how many traces it had or why it is lost.
+Ended = Callable[[str, int | BaseException], None]
 
 
 class Peer(Protocol):
@@ -20,8 +23,8 @@ class Peer(Protocol):
     async def walk(self, session_id: str) -> int:
         """Read a whole session, looking at each trace, and return how many there were."""
 
-    async def herd(self, session_ids: Sequence[str]) -> list[int | BaseException]:
-        """Read all those sessions at once; for each, how many traces it had, or why it is lost."""
+    async def herd(self, session_ids: Sequence[str], ended: Ended) -> None:
+        """Read all those sessions at once, and tell of each as it ends."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -30,8 +33,8 @@ class Peer(Protocol):
 class Connect(Protocol):
     """Create a peer. Within an event loop, as some of them ask for one."""
 
-    def __call__(self, base_url: str, api_key: str, limit: int) -> Peer:
-        """Point it at a server, with so many traces a page."""
+    def __call__(self, base_url: str, api_key: str, limit: int, **options: float) -> Peer:
+        """Point it at a server, with so many traces a page, and what else this peer can be told."""
 
 
 @attrs.frozen
@@ -43,6 +46,7 @@ class Entry:
     :ivar about: what it does.
     :ivar imports: how its users import it, for the time that takes.
     :ivar packages: the distributions whose versions matter.
+    :ivar at_once: how many sessions it reads at once where it is given many; ``None`` for all.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Entry:
     about: str
     imports: str
     packages: tuple[str, ...]
+    at_once: int | None = None
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the packages that are installed."""
@@ -79,6 +84,7 @@ PEERS = (
         "this library, with its defaults",
         "import lyzr_traces_async",
         ("lyzr-traces-async", "aiohttp", "msgspec"),
+        at_once=8,
     ),
     Entry(
         "aiohttp_loop",
@@ -111,6 +117,15 @@ PEERS = (
 )
 
 
-async def gather_walks(peer: Peer, session_ids: Sequence[str]) -> list[int | BaseException]:
+async def gather_walks(peer: Peer, session_ids: Sequence[str], ended: Ended) -> None:
     """Read many sessions with what asyncio offers for that."""
-    return await asyncio.gather(*map(peer.walk, session_ids), return_exceptions=True)
+
+    async def walk(session_id: str) -> None:
+        found: int | BaseException
+        try:
+            found = await peer.walk(session_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, this session is lost
+            found = error
+        ended(session_id, found)
+
+    await asyncio.gather(*map(walk, session_ids))

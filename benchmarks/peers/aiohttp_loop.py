@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from . import gather_walks
+from . import Ended, gather_walks
 
 
 class AiohttpLoop:
@@ -36,9 +36,9 @@ class AiohttpLoop:
             pages = answer["pagination"]["totalPages"]
         return count
 
-    async def herd(self, session_ids: Sequence[str]) -> list[int | BaseException]:
+    async def herd(self, session_ids: Sequence[str], ended: Ended) -> None:
         """Read many sessions."""
-        return await gather_walks(self, session_ids)
+        await gather_walks(self, session_ids, ended)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ from datetime import datetime
 import httpx
 from pydantic import BaseModel, Field
 
-from . import gather_walks
+from . import Ended, gather_walks
 
 
 class Trace(BaseModel):
@@ -65,9 +65,9 @@ class HttpxLoop:
             pages = answer.pagination.total_pages
         return count
 
-    async def herd(self, session_ids: Sequence[str]) -> list[int | BaseException]:
+    async def herd(self, session_ids: Sequence[str], ended: Ended) -> None:
         """Read many sessions."""
-        return await gather_walks(self, session_ids)
+        await gather_walks(self, session_ids, ended)
 
     async def aclose(self) -> None:
         """Close the connections."""

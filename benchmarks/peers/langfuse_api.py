@@ -12,7 +12,7 @@ from langfuse.api import AsyncLangfuseAPI
 from langfuse.api.core.pydantic_utilities import parse_obj_as
 from langfuse.api.trace.types.traces import Traces
 
-from . import gather_walks
+from . import Ended, gather_walks
 
 
 class LangfuseApi:
@@ -40,9 +40,9 @@ class LangfuseApi:
             pages = answer.meta.total_pages
         return count
 
-    async def herd(self, session_ids: Sequence[str]) -> list[int | BaseException]:
+    async def herd(self, session_ids: Sequence[str], ended: Ended) -> None:
         """Read many sessions."""
-        return await gather_walks(self, session_ids)
+        await gather_walks(self, session_ids, ended)
 
     async def aclose(self) -> None:
         """Close the connections."""

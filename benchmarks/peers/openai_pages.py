@@ -12,7 +12,7 @@ from openai import BaseModel
 from openai._base_client import AsyncAPIClient, BaseAsyncPage, BasePage, PageInfo
 from pydantic import Field
 
-from . import gather_walks
+from . import Ended, gather_walks
 
 T = TypeVar("T")
 
@@ -85,9 +85,9 @@ class OpenaiPages:
             count += 1
         return count
 
-    async def herd(self, session_ids: Sequence[str]) -> list[int | BaseException]:
+    async def herd(self, session_ids: Sequence[str], ended: Ended) -> None:
         """Read many sessions."""
-        return await gather_walks(self, session_ids)
+        await gather_walks(self, session_ids, ended)
 
     async def aclose(self) -> None:
         """Close the connections."""
