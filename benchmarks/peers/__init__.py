@@ -82,7 +82,7 @@ PEERS = (
         "this_library",
         "lyzr-traces-async",
         "this library, with its defaults",
-        "import lyzr_traces_async",
+        "from lyzr_traces_async import TracesClient",
         ("lyzr-traces-async", "aiohttp", "msgspec"),
         at_once=8,
     ),
