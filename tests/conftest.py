@@ -61,6 +61,13 @@ class FastClockLoop(asyncio.SelectorEventLoop):
     def _thread_is_done(self, _: object) -> None:
         self._impatient.threads -= 1
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - the signature
+        self._impatient.threads += 1  # it waits for them
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._impatient.threads -= 1
+
     def time(self) -> float:
         return super().time() + self._impatient.jumped
 
