@@ -7,7 +7,7 @@ import ipaddress
 import re
 import sys
 from collections.abc import AsyncIterable, Callable, Iterable
-from functools import cached_property
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -21,9 +21,11 @@ __all__ = [
     "Secret",
     "check_base_url",
     "check_count",
+    "check_flag",
     "check_ids",
     "check_key",
     "check_seconds",
+    "is_localhost",
     "session_id_of",
 ]
 
@@ -39,22 +41,32 @@ UUID_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.A
 _HOST_NAME: Final = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII | re.IGNORECASE)
 
 
-class Secret(str):  # noqa: SLOT000 - it keeps its pattern
-    """The API key: as a header's value it is itself, in a ``repr`` (of headers, of a frame's locals) it is not."""
+class Secret:
+    """A key, or a password, in a box that shows it to nobody: only :meth:`reveal` takes it out.
+
+    A kind of ``str`` would not do: whatever renders the locals of a frame (rich, structlog, reports of errors) looks
+    through it, or slices it. Nor would an attribute.
+
+    :ivar reveal: returns it.
+    :ivar mask: returns a text without it, should a server have echoed it. It is found as it is, and as JSON,
+        Python's ``repr``, URLs and HTML may spell it.
+    """
+
+    __slots__ = ("mask", "reveal")
+
+    def __init__(self, key: str) -> None:
+        @cache
+        def spelled() -> re.Pattern[str]:
+            return re.compile("".join(map(_spellings, key)))
+
+        self.reveal: Callable[[], str] = lambda: key
+        self.mask: Callable[[str], str] = lambda text: spelled().sub("***", text)
 
     def __repr__(self) -> str:
         return "'***'"
 
-    def mask(self, text: str) -> str:
-        """Return a text without the key, should a server have echoed it.
-
-        It is found as it is, and as JSON, Python's ``repr``, URLs and HTML may spell it.
-        """
-        return self._spelled.sub("***", text)
-
-    @cached_property
-    def _spelled(self) -> re.Pattern[str]:
-        return re.compile("".join(map(_spellings, self)))
+    def __reduce__(self) -> str:
+        raise TypeError("a secret can't be pickled or copied")
 
 
 def _spellings(letter: str) -> str:
@@ -65,7 +77,7 @@ def _spellings(letter: str) -> str:
 
 
 def session_id_of(value: object, mask: Callable[[str], str] = str) -> str:
-    """Return a session id as the service knows it: in lower case, since it compares letter by letter.
+    """Return a session id as it is sent: as it was given, since the service compares letter by letter.
 
     :param mask: takes the API key out of a text, should it have been given in place of an id.
     :raises InvalidArgumentError: if it is neither a ``UUID`` nor its 36-character hyphenated form (RFC 9562, 4).
@@ -75,7 +87,7 @@ def session_id_of(value: object, mask: Callable[[str], str] = str) -> str:
         raise InvalidArgumentError(
             f"session_id must be a UUID such as 3fa85f64-5717-4562-b3fc-2c963f66afa6, not {_shown(value, mask)}"
         )
-    return text.lower()
+    return text
 
 
 def check_count(name: str, value: object, maximum: int = MAX_COUNT, *, minimum: int = 1) -> None:
@@ -86,6 +98,15 @@ def check_count(name: str, value: object, maximum: int = MAX_COUNT, *, minimum: 
     if type(value) is not int or not minimum <= value <= maximum:
         bounds = f">= {minimum}" if maximum == MAX_COUNT else f"from {minimum} to {maximum}"
         raise InvalidArgumentError(f"{name} must be an integer {bounds}, not {_shown(value)}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise unless ``value`` is ``True`` or ``False``.
+
+    :raises InvalidArgumentError: if it is not.
+    """
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(f"{name} must be True or False, not {_shown(value)}")
 
 
 def check_ids(value: object) -> None:
@@ -118,13 +139,13 @@ def check_key(key: Secret | type) -> Secret:
     :param key: the key, or the type of what was given in its place.
     :raises InvalidArgumentError: if there is none, or it can't be sent in a header field. The error does not show it.
     """
-    if not key or key is type(None):
+    if key is type(None) or (isinstance(key, Secret) and not key.reveal()):
         raise InvalidArgumentError(
             "no API key: pass `api_key`, or set the environment variable LYZR_API_KEY. Keys are found in Lyzr Studio"
         )
     if isinstance(key, type):
         raise InvalidArgumentError(f"the API key must be a string, not {key.__name__}")
-    if not (key.isascii() and key.isprintable()) or key != key.strip():
+    if not _fits_a_field(key.reveal()):
         raise InvalidArgumentError(
             "the API key has control characters, blanks at an end or characters outside of ASCII: perhaps a line's end "
             "was copied along with it"
@@ -132,11 +153,16 @@ def check_key(key: Secret | type) -> Secret:
     return key
 
 
-def check_base_url(value: str | URL, mask: Callable[[str], str] = str) -> str:
+def _fits_a_field(key: str) -> bool:
+    return key.isascii() and key.isprintable() and key == key.strip()
+
+
+def check_base_url(value: str | URL, mask: Callable[[str], str] = str, *, allow_http: bool = False) -> str:
     """Return the base URL without a slash at its end.
 
     :param mask: takes the API key out of a text, should it stand in the URL.
-    :raises InvalidArgumentError: if it is not https, or http to this machine, or has parts that it can't have.
+    :param allow_http: whether it may be plain http to another machine.
+    :raises InvalidArgumentError: if it is not https, or http where that may be, or has parts that it can't have.
     """
     try:
         url = URL(value)
@@ -151,10 +177,11 @@ def check_base_url(value: str | URL, mask: Callable[[str], str] = str) -> str:
         raise InvalidArgumentError(f"the base URL must begin with https:// and a host, not {_shown(text, mask)}")
     if not _is_host(url.raw_host or ""):
         raise InvalidArgumentError(f"the base URL has no host that there can be: {_shown(text, mask)}")
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not (allow_http or _is_this_machine(host)):
         raise InvalidArgumentError(
             f"the base URL must be https, or the API key would travel in the clear: {_shown(text, mask)}. "
-            "Plain http is for this machine only, such as http://127.0.0.1:8080/v1"
+            "Plain http is for this machine, such as http://127.0.0.1:8080/v1; for another one, such as a mock in a "
+            "cluster, say so with `allow_http=True`"
         )
     if url.query_string or url.fragment:
         raise InvalidArgumentError(f"the base URL must have no query and no fragment: {_shown(text, mask)}")
@@ -165,13 +192,20 @@ def _is_host(raw: str) -> bool:
     return len(raw) <= 253 and (":" in raw or _HOST_NAME.fullmatch(raw) is not None)
 
 
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
+def is_localhost(host: str) -> bool:
+    """Say whether it is a name that this machine has for itself, wherever it is (RFC 6761, 6.3)."""
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _is_this_machine(host: str) -> bool:
+    """Say whether what is sent to a host does not leave this machine."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return is_localhost(host)
+    mapped = getattr(address, "ipv4_mapped", None)  # Python 3.11 takes none of them for a loopback address
+    return (mapped or address).is_loopback
 
 
 def _shown(value: object, mask: Callable[[str], str] = str) -> str:

@@ -94,6 +94,7 @@ async def stream(
     sender: Sender, session_ids: SessionIds, *, limit: int, concurrency: int
 ) -> AsyncGenerator[AsyncIterator[SessionTraces], None]:
     """Walk many sessions at once, and hand them over one by one, each whole."""
+    sender.check_loop()
     results = _Stream(sender, session_ids, limit)
     left_with: BaseException | None = None
     with results.give, results.take:

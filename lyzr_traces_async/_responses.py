@@ -12,8 +12,9 @@ from multidict import CIMultiDict
 from . import errors
 from ._decoding import LOOKED_AT, beginning_of, read_json, text_of
 from ._fields import Fields, quotas, retry_after
+from .models import TracePage
 
-__all__ = ["Answer", "error_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
+__all__ = ["Answer", "error_of", "is_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
 
 _MESSAGE_SHOWN: Final = 500
 # What is nested deeper could be held, but neither shown nor pickled.
@@ -37,11 +38,15 @@ _NOT_CONFIGURED: Final = ("Langfuse tracing is not configured", "Persistence is 
 
 @attrs.frozen
 class Answer:
-    """An HTTP response, read to its end: a plain value."""
+    """An HTTP response, read to its end: a plain value.
+
+    :ivar discard: closes the connection that it came on, for an answer that shows that nothing on it can be trusted.
+    """
 
     status: int
     fields: Fields
     body: bytes
+    discard: Callable[[], None] = attrs.field(default=lambda: None, eq=False, repr=False)
 
 
 def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusError | None:
@@ -59,7 +64,7 @@ def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusErro
         message = f"the answer is no JSON error ({beginning_of(answer.body, mask)})"
     particulars: dict[str, Any] = {
         "status": answer.status,
-        "request_id": request_id_of(answer, mask),
+        "request_id": request_id_of(answer.fields, mask),
         "headers": CIMultiDict((mask(name), mask(_text(value))) for name, value in answer.fields.items()),
         "body": text_of(answer.body, mask),
     }
@@ -74,10 +79,16 @@ def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusErro
     return error
 
 
-def request_id_of(answer: Answer, mask: Callable[[str], str]) -> str | None:
+def request_id_of(fields: Fields, mask: Callable[[str], str]) -> str | None:
     """Return the id under which the server has logged the request."""
-    said = answer.fields.get("X-Request-Id")
+    said = fields.get("X-Request-Id")
     return None if said is None else mask(_text(said))
+
+
+def is_of(session_id: str, page: TracePage) -> bool:
+    """Say whether all traces of a page are of this session, in whatever case it is written; those of none are."""
+    others = {trace.session_id for trace in page.traces} - {session_id, None}
+    return all(other is None or other.lower() == session_id.lower() for other in others)
 
 
 def _text(value: str) -> str:

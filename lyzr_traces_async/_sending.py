@@ -16,12 +16,13 @@ import tenacity
 from yarl import URL
 
 from ._decoding import decode_page
-from ._responses import Answer, error_of, key_is_accepted, request_id_of
+from ._responses import Answer, error_of, is_of, key_is_accepted, request_id_of
 from ._retrying import Attempts
 from ._throttle import Throttle
 from ._transport import Transport
 from ._walk import PageWalk
 from .errors import (
+    APIConnectionError,
     AuthenticationError,
     ClientClosedError,
     LyzrTracesError,
@@ -75,6 +76,7 @@ class Sender:
     :ivar calls: what is under way; it is cancelled when the client is closed.
     :ivar tally: what was counted so far, under the names of :class:`ClientStats`.
     :ivar mask: takes the API key out of a text.
+    :ivar check_loop: raises :class:`WrongEventLoopError` unless the running event loop is the client's.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Sender:
         self._retry = retry
         self._throttle = Throttle(max_concurrency, retry.max_rate_limit_wait)
         self.mask = transport.mask
+        self.check_loop = transport.check_loop
         self.calls: set[anyio.CancelScope] = set()
         self._life = _Life()
 
@@ -150,7 +153,7 @@ class Sender:
         :raises LyzrTracesError: what went wrong at the last attempt, with session, page and attempts.
         """
         self.check_open()
-        self._transport.check_loop()
+        self.check_loop()
         url = URL(f"{self._base_url}/traces/session/{session_id}?page={page}&limit={limit}", encoded=True)
         attempts = Attempts(self._retry, heavy_attempts=heavy_attempts)
         call = _Call(session_id, page, limit, url, attempts)
@@ -197,7 +200,7 @@ class Sender:
         return True
 
     async def _attempt(self, call: _Call) -> TracePage:
-        outcome = self._judge(await self._throttle.send(partial(self._request, call)), call.page)
+        outcome = self._judge(await self._throttle.send(partial(self._request, call)), call)
         if isinstance(outcome, TracePage):
             return outcome
         raise outcome
@@ -218,7 +221,7 @@ class Sender:
         try:
             answer = await exchange
             outcome = f"{answer.status}, {len(answer.body)} bytes"
-            request_id = request_id_of(answer, self.mask) or request_id
+            request_id = request_id_of(answer.fields, self.mask) or request_id
             return answer
         except LyzrTracesError as error:
             outcome = _one_line(error)
@@ -228,7 +231,7 @@ class Sender:
             particulars = f"{call.place}, limit {call.limit}, request id {_printable(request_id)}"
             _logger.debug("%s, after %.3f s [%s]", outcome, seconds, particulars)
 
-    def _judge(self, answer: Answer, page: int) -> TracePage | LyzrTracesError:
+    def _judge(self, answer: Answer, call: _Call) -> TracePage | LyzrTracesError:
         """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
         self._life.key_accepted |= key_is_accepted(answer)
         error = error_of(answer, self.mask)
@@ -244,20 +247,26 @@ class Sender:
             failure = exc.with_traceback(None)
         else:
             said = decoded.pagination.page
-            if said == page:
+            if not is_of(call.session_id, decoded):
+                answer.discard()
+                failure = APIConnectionError("the answer has traces of another session: it is one to another request")
+                failure._dropped = True
+            elif said == call.page:
                 return decoded
-            failure = PaginationError(f"asked for page {page}, the answer is page {said}")
-        failure.request_id = request_id_of(answer, self.mask)
+            else:
+                failure = PaginationError(f"asked for page {call.page}, the answer is page {said}")
+        failure.request_id = request_id_of(answer.fields, self.mask)
         return failure
 
     async def aclose(self) -> None:
         """End all calls that are under way with :class:`ClientClosedError`, and close the connections."""
         if self._life.closed:
             return
-        self._transport.check_loop()
+        if not self._transport.is_on_its_own:
+            self.check_loop()
+            for scope in self.calls:
+                scope.cancel()
         self._life.closed = True
-        for scope in self.calls:
-            scope.cancel()
         await self._transport.aclose()
 
 

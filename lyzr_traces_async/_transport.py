@@ -1,4 +1,4 @@
-"""One HTTP request and its whole answer. The only code of the client that knows aiohttp."""
+"""One HTTP request and its whole answer. With the pool below it, the only code of the client that knows aiohttp."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import asyncio
 import platform
 import socket
 import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
-from ._arguments import Secret
-from ._responses import Answer
+from ._arguments import Secret, is_localhost
+from ._fields import Fields
+from ._pool import Pool
+from ._responses import Answer, request_id_of
 from ._version import __version__
 from .errors import (
     APIConnectionError,
@@ -29,8 +33,12 @@ __all__ = ["Transport"]
 
 # The largest body that is read, after decompression. A page of 100 traces has about 30 KiB.
 MAX_BODY: Final = 16 * 2**20
-# The service closes connections that were idle for 5 s; one that is let go earlier is not in the middle of that.
-KEEP_ALIVE_SECONDS: Final = 4.0
+# The largest head that is read: what gateways and content networks add may be many KiB. aiohttp bounds each field, and
+# their number; so until the sum can be had, a head may take up the product of the two, which is not to be much.
+MAX_HEAD: Final = 64 * 2**10
+MAX_FIELDS: Final = 400
+# A server may send what a connection's former request asked for as long as that one may still be remembered here.
+REMEMBERED: Final = 1000
 
 _USER_AGENT: Final = f"lyzr-traces-async/{__version__} aiohttp/{aiohttp.__version__} python/{platform.python_version()}"
 
@@ -44,30 +52,91 @@ _HEAD_TOO_LARGE: Final = ("Got more than", "Too many headers")
 
 _CLOSED: Final = "the client was closed while this call was under way"
 
+# What a program raises for its own mistakes: the same request would meet them again.
+_MISTAKES: Final = (TypeError, ValueError, RuntimeError, LookupError, AttributeError, NameError, AssertionError)
+
 
 class _ConnectionDroppedError(Exception):
-    """The connection broke before the head of an answer was complete."""
+    """The connection broke before the head of an answer was complete, or brought what was no answer to this request."""
 
-    def __init__(self, below: aiohttp.ClientError) -> None:
+    def __init__(self, below: Exception) -> None:
         super().__init__(str(below))
         self.below = below
 
 
-async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from two things that it would do with a request by itself.
+class _Exchange:
+    """One request on its way, and what is known of it should it fail.
 
-    It would send it again after two kinds of errors, where they arrive as themselves: unseen by the retries and by the
-    count of the quota. And it would send it, with the key in the clear, to a proxy that a caller's session was told
-    of, by the environment perhaps; plain http is for this machine only.
+    :param request_id: the id that it is sent with.
+    :param others: the ids of requests before it.
+    :param pool: the connections, if they are ours.
+    :ivar fields: the answer's header fields, once they have come.
     """
-    if request.url.scheme == "http":
-        request.proxy = None
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise  # never sent again
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise _ConnectionDroppedError(exc) from None
+
+    def __init__(self, request_id: str, others: Collection[str], pool: Pool | None) -> None:
+        self.request_id = request_id
+        self._others = others
+        self._pool = pool
+        self.fields: Fields | None = None
+        self._connection: asyncio.Transport | None = None
+
+    async def through(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Keep aiohttp from what it would do with a request by itself; one of its middlewares.
+
+        It would send it again after two kinds of errors, where they arrive as themselves: unseen by the retries and by
+        the count of the quota. It would send it, with the key in the clear, to a proxy that a caller's session was
+        told of, by the environment perhaps. And it would take whatever comes on a connection for the answer.
+        """
+        if request.url.scheme == "http":
+            request.proxy = None
+            if is_localhost(request.url.host or ""):
+                # No resolver has to know the others, and one that does may have been told so by anybody.
+                request.url = request.url.with_host("localhost")
+        request.send = self._sending(request.send)  # type: ignore[method-assign,assignment]
+        try:
+            response = await send(request)
+        except aiohttp.ClientConnectorError:
+            raise  # never sent again
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+            raise _ConnectionDroppedError(exc) from None
+        finally:
+            del request.send  # or it would be a cycle
+        try:
+            self._judge(response)
+        except Exception:
+            response.close()
+            self.discard()  # it has gone back to the pool by now if the body was short
+            raise
+        self.fields = response.headers
+        return response
+
+    def _sending(
+        self, send: Callable[[aiohttp.connector.Connection], Awaitable[aiohttp.ClientResponse]]
+    ) -> Callable[[aiohttp.connector.Connection], Awaitable[aiohttp.ClientResponse]]:
+        async def checked(connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+            if connection.protocol is not None and connection.protocol.should_close:
+                raise _ConnectionDroppedError(
+                    aiohttp.ClientConnectionError("the server had spoken before it was asked")
+                )
+            self._connection = connection.transport
+            if self._pool is not None and self._connection is not None:
+                self._pool.note(self._connection)
+            return await send(connection)
+
+        return checked
+
+    def _judge(self, response: aiohttp.ClientResponse) -> None:
+        # Anybody's id may stand there, a proxy's for one; but not that of another request of ours.
+        said = response.headers.get("X-Request-Id")
+        if said != self.request_id and said in self._others:
+            raise _ConnectionDroppedError(aiohttp.ClientConnectionError("this answers an earlier request"))
+        if sum(len(name) + len(value) + 4 for name, value in response.raw_headers) > MAX_HEAD:
+            raise LineTooLong(b"", MAX_HEAD)
+
+    def discard(self) -> None:
+        """Close the connection, wherever it is by now."""
+        if self._connection is not None:
+            self._connection.abort()
 
 
 class Transport:
@@ -84,16 +153,23 @@ class Transport:
         self._api_key = api_key
         self.mask = api_key.mask
         self._session = session
-        self._is_ours = session is None
+        self._pool: Pool | None = None
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._sent: deque[str] = deque(maxlen=REMEMBERED)
 
     def check_loop(self) -> None:
         """Bind to the running event loop at the first call, and hold to it.
 
-        :raises WrongEventLoopError: if that was another loop.
+        :raises WrongEventLoopError: if that was another loop, or this one is not asyncio's.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongEventLoopError(
+                "this client needs an event loop of asyncio, and here there is none: use `asyncio.run()`, or with "
+                'anyio the backend "asyncio"'
+            ) from None
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
@@ -101,6 +177,11 @@ class Transport:
                 "this client belongs to the event loop of its first request, and this is another one: "
                 "create a client for each event loop"
             )
+
+    @property
+    def is_on_its_own(self) -> bool:
+        """Whether there is no event loop that it belongs to, or no more."""
+        return self._loop is None or self._loop.is_closed()
 
     async def get(self, url: URL, request_id: str, timeout: float) -> Answer:  # noqa: ASYNC109 - aiohttp keeps it
         """Make one attempt.
@@ -110,37 +191,39 @@ class Transport:
         :raises APITimeoutError: if none came in time.
         :raises ResponseTooLargeError: if the body is larger than 16 MiB.
         """
-        failure: LyzrTracesError
+        session = self._open_session(url)
+        exchange = _Exchange(request_id, self._sent, self._pool)
+        self._sent.append(request_id)
         try:
-            return await self._exchange(url, request_id, timeout)
-        except ClientClosedError:
-            raise
-        except ResponseTooLargeError as exc:
-            failure = exc.with_traceback(None)
-        except TimeoutError as exc:
-            failure = APITimeoutError(f"no complete answer within {timeout:g} s: {_kind(exc)}")
-            failure.__cause__ = self._clean(exc)
-        except (_ConnectionDroppedError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            failure = self._connection_error(exc)
-        # Such as two kinds of authorization, a header field that is no text, or the session being closed.
-        except (ValueError, RuntimeError, TypeError) as exc:
-            whose = "an aiohttp session of this client" if self._is_ours else "the aiohttp session that was given"
-            failure = InvalidArgumentError(f"{whose} can't make this request: {self.mask(str(exc))}")
+            return await self._answer(session, url, exchange, timeout)
+        except Exception as exc:  # noqa: BLE001 - a caller's session has connectors, resolvers and hooks of any kind
+            failure = self._failure(exc, timeout)
+        except BaseException as exc:  # noqa: BLE001 - it is raised again
+            # Whoever is cancelled is, but does not see the frames below, which hold the request's header fields.
+            exc.__cause__ = exc.__context__ = None
+            raise exc.with_traceback(None) from None
         if self._closed:
             failure = ClientClosedError(_CLOSED)
-        failure.request_id = self.mask(failure.request_id or request_id)
+        said = None if exchange.fields is None else request_id_of(exchange.fields, self.mask)
+        failure.request_id = said or self.mask(request_id)
         # Raised here, so that what it came from is not its `__context__`, and no frame with the response its traceback:
         # both may hold the key.
         raise failure
 
-    async def _exchange(self, url: URL, request_id: str, timeout: float) -> Answer:  # noqa: ASYNC109 - as above
-        async with self._open_session().get(
+    async def _answer(
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        exchange: _Exchange,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> Answer:
+        async with session.get(
             url,
             headers={
                 # That of the URL, whatever a caller's session says: a host's name may lead on to another host.
                 "Host": url.host_port_subcomponent or "",
-                "x-api-key": self._api_key,
-                "X-Request-Id": request_id,
+                "x-api-key": self._api_key.reveal(),
+                "X-Request-Id": exchange.request_id,
                 "User-Agent": _USER_AGENT,
                 "Accept": "application/json",
             },
@@ -148,41 +231,67 @@ class Transport:
             raise_for_status=False,
             auto_decompress=True,
             timeout=aiohttp.ClientTimeout(total=timeout),
-            middlewares=(_send_once,),
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
+            max_headers=MAX_FIELDS,
+            middlewares=(exchange.through,),
+            **({} if self._pool is None else self._pool.route()),
         ) as response:
-            return Answer(response.status, response.headers, await _read(response))
+            return Answer(response.status, response.headers, await _read(response), exchange.discard)
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _open_session(self, url: URL) -> aiohttp.ClientSession:
         if self._closed:
             raise ClientClosedError(_CLOSED)
         if self._session is None:
-            # How many requests are in flight is settled before they come here.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            self._pool = Pool(url)
+            self._session = self._pool.session
         elif self._session.closed:
             raise ClientClosedError("the aiohttp session that the client was given is closed")
         return self._session
 
-    def _connection_error(self, exc: Exception) -> APIConnectionError:
+    def _failure(self, exc: Exception, timeout: float) -> LyzrTracesError:
         """Return our error for one of the layers below, with that one as its cause where it may be shown."""
+        if isinstance(exc, ResponseTooLargeError):
+            return exc.with_traceback(None)
+        error: APIConnectionError
         below = exc.below if isinstance(exc, _ConnectionDroppedError) else exc
-        text = f"no complete answer: {self.mask(_kind(below))}"
-        reason = _permanent_reason(below)
-        if reason:
-            text = f"{text.rstrip('.')}. {reason}; another attempt would not change that"
-        error = APIConnectionError(text)
+        if isinstance(below, TimeoutError):
+            error = APITimeoutError(f"no complete answer within {timeout:g} s: {self._kind(below)}")
+        elif _is_head_too_large(below):
+            error = APIConnectionError(
+                f"no complete answer: its header fields are larger than {MAX_HEAD >> 10} KiB in all, or more than "
+                f"{MAX_FIELDS}: check that the base URL leads to the API, and what stands before it"
+            )
+            error._permanent = True
+        else:
+            text = f"no complete answer: {self._kind(below)}"
+            if reason := _permanent_reason(below):
+                text = f"{text.rstrip('.')}. {reason}; another attempt would not change that"
+            error = APIConnectionError(text)
+            error._permanent = bool(reason) or isinstance(below, _MISTAKES) or _is_proxy_without_password(below)
         error._dropped = below is not exc
-        error._permanent = bool(reason)
         error.__cause__ = self._clean(below)
         return error
+
+    def _kind(self, exc: BaseException) -> str:
+        text = exc.message if isinstance(exc, aiohttp.ClientResponseError) else str(exc)
+        return self.mask(f"{type(exc).__name__}: {text}" if text else type(exc).__name__)
 
     def _clean(self, exc: BaseException | None) -> BaseException | None:
         """Return an exception as one that may be shown, or ``None``.
 
         The frames of aiohttp are cut off: their locals hold the request's bytes. So is what holds the request itself,
-        and what quotes an answer with the key in it.
+        and what quotes an answer with the key in it, or a proxy with its password.
         """
-        if exc is None or isinstance(exc, aiohttp.ClientResponseError) or self.mask(repr(exc)) != repr(exc):
+        if isinstance(exc, aiohttp.ClientConnectorError) and exc.args[0].proxy is not None:
+            exc = exc.args[1]
+        if exc is None or isinstance(exc, aiohttp.ClientResponseError):
+            return None
+        shown = repr((exc, vars(exc)))
+        if self.mask(shown) != shown:
+            return None
+        members = exc.exceptions if isinstance(exc, BaseExceptionGroup) else ()
+        if any(self._clean(one) is not one for one in members):
             return None
         exc.__cause__ = self._clean(exc.__cause__)
         exc.__traceback__ = exc.__context__ = None
@@ -191,8 +300,8 @@ class Transport:
     async def aclose(self) -> None:
         """Close the connections, if they are ours."""
         self._closed = True
-        if self._is_ours and self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            await self._pool.aclose()
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -203,8 +312,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if size > MAX_BODY:
             raise ResponseTooLargeError(
                 f"the answer's body is larger than {MAX_BODY >> 20} MiB after decompression: ask for fewer traces a "
-                "page with `limit`, and check that the base URL leads to the API",
-                request_id=response.headers.get("X-Request-Id"),
+                "page with `limit`, and check that the base URL leads to the API"
             )
         chunks.append(chunk)
     return b"".join(chunks)
@@ -218,11 +326,17 @@ def _permanent_reason(exc: BaseException) -> str:
         said, behind = exc.os_error, exc.os_error.__cause__
         from_ares = said.errno is None and behind is not None and behind.args[:1] in _NO_SUCH_HOST_TO_ARES
         return "There is no such host" if from_ares or said.errno in _NO_SUCH_HOST else ""
-    if isinstance(exc, aiohttp.ClientResponseError) and exc.message.startswith(_HEAD_TOO_LARGE):
-        return "The answer's header fields are larger than this library takes in"
     return ""
 
 
-def _kind(exc: BaseException) -> str:
-    text = exc.message if isinstance(exc, aiohttp.ClientResponseError) else str(exc)
-    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+def _is_head_too_large(exc: BaseException | None) -> bool:
+    """Say whether it was refused here, or by aiohttp's parser, whose error is wrapped more than once."""
+    while exc is not None:
+        if isinstance(exc, LineTooLong) or str(exc).startswith(_HEAD_TOO_LARGE) or "Too many headers" in str(exc):
+            return True
+        exc = exc.__cause__
+    return False
+
+
+def _is_proxy_without_password(exc: Exception) -> bool:
+    return isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == 407

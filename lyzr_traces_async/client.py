@@ -16,6 +16,7 @@ from ._arguments import (
     Secret,
     check_base_url,
     check_count,
+    check_flag,
     check_ids,
     check_key,
     check_seconds,
@@ -48,6 +49,10 @@ class TracesClient:
     :param max_concurrency: requests in flight at once, over everything this client does; at least 1.
     :param session: your own ``aiohttp.ClientSession``: used, never closed, never modified. Its own time-out,
         redirect, retry and middleware settings do not apply. Cookies that a server sets go to its jar, as always.
+        Without one, https goes through the proxy that the environment names (``HTTPS_PROXY``, ``ALL_PROXY``,
+        ``NO_PROXY``), in a tunnel: the proxy never sees the key.
+    :param allow_http: whether the base URL may be plain http to another machine, such as a mock or a sidecar inside a
+        cluster. The key then travels in the clear.
     :raises InvalidArgumentError: if an argument, or the environment variable in its place, is of no use.
 
     Constructing one does no I/O and needs no running event loop. It works with and without ``async with``; without,
@@ -71,17 +76,19 @@ class TracesClient:
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - immutable, and the documented signature
         max_concurrency: int = 8,
         session: aiohttp.ClientSession | None = None,
+        allow_http: bool = False,
     ) -> None:
         if api_key is None:
             api_key = os.environ.get("LYZR_API_KEY")
-        # From here on no local of a frame shows it, should one of the checks fail.
+        # From here on no local of a frame holds it, should one of the checks fail.
         given = Secret(api_key) if isinstance(api_key, str) else type(api_key)
         del api_key
         key = check_key(given)
         self._mask = key.mask
         if base_url is None:
             base_url = os.environ.get("LYZR_TRACES_BASE_URL") or DEFAULT_BASE_URL
-        base_url = check_base_url(base_url, self._mask)
+        check_flag("allow_http", allow_http)
+        base_url = check_base_url(base_url, self._mask, allow_http=allow_http)
         self._shown = self._mask(base_url)
         check_seconds("timeout", timeout)
         _check_retry(retry)
@@ -108,7 +115,7 @@ class TracesClient:
 
         Calls that are under way end promptly with :class:`ClientClosedError`. A session of your own stays open.
 
-        :raises WrongEventLoopError: on another event loop than that of the first request.
+        :raises WrongEventLoopError: on another event loop than that of the first request, unless that one is closed.
         """
         await self._sender.aclose()
 
@@ -146,7 +153,8 @@ class TracesClient:
     async def list_session_traces(self, session_id: str | UUID, *, page: int = 1, limit: int = 100) -> TracePage:
         """Get exactly one page of a session's traces, newest first, as the server sends it.
 
-        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form in any case.
+        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. A string is sent as it is, in
+            upper or lower case: the service compares letter by letter.
         :param page: the page's number, from 1. A page past the end has no traces.
         :param limit: how many traces a page holds at most, 1 to 100.
         :raises InvalidArgumentError: if an argument is malformed; nothing has been sent then.
@@ -157,10 +165,10 @@ class TracesClient:
             page = await client.list_session_traces(session_id, page=2, limit=50)
             print(len(page), "of", page.pagination.total_items)
         """
-        canonical = session_id_of(session_id, self._mask)
+        asked_for = session_id_of(session_id, self._mask)
         check_count("page", page)
         check_count("limit", limit, MAX_LIMIT)
-        return await self._sender.page(canonical, page, limit)
+        return await self._sender.page(asked_for, page, limit)
 
     def iter_session_traces(
         self, session_id: str | UUID, *, limit: int = 100, start_page: int = 1, prefetch: int = 8
@@ -177,7 +185,8 @@ class TracesClient:
         out after one round trip and leaving the loop early costs at most twice the pages consumed. Between two
         traces nothing is in flight and nothing is held: leave the loop as you like.
 
-        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form in any case.
+        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. A string is sent as it is, in
+            upper or lower case: the service compares letter by letter.
         :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
         :param start_page: the page to begin with, from 1, to take up a walk that failed: see
             :attr:`LyzrTracesError.page`. The promise then holds from that page on; the walk may step back before it
@@ -248,12 +257,12 @@ class TracesClient:
         return stream(self._sender, session_ids, limit=limit, concurrency=concurrency)
 
     def _start(self, session_id: str | UUID, limit: int, start_page: int, prefetch: int) -> PageWalk:
-        canonical = session_id_of(session_id, self._mask)
+        asked_for = session_id_of(session_id, self._mask)
         check_count("limit", limit, MAX_LIMIT)
         check_count("start_page", start_page)
         check_count("prefetch", prefetch)
         self._sender.check_open()
-        return PageWalk(canonical, self._sender.tally, limit=limit, start_page=start_page, prefetch=prefetch)
+        return PageWalk(asked_for, self._sender.tally, limit=limit, start_page=start_page, prefetch=prefetch)
 
     # Neither of the two generators contains the other: one that is dropped is then finalised in one step (PEP 525).
     # And neither yields within a task group or a cancel scope (PEP 789).

@@ -128,11 +128,15 @@ class ClientClosedError(LyzrTracesError, RuntimeError):
 
 
 class WrongEventLoopError(LyzrTracesError, RuntimeError):
-    """The client was used on another event loop than the one of its first request."""
+    """The client was used on another event loop than that of its first request, or on one that is not asyncio's."""
 
 
 class APIConnectionError(LyzrTracesError):
-    """No complete answer came, after the last attempt."""
+    """No complete answer came, after the last attempt.
+
+    What went wrong below is its ``__cause__``, where that does not show the key: also what a connector, a resolver or
+    a hook of your own session has raised.
+    """
 
     # For the retries. The connection was dropped before a byte of the answer, as a server does with one that it was
     # about to close when the request came:

@@ -94,7 +94,7 @@ class TracePage:
 class SessionTraces:
     """All traces of one session, or why they could not be had. It can be iterated over and has a length.
 
-    :ivar session_id: the session, in lower case; as it was given where it is no UUID.
+    :ivar session_id: the session, as it was given; a ``UUID`` in lower case.
     :ivar error: what went wrong, or ``None``.
 
     Example::

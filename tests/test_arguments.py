@@ -23,9 +23,11 @@ from lyzr_traces_async._arguments import (
     Secret,
     check_base_url,
     check_count,
+    check_flag,
     check_ids,
     check_key,
     check_seconds,
+    is_localhost,
     session_id_of,
 )
 from lyzr_traces_async.errors import InvalidArgumentError
@@ -42,17 +44,18 @@ def refusal(check: Callable[..., object], *arguments: Any, **keywords: Any) -> s
     return str(caught.value)
 
 
-@pytest.mark.parametrize("given_", [ID, ID.upper(), UUID(ID), "3FA85f64-5717-4562-b3fc-2c963f66afa6"])
-def test_a_session_id_is_taken_in_any_case_and_sent_in_lower_case(given_: str | UUID) -> None:
-    """The service compares letter by letter."""
-    assert session_id_of(given_) == ID
+@pytest.mark.parametrize("given_", [ID, ID.upper(), "3FA85f64-5717-4562-b3fc-2c963f66afa6"])
+def test_a_session_id_is_taken_in_any_case_and_sent_as_it_is(given_: str) -> None:
+    """The service compares letter by letter, and stores what whoever started the session has written."""
+    assert session_id_of(given_) == given_
 
 
 @settings(deadline=None)
 @given(st.uuids())
 def test_any_uuid_is_a_session_id(uuid: UUID) -> None:
-    """Of any version."""
-    assert session_id_of(uuid) == session_id_of(str(uuid).upper()) == str(uuid)
+    """Of any version; in lower case, as RFC 9562 writes it out."""
+    assert session_id_of(uuid) == str(uuid)
+    assert session_id_of(str(uuid).upper()) == str(uuid).upper()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +193,7 @@ def test_seconds_may_have_a_bound() -> None:
 @pytest.mark.parametrize("key", ["k", "sk-default-0123", "with a blank", "!~"])
 def test_a_key_is_returned_as_it_is(key: str) -> None:
     """Anything that a header field can hold."""
-    assert check_key(Secret(key)) == key
+    assert check_key(Secret(key)).reveal() == key
 
 
 @pytest.mark.parametrize("key", [type(None), Secret("")])
@@ -279,7 +282,8 @@ def test_what_is_wrong_and_what_to_do_is_said_in_full() -> None:
     assert refusal(check_base_url, "https://a@[") == "the base URL is not a URL"
     assert refusal(check_base_url, "http://h/") == (
         "the base URL must be https, or the API key would travel in the clear: 'http://h/'. Plain http is for this "
-        "machine only, such as http://127.0.0.1:8080/v1"
+        "machine, such as http://127.0.0.1:8080/v1; for another one, such as a mock in a cluster, say so with "
+        "`allow_http=True`"
     )
 
 
@@ -310,6 +314,9 @@ def test_what_only_looks_like_an_id_is_none() -> None:
         (URL("https://h/v1"), "https://h/v1"),
         ("http://localhost:8080/v1", "http://localhost:8080/v1"),
         ("http://LOCALHOST", "http://localhost"),
+        ("http://localhost.:8080/v1", "http://localhost.:8080/v1"),
+        ("http://traces.localhost/v1", "http://traces.localhost/v1"),
+        ("http://a.b.LOCALHOST.", "http://a.b.localhost."),
         ("http://127.0.0.1:1", "http://127.0.0.1:1"),
         ("http://127.5.5.5", "http://127.5.5.5"),
         ("http://[::1]:1/v1", "http://[::1]:1/v1"),
@@ -329,6 +336,9 @@ def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None
         ("http://localhost.example", "must be https"),
         ("http://127.0.0.1.example", "must be https"),
         ("http://[::2]", "must be https"),
+        ("http://localhost..", "no host that there can be"),
+        ("http://notlocalhost", "must be https"),
+        ("http://localhost.localdomain", "must be https"),
         ("ftp://h", "must begin with https://"),
         ("h/v1", "must begin with https://"),
         ("", "must begin with https://"),
@@ -352,6 +362,48 @@ def test_another_base_url_is_refused_with_the_reason(value: Any, because: str) -
     text = refusal(check_base_url, value)
     assert because in text
     assert repr(value)[:77] in text
+
+
+def test_plain_http_to_another_machine_is_taken_where_that_is_said() -> None:
+    """The rest is checked as before."""
+    assert check_base_url("http://mock:8080/v1", allow_http=True) == "http://mock:8080/v1"
+    assert "must begin with https://" in refusal(check_base_url, "ftp://mock", allow_http=True)
+    assert "must not hold credentials" in refusal(check_base_url, "http://a:b@mock", allow_http=True)
+
+
+def test_an_ipv4_address_in_an_ipv6_one_is_what_it_is_by_itself() -> None:
+    """Python's versions write them in two ways."""
+    for address in ("127.0.0.1", "127.5.5.5", "7f00:1"):
+        assert check_base_url(f"http://[::ffff:{address}]:1/v1").startswith("http://[::ffff:")
+    for address in ("10.0.0.1", "0.0.0.0", "a00:1"):  # noqa: S104 - nobody listens there
+        assert "must be https" in refusal(check_base_url, f"http://[::ffff:{address}]:1/v1")
+
+
+@pytest.mark.parametrize("value", [1, 0, None, "true"])
+def test_only_a_flag_is_a_flag(value: object) -> None:
+    """What only counts as true may have been meant for another parameter."""
+    check_flag("x", True)
+    check_flag("x", False)
+    assert refusal(check_flag, "x", value) == f"x must be True or False, not {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_it"),
+    [
+        ("localhost", True),
+        ("LocalHost.", True),
+        ("a.localhost", True),
+        ("a.b.localhost.", True),
+        (".localhost", True),
+        ("alocalhost", False),
+        ("localhost.a", False),
+        ("127.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_the_names_of_this_machine_are_those_of_rfc_6761(host: str, *, is_it: bool) -> None:
+    """Whatever a resolver may say of them."""
+    assert is_localhost(host) is is_it
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from yarl import URL
 
 from lyzr_traces_async import (
+    APIConnectionError,
     ClientClosedError,
     ClientStats,
     InvalidArgumentError,
@@ -280,14 +281,16 @@ async def test_a_callers_session_that_is_closed_is_an_error(server: FakeTracesSe
 
 
 async def test_a_callers_session_that_cannot_make_the_request_is_an_error(server: FakeTracesServer) -> None:
-    """Such as one with two kinds of authorization: the argument is at fault, and another attempt would not help."""
+    """Such as one with two kinds of authorization: another attempt would not help."""
     settings: dict[str, Any] = {"headers": {"Authorization": "other"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp advise against it
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"), **settings)
     async with session, client_of(server, session=session) as client:
-        with pytest.raises(InvalidArgumentError, match="can't make this request"):
+        with pytest.raises(APIConnectionError, match="ValueError: Cannot combine AUTHORIZATION header") as caught:
             await client.list_session_traces(SESSION)
+    assert type(caught.value.__cause__) is ValueError
+    assert caught.value.attempts == 1
     assert not server.requests
 
 
@@ -305,8 +308,9 @@ async def test_a_session_that_can_make_no_request_is_an_error_of_ours(server: Fa
         aiohttp.ClientSession(headers={"X-Number": 1}) as session,  # type: ignore[arg-type]
         client_of(server, session=session) as client,
     ):
-        with pytest.raises(InvalidArgumentError, match=r"session that was given can't make this request: .*non-str"):
+        with pytest.raises(APIConnectionError, match=r"no complete answer: TypeError: .*non-str") as caught:
             await client.list_session_traces(SESSION)
+    assert caught.value.attempts == 1
 
 
 @pytest.mark.parametrize(

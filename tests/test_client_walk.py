@@ -184,15 +184,15 @@ async def test_list_session_traces_is_exactly_one_page_as_the_server_sent_it(
 
 
 @pytest.mark.parametrize("spelling", [SESSION, SESSION.upper(), UUID(SESSION)])
-async def test_a_session_id_is_sent_in_lower_case(
+async def test_a_session_id_is_sent_as_it_was_given(
     server: FakeTracesServer, client: TracesClient, spelling: str | UUID
 ) -> None:
-    """Since the service compares letter by letter: given as a UUID, or in any case."""
-    server.add_session(SESSION, 1)
+    """Since the service compares letter by letter; a UUID is sent in lower case."""
+    server.add_session(spelling, 1)
     assert len(await client.list_session_traces(spelling)) == 1
-    assert [trace.session_id async for trace in client.iter_session_traces(spelling)] == [SESSION]
+    assert [trace.session_id async for trace in client.iter_session_traces(spelling)] == [str(spelling)]
     assert [len(page) async for page in client.iter_session_pages(spelling)] == [1]
-    assert {request.path for request in server.requests} == {f"/v1/traces/session/{SESSION}"}
+    assert {request.path for request in server.requests} == {f"/v1/traces/session/{spelling}"}
 
 
 BAD_IDS: list[Any] = ["", "x", SESSION[:-1], SESSION + "0", f"{{{SESSION}}}", SESSION.replace("-", ""), None, 5, b"x"]

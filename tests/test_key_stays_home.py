@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import logging
+import os
 import pickle
 import shutil
 import socket
@@ -15,17 +16,22 @@ import subprocess
 import sys
 import time
 import traceback
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import aiohttp
 import attrs
 import pytest
 import trustme
+from aiohttp.abc import ResolveResult
 from rich.console import Console
 from rich.traceback import Traceback
+from yarl import URL
 
 from lyzr_traces_async import (
     APIConnectionError,
@@ -48,8 +54,8 @@ ONCE = RetryPolicy(attempts=1)
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def _is_here(host: str) -> bool:
-    with socket.socket() as probe:
+def _is_here(host: str, family: socket.AddressFamily = socket.AF_INET) -> bool:
+    with socket.socket(family) as probe:
         try:
             probe.bind((host, 0))
         except OSError:
@@ -157,7 +163,7 @@ async def _join(
 
 
 @asynccontextmanager
-async def _proxy(refusal: bytes = b"") -> AsyncIterator[Ear]:
+async def _proxy(refusal: bytes = b"", tls: ssl.SSLContext | None = None) -> AsyncIterator[Ear]:
     """Listen as a proxy that opens tunnels, or refuses to."""
     ear = Ear()
 
@@ -177,7 +183,7 @@ async def _proxy(refusal: bytes = b"") -> AsyncIterator[Ear]:
             await _join(reader, writer, int(head.split()[1].rpartition(b":")[2]), hear)
         await writer.drain()
 
-    async with _listening(serve) as ear.port:
+    async with _listening(serve, tls=tls) as ear.port:
         yield ear
 
 
@@ -407,6 +413,286 @@ async def test_a_proxy_that_gives_no_tunnel_gets_no_key(
         _shows_nothing(raised.value, KEY)
         assert KEY.encode() not in proxy.heard
         assert (other.connections, server.requests) == (0, [])
+
+
+# --- The environment's proxy, and the client's own session
+
+
+@pytest.fixture
+def trusted(trusting: ssl.SSLContext, no_proxies: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Let the client's own connections trust the test's authority. aiohttp reads the system's when it is imported."""
+    monkeypatch.setattr(aiohttp, "TCPConnector", partial(aiohttp.TCPConnector, ssl=trusting))
+
+
+async def _reads(server: FakeTracesServer, base_url: str) -> None:
+    async with TracesClient(KEY, base_url=base_url, retry=ONCE) as client:
+        assert [trace async for trace in client.iter_session_traces(SESSION)] == list(server.traces(SESSION))
+    assert all("Authorization" not in request.headers for request in server.requests)
+
+
+async def _fails(base_url: str, attempts: int = 1) -> APIConnectionError:
+    policy = RetryPolicy(attempts=attempts, wait_initial=0.01, wait_jitter=0)
+    async with TracesClient(KEY, base_url=base_url, retry=policy) as client:
+        with pytest.raises(APIConnectionError) as raised:
+            await client.list_session_traces(SESSION)
+    return raised.value
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("form", ["http://127.0.0.1:{}", "http://127.0.0.1:{}/", "127.0.0.1:{}"])
+@pytest.mark.usefixtures("trusted")
+async def test_https_goes_through_the_environments_proxy(
+    server: FakeTracesServer, certified: ssl.SSLContext, name: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a tunnel: it learns the host's name and nothing else."""
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy:
+        monkeypatch.setenv(name, form.format(proxy.port))
+        await _reads(server, base_url)
+    assert proxy.heard.startswith(b"CONNECT localhost:")
+    assert KEY.encode() not in proxy.heard
+    assert b"traces/session" not in proxy.heard
+    assert b"authorization" not in proxy.heard.lower()
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_the_proxy_for_https_comes_before_the_one_for_all(
+    server: FakeTracesServer, certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one for plain http is none for https."""
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy, _proxy() as another:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{another.port}")
+        await _reads(server, base_url)
+        assert (proxy.connections, another.connections) == (0, 0)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{another.port}")
+        await _reads(server, base_url)
+        assert (proxy.connections, another.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("but", ["localhost", "example.com, localhost", "*", "localhost:{port}"])
+@pytest.mark.usefixtures("trusted")
+async def test_no_proxy_is_heeded(
+    server: FakeTracesServer, certified: ssl.SSLContext, but: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, with a port or without."""
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", but.format(port=base_url.split(":")[2].partition("/")[0]))
+        await _reads(server, base_url)
+        assert proxy.connections == 0
+        monkeypatch.setenv("NO_PROXY", "example.com, localhost.example, localhost:1")
+        await _reads(server, base_url)
+        assert proxy.connections == 1
+
+
+ODD = "hunter2/@:"
+
+
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [(f"they:{quote(ODD, safe='')}", f"they:{ODD}"), ("they", "they:"), (":hunter2", ":hunter2")],
+)
+@pytest.mark.usefixtures("trusted")
+async def test_a_proxy_gets_the_credentials_that_are_for_it(
+    server: FakeTracesServer, certified: ssl.SSLContext, who: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its URL; the API does not get them."""
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{who}@127.0.0.1:{proxy.port}")
+        await _reads(server, base_url)
+    said = b"\r\nProxy-Authorization: Basic " + b64encode(says.encode()) + b"\r\n"
+    assert proxy.heard.count(said) == proxy.connections == 1
+    assert all("Proxy-Authorization" not in request.headers for request in server.requests)
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_proxy_over_tls_is_a_proxy_too(
+    server: FakeTracesServer, certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tunnel through what is encrypted itself."""
+    async with _over_tls(server, certified) as base_url, _proxy(tls=certified) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{proxy.port}")
+        await _reads(server, base_url)
+    assert proxy.heard.startswith(b"CONNECT localhost:")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_nothing_of_a_netrc_file_is_sent(
+    server: FakeTracesServer, certified: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to the API nor to the proxy: whoever wants that says so, with a session of the caller's own."""
+    netrc = tmp_path / ".netrc"
+    machines = ("localhost", "127.0.0.1", "default")
+    netrc.write_text("".join(f"machine {machine} login they password hunter2\n" for machine in machines))
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy:
+        await _reads(server, base_url)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        await _reads(server, base_url)
+    assert b"authorization" not in proxy.heard.lower()
+
+
+@pytest.mark.parametrize(("refusal", "attempts"), [("a password is needed", 1), ("an error", 3)])
+@pytest.mark.usefixtures("trusted")
+async def test_a_proxy_that_refuses_is_an_error_without_its_password(
+    refusal: str, attempts: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it does not take the password, another attempt would not change that."""
+    caplog.set_level(logging.DEBUG)
+    async with _proxy(REFUSALS[refusal] + b"Content-Length: 2\r\n\r\n{}") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://they:hunter2@127.0.0.1:{proxy.port}")
+        error = await _fails("https://localhost:1/v1", attempts=3)
+    assert error.attempts == attempts
+    for secret in (KEY, "hunter2", b64encode(b"they:hunter2").decode()):
+        _shows_nothing(error, secret)
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("whose", ["ours", "the caller's", "the caller's, by the environment"])
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.filterwarnings("ignore:.*aiohttp.encode_basic_auth:DeprecationWarning")
+async def test_a_proxy_that_is_not_there_is_an_error_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, whose: str
+) -> None:
+    """The layer below would quote it, with all that it knows of the connection."""
+    caplog.set_level(logging.DEBUG)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        proxy = f"http://they:hunter2@127.0.0.1:{held.getsockname()[1]}"
+        if whose == "the caller's":
+            session = aiohttp.ClientSession(proxy=proxy)
+        else:
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+            session = aiohttp.ClientSession(trust_env=True)
+        own = None if whose == "ours" else session
+        async with session, TracesClient(KEY, base_url="https://localhost:1/v1", retry=ONCE, session=own) as client:
+            with pytest.raises(APIConnectionError, match="ClientProxyConnectionError") as raised:
+                await client.list_session_traces(SESSION)
+    assert isinstance(raised.value.__cause__, OSError)
+    for secret in ("hunter2", b64encode(b"they:hunter2").decode()):
+        _shows_nothing(raised.value, secret)
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("told", ["by the session", "by the environment"])
+@pytest.mark.usefixtures("no_proxies")
+@pytest.mark.filterwarnings("ignore:.*aiohttp.encode_basic_auth:DeprecationWarning")
+async def test_a_certificate_behind_a_proxy_that_does_not_verify_is_an_error_without_its_password(
+    server: FakeTracesServer, certified: ssl.SSLContext, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here too the layer below would quote it; the cause is what it knows of the certificate."""
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy:
+        address = f"http://they:hunter2@127.0.0.1:{proxy.port}"
+        how: dict[str, Any] = {"proxy": address}
+        if told == "by the environment":
+            monkeypatch.setenv("HTTPS_PROXY", address)
+            how = {"trust_env": True}
+        async with aiohttp.ClientSession(**how) as session:
+            client = TracesClient(KEY, base_url=base_url, session=session)
+            with pytest.raises(APIConnectionError, match="does not verify") as raised:
+                await client.list_session_traces(SESSION)
+    assert raised.value.attempts == 1
+    assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
+    for secret in (KEY, "hunter2", b64encode(b"they:hunter2").decode()):
+        _shows_nothing(raised.value, secret)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://they:hunter2@127.0.0.1:1080", "http://they:hunter2@:99999", "http://"])
+@pytest.mark.usefixtures("no_proxies")
+async def test_a_proxy_of_another_kind_is_refused_rather_than_passed_by(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has set it wants nothing to go out by another way. It is not quoted: it may have a password."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    async with TracesClient(KEY) as client:
+        with pytest.raises(InvalidArgumentError, match=r"ALL_PROXY.*SOCKS.*`session`") as raised:
+            await client.list_session_traces(SESSION)
+    _shows_nothing(raised.value, "hunter2")
+
+
+@pytest.mark.usefixtures("no_proxies")
+async def test_the_command_line_has_the_proxy_and_the_authorities_of_its_environment(
+    server: FakeTracesServer, certified: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A certificate that only SSL_CERT_FILE vouches for, through a proxy."""
+    pem = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(pem))
+    async with _over_tls(server, certified) as base_url, _proxy() as proxy:
+        environment = {
+            **os.environ,
+            "LYZR_API_KEY": KEY,
+            "LYZR_TRACES_BASE_URL": base_url,
+            "SSL_CERT_FILE": str(pem),
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "lyzr_traces_async", "list", SESSION, "--format", "jsonl"),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert len(out.splitlines()) == 45
+    assert proxy.heard.startswith(b"CONNECT localhost:")
+    assert KEY.encode() not in proxy.heard
+
+
+# --- Plain http
+
+
+@pytest.mark.parametrize("session", [None, {}], ids=["ours", "the caller's"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost.", "traces.localhost", "a.B.localhost.", "[::ffff:127.0.0.1]"]
+)
+@pytest.mark.usefixtures("no_proxies")
+async def test_every_name_of_this_machine_leads_to_it(
+    server: FakeTracesServer, host: str, session: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not a resolver knows it, and past every proxy; the server is called by the name that was given."""
+    if host.startswith("[") and not _is_here("::ffff:127.0.0.1", socket.AF_INET6):
+        pytest.skip("no IPv6 here")
+    base_url = server.base_url.replace("127.0.0.1", host)
+    called = (URL(base_url).host or "").removesuffix(".")  # as RFC 9110 has names in this field
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(_proxy())
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
+        own = None if session is None else await stack.enter_async_context(aiohttp.ClientSession(**session))
+        client = await stack.enter_async_context(TracesClient(KEY, base_url=base_url, session=own, retry=ONCE))
+        assert len(await client.list_session_traces(SESSION)) == 45
+        assert proxy.connections == 0
+    assert [URL(f"http://{request.headers['Host']}").host for request in server.requests] == [called]
+
+
+class _Cluster(aiohttp.ThreadedResolver):
+    """Names as a cluster has them."""
+
+    async def resolve(self, host: str, *arguments: Any, **keywords: Any) -> list[ResolveResult]:
+        assert host == "mock"
+        return await super().resolve("localhost", *arguments, **keywords)
+
+
+@pytest.mark.parametrize("given", ["as an argument", "by the environment"])
+@pytest.mark.usefixtures("no_proxies")
+async def test_plain_http_to_another_machine_is_possible_where_the_program_says_so(
+    server: FakeTracesServer, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past every proxy, as always with plain http."""
+    monkeypatch.setattr(aiohttp, "TCPConnector", partial(aiohttp.TCPConnector, resolver=_Cluster()))
+    base_url = server.base_url.replace("127.0.0.1", "mock")
+    argument = base_url if given == "as an argument" else None
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", base_url)
+    with pytest.raises(InvalidArgumentError, match=r"in the clear.*allow_http=True"):
+        TracesClient(KEY, base_url=argument)
+    async with _proxy() as proxy:
+        for name in ("HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        async with TracesClient(KEY, base_url=argument, allow_http=True, retry=ONCE) as client:
+            assert repr(client) == f"<TracesClient {base_url}>"
+            assert len(await client.list_session_traces(SESSION)) == 45
+        assert proxy.connections == 0
 
 
 async def test_a_certificate_that_does_not_verify_gets_no_key(

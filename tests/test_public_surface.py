@@ -28,7 +28,7 @@ SIGNATURES: Final[dict[str, tuple[Callable[..., Any], str]]] = {
         (
             "(self, api_key: str | None = None, *, base_url: str | URL | None = None, timeout: float = 45.0, "
             f"retry: RetryPolicy = {RetryPolicy()!r}, max_concurrency: int = 8, "
-            "session: aiohttp.ClientSession | None = None) -> None"
+            "session: aiohttp.ClientSession | None = None, allow_http: bool = False) -> None"
         ),
     ),
     "__aenter__": (TracesClient.__aenter__, "(self) -> Self"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import io
 import json
 import logging
 import pickle
@@ -11,10 +13,15 @@ import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 from rawserver import Play, RawServer, answer, closing, hanging, page, resetting, trickling
+from rich.console import Console
+from rich.pretty import pretty_repr, traverse
+from rich.traceback import Traceback
 
 from lyzr_traces_async import InvalidArgumentError, LyzrTracesError, RetryPolicy, TracesClient
 from lyzr_traces_async._arguments import Secret
@@ -202,11 +209,168 @@ async def test_no_log_of_a_good_walk_shows_the_key() -> None:
         assert KEY not in repr(server.requests)
 
 
-def test_a_key_among_header_fields_is_not_shown() -> None:
-    """As debuggers and reports of errors show them; it is sent as it is."""
-    fields = {"x-api-key": Secret(KEY)}
-    assert KEY not in repr(fields)
-    assert f"{fields['x-api-key']}" == KEY
+def test_a_key_is_in_a_box_that_nobody_looks_into() -> None:
+    """Not as a text, not in an attribute, not in a pickle or a copy; it is sent as it is."""
+    secret = Secret(KEY)
+    assert not isinstance(secret, str | bytes)
+    shown = [repr(secret), str(secret), f"{secret}", pretty_repr(secret), pretty_repr({"x-api-key": secret})]
+    shown += [pretty_repr(getattr(secret, name)) for name in dir(secret)]
+    assert not [text for text in shown if KEY in text]
+    for way in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="can't be pickled or copied"):
+            way(secret)
+    assert secret.reveal() == KEY
+    assert type(secret.reveal()) is str
+
+
+# --- The values of variables, as rich, structlog and reports of errors show them
+
+
+def _locals(error: BaseException) -> Iterator[tuple[str, object]]:
+    """Return the variables of every frame but this file's, of an exception and all that can be reached from it."""
+    for each in everything(error):
+        traced = each.__traceback__
+        while traced is not None:
+            frame = traced.tb_frame
+            if frame.f_code.co_filename != __file__:
+                yield from ((f"{frame.f_code.co_qualname}: {name}", value) for name, value in frame.f_locals.items())
+            traced = traced.tb_next
+
+
+def _renderings(value: object) -> Iterator[str]:
+    """Return what a renderer makes of a variable: its text, what it looks into, a text's beginning."""
+    yield repr(value)
+    yield str(value)
+    yield pretty_repr(value)
+    yield str(traverse(value))
+    if isinstance(value, str):
+        yield "".join(value)
+        yield value[:1000]
+
+
+def check_locals(error: BaseException) -> None:
+    """Look for the key in the variables of all frames of ours and of the libraries below."""
+    found = list(_locals(error))
+    assert found
+    assert not [where for where, value in found for text in _renderings(value) if KEY in text]
+    console = Console(file=io.StringIO(), width=10_000)
+    for each in everything(error):
+        mine = each.__traceback__
+        while mine is not None and mine.tb_frame.f_code.co_filename == __file__:
+            mine = mine.tb_next
+        console.print(
+            Traceback.from_exception(type(each), each, mine, show_locals=True, locals_max_string=10_000, width=10_000)
+        )
+    assert isinstance(console.file, io.StringIO)
+    assert KEY not in console.file.getvalue()
+
+
+UNMAKEABLE: dict[str, dict[str, Any]] = {
+    "a base URL": {"base_url": "http://api.example/v1"},
+    "a time-out": {"timeout": -1},
+    "a number of requests": {"max_concurrency": 0},
+    "a policy": {"retry": None},
+    "a session": {"session": "x"},
+    "a flag": {"allow_http": 1},
+}
+
+
+@pytest.mark.parametrize("given", ["as an argument", "by the environment"])
+@pytest.mark.parametrize("name", UNMAKEABLE)
+def test_no_variable_shows_the_key_of_a_client_that_cannot_be_made(
+    name: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The constructor knows it, and whatever it calls."""
+    arguments = dict(UNMAKEABLE[name])
+    if given == "as an argument":
+        arguments["api_key"] = KEY
+    else:
+        monkeypatch.setenv("LYZR_API_KEY", KEY)
+    with pytest.raises(InvalidArgumentError) as caught:
+        TracesClient(**arguments)
+    check_locals(caught.value)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", f"{KEY}\x00", f"{KEY}é"])
+def test_no_variable_shows_a_key_that_is_refused(key: str) -> None:
+    """Nearly right, it is as good as right."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        TracesClient(key)
+    check_locals(caught.value)
+
+
+@pytest.mark.parametrize("what", SITUATIONS)
+async def test_no_variable_shows_the_key_of_a_request_that_fails(what: str) -> None:
+    """Although it is sent as a plain text: whatever holds it is in no frame that an error leads to."""
+    for error in await _errors(what):
+        check_locals(error)
+
+
+async def _stream(client: TracesClient) -> None:
+    async with client.stream_sessions([SESSION, SESSION.upper()]) as sessions:
+        async for session in sessions:
+            _ = session.traces  # raises its error
+
+
+@pytest.mark.parametrize("what", ["401 with an echo", "500 with an echo", "reset", "time-out"])
+async def test_no_variable_shows_the_key_in_a_stream(what: str) -> None:
+    """With its workers' frames in between."""
+    async with (
+        SITUATIONS[what]() as server,  # type: ignore[attr-defined]
+        TracesClient(KEY, base_url=server.base_url, timeout=5, retry=POLICY) as client,
+    ):
+        check_locals(await _caught(_stream(client)))
+
+
+@pytest.mark.parametrize("call", [_traces, _pages, _stream, lambda client: client.list_session_traces(SESSION)])
+async def test_no_variable_shows_the_key_where_the_caller_gives_up(
+    call: Callable[[TracesClient], Awaitable[object]],
+) -> None:
+    """A time limit of the caller's own ends the request in the middle of the libraries below."""
+    async with RawServer(hanging) as server, TracesClient(KEY, base_url=server.base_url) as client:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(1):
+                await call(client)
+        check_locals(caught.value)
+
+
+async def test_the_keys_field_is_a_plain_text() -> None:
+    """What records requests for tests writes it out, and can't write anything else."""
+    seen: list[object] = []
+
+    async def record(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
+        seen.append(params.headers["x-api-key"])
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_start.append(record)
+    async with (
+        FakeTracesServer(api_key=KEY) as server,
+        aiohttp.ClientSession(trace_configs=[tracing]) as session,
+        TracesClient(KEY, base_url=server.base_url, session=session) as client,
+    ):
+        server.add_session(SESSION, 1)
+        await client.list_session_traces(SESSION)
+    assert seen == [KEY]
+    assert {type(value) for value in seen} == {str}
+
+
+async def test_looking_into_a_client_does_not_show_the_key() -> None:
+    """What it is made of, down to the text of each, as debuggers unfold it."""
+    async with FakeTracesServer(api_key=KEY) as server, TracesClient(KEY, base_url=server.base_url) as client:
+        server.add_session(SESSION, 1)
+        await client.list_session_traces(SESSION)
+        pending: list[object] = [client]
+        seen: dict[int, object] = {}
+        while pending:
+            value = pending.pop()
+            if id(value) in seen:
+                continue
+            seen[id(value)] = value
+            assert KEY not in pretty_repr(value)
+            if type(value).__module__.startswith("lyzr_traces_async"):
+                names = {*getattr(value, "__dict__", ()), *getattr(type(value), "__slots__", ())}
+                pending += [getattr(value, name) for name in names if hasattr(value, name)]
+        assert len(seen) > 20
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", f"{KEY}\x00", f"{KEY}é"])

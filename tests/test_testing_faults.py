@@ -257,7 +257,7 @@ async def test_a_failure_can_be_meant_for_a_session_or_a_page(
     """Other requests pass it by, and meet the first one behind it that fits."""
     server.fail_next(status=500, session_id=UUID(OTHER))
     server.fail_next(status=502, page=2)
-    server.fail_next(status=504, session_id=SESSION.upper(), page=2)
+    server.fail_next(status=504, session_id=SESSION, page=2)
     server.fail_next(status=403)
     assert await status(http, server, page=2) == 502
     assert await status(http, server, page=2) == 504

@@ -270,14 +270,14 @@ async def test_generated_traces_are_fit_for_tests() -> None:
     assert not set(ids_of(FakeTracesServer().add_session(OTHER, 200))) & set(ids_of(traces))
 
 
-async def test_ids_are_taken_in_any_form_and_kept_in_lower_case(
-    server: FakeTracesServer, http: aiohttp.ClientSession
-) -> None:
-    """A UUID, upper case and lower case all mean the same session."""
-    first = server.add_session(SESSION.upper(), 1)
-    second = server.add_traces(UUID(SESSION))
+async def test_ids_are_compared_letter_by_letter(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """As the service does; a UUID means its lower case."""
+    upper = server.add_session(SESSION.upper(), 1)
+    first = server.add_session(UUID(SESSION), 2)
+    second = server.add_traces(SESSION)
     assert server.traces(SESSION) == (*second, *first)
     assert await ids(http, server) == ids_of(second + first)
+    assert server.traces(SESSION.upper()) == upper
 
 
 async def test_new_traces_arrive_on_top(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:

@@ -103,7 +103,7 @@ class FakeTracesServer:
     def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace] = 0) -> tuple[Trace, ...]:
         """Make a session known. Until then, the answer to its id is 404.
 
-        :param session_id: the session's id, in any case. It is served in lower case only, as real ids are.
+        :param session_id: the session's id. It is compared letter by letter, as the service does.
         :param traces: the session's traces, newest first, to be served exactly as given, with the fields in their
             ``extra`` beside the known ones or, where the names are the same, in place of them; or how many to make
             up. Made-up traces are the same every time.
