@@ -310,8 +310,7 @@ async def test_chunks_are_bounded_too() -> None:
         with bounded_memory():
             came, error = await walk(client)
         assert isinstance(error, APIConnectionError)
-        attempts = RETRY.attempts
-        assert (error.session_id, error.page, error.attempts) == (SESSION, 1, attempts)
+        assert (error.session_id, error.page, error.attempts) == (SESSION, 1, RETRY.attempts)
         assert came == []
 
 

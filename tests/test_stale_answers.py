@@ -12,8 +12,8 @@ from multidict import CIMultiDict
 from rawserver import Action, RawServer, answer, keeping, page
 
 from lyzr_traces_async import APIConnectionError, NotFoundError, RetryPolicy, TracesClient
+from lyzr_traces_async._exchange import Exchange
 from lyzr_traces_async._responses import Answer
-from lyzr_traces_async._transport import _Exchange
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "00000000-5717-4562-b3fc-2c963f66afa6"
@@ -212,23 +212,28 @@ def _after_a_while() -> aiohttp.TraceConfig:
     return tracing
 
 
+def _requests_alive() -> int:
+    return sum(type(each) is aiohttp.ClientRequest for each in gc.get_objects())
+
+
 async def test_a_request_is_gone_when_it_is_answered() -> None:
     """What watches over it is no cycle that only the garbage collector could take away."""
     async with RawServer(keeping(answer(page()))) as server, TracesClient("key", base_url=server.base_url) as client:
         gc.collect()
         gc.disable()
         try:
+            before = _requests_alive()
             for _ in range(5):
                 await client.list_session_traces(SESSION)
             # The connection may know its last one.
-            assert sum(type(each) is aiohttp.ClientRequest for each in gc.get_objects()) <= 1
+            assert _requests_alive() <= before + 1
         finally:
             gc.enable()
 
 
 def test_an_answer_that_came_on_no_connection_has_none_to_close() -> None:
     """As where a recorder of requests plays back what it has recorded."""
-    _Exchange("id", (), None).discard()
+    Exchange("id", (), None).discard()
     Answer(200, CIMultiDict(), b"").discard()
 
 
