@@ -5,7 +5,8 @@ Everything here is said by somebody else: what makes no sense is as good as not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -20,9 +21,13 @@ __all__ = ["Quota", "quotas", "retry_after"]
 
 Fields = MultiMapping[str]
 
-# A reset above this is no number of seconds to wait but a moment, in seconds since 1970.
+# A larger number is not of seconds to wait but a moment, in seconds since 1970 or, if larger still, in milliseconds.
 _EPOCH_FROM: Final = 1e9
+_MILLISECONDS_FROM: Final = 1e11
 _LEGACY_PREFIXES: Final = ("RateLimit", "X-RateLimit")
+# What the service says on every answer. A tenth of the time that the parser of structured fields takes.
+_USUAL: Final = re.compile(r'"([ !#-[\]-~]*)"; *r=([0-9]{1,15}); *t=([0-9]{1,9})')
+_LEGACY_FIELDS: Final = ("Limit", "Remaining", "Reset")
 
 
 @attrs.frozen
@@ -44,39 +49,56 @@ class Quota:
 def quotas(fields: Fields) -> tuple[Quota, ...]:
     """Return the quotas that an answer tells of.
 
-    Read are ``RateLimit`` and ``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-08, which are RFC 9651
-    structured fields), and where there are none the older ``RateLimit-Remaining`` and ``RateLimit-Reset``, also
-    with ``X-``.
+    Read are ``RateLimit`` and ``RateLimit-Policy`` of draft-ietf-httpapi-ratelimit-headers (RFC 9651 structured fields:
+    lists since its version 8, a dictionary in version 7), and where there are none the older ``RateLimit-Remaining``
+    and ``RateLimit-Reset``, also with ``X-``.
     """
     if said := fields.getall("RateLimit", ()):
-        policies = dict(_policies(", ".join(fields.getall("RateLimit-Policy", ()))))
-        found = tuple(_draft_8(", ".join(said), policies))
-        if found:
+        policies = _policies(", ".join(fields.getall("RateLimit-Policy", ())))
+        if len(said) == 1 and (usual := _USUAL.fullmatch(said[0])):
+            name, remaining, reset = usual.groups()
+            return (Quota(name, int(remaining), float(reset), policies.get(name, (None, None))[0]),)
+        if found := tuple(_draft_8(", ".join(said), policies, fields)) or tuple(_draft_7(said, policies, fields)):
             return found
     return tuple(_legacy(fields))
 
 
-def _draft_8(text: str, policies: dict[str, tuple[int | None, float | None]]) -> Iterator[Quota]:
+_Policies = Mapping[str, tuple[int | None, float | None]]
+
+
+def _draft_8(text: str, policies: _Policies, fields: Fields) -> Iterator[Quota]:
     for name, parameters in _named(text):
-        requests, seconds = policies.get(name, (None, None))
+        requests, lasts = policies.get(name, (None, None))
         remaining = _count(parameters.get("r"))
-        reset = _seconds(parameters.get("t"))
+        reset = _wait(parameters.get("t"), fields)
         if reset is None:
-            reset = seconds  # `t` is optional: the window may last as long as a window can
+            reset = lasts  # `t` is optional: the window may last as long as a window can
         if remaining is not None and reset is not None:
             yield Quota(name, remaining, reset, requests)
 
 
+def _draft_7(texts: Sequence[str], policies: _Policies, fields: Fields) -> Iterator[Quota]:
+    for number, text in enumerate(texts, 1):  # a dictionary each: a gateway may have added its own
+        limit, remaining, reset = (_member(text, name) for name in ("limit", "remaining", "reset"))
+        wait = _wait(reset, fields)
+        if wait is None:
+            wait = policies.get(str(limit), (None, None))[1]  # a policy is named by its requests: `100;w=60`
+        if (left := _count(remaining)) is not None and wait is not None:
+            yield Quota(f"RateLimit ({number})", left, wait, _count(limit))
+
+
 @lru_cache(maxsize=16)
-def _policies(text: str) -> tuple[tuple[str, tuple[int | None, float | None]], ...]:
+def _policies(text: str) -> _Policies:
     # The policy is the same on every answer, and parsing it the dearest thing here.
-    return tuple((name, (_count(p.get("q")), _seconds(p.get("w")))) for name, p in _named(text))
+    return {name: (_count(p.get("q")), _seconds(p.get("w"))) for name, p in _named(text)}
 
 
 def _named(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     # A gateway's quota may have the same name as that of the service behind it: the second is told apart as the second.
     times: dict[str, int] = {}
-    for item, parameters in _items(text):
+    for item, parameters in _parsed(text, "list"):
+        if isinstance(item, list):
+            continue
         name = str(item)
         times[name] = time = times.get(name, 0) + 1
         yield name if time == 1 else f"{name} ({time})", parameters
@@ -84,13 +106,10 @@ def _named(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _legacy(fields: Fields) -> Iterator[Quota]:
     for prefix in _LEGACY_PREFIXES:
-        remaining = _count(_first_item(fields.get(f"{prefix}-Remaining", "")))
-        reset = _seconds(_first_item(fields.get(f"{prefix}-Reset", "")))
-        if reset is not None and reset >= _EPOCH_FROM:
-            now = _date(fields.get("Date", ""))
-            reset = max(0.0, reset - now.timestamp()) if now else None
-        if remaining is not None and reset is not None:
-            yield Quota(prefix, remaining, reset, _count(_first_item(fields.get(f"{prefix}-Limit", ""))))
+        limit, remaining, reset = (_first(fields.get(f"{prefix}-{what}", "")) for what in _LEGACY_FIELDS)
+        wait = _wait(reset, fields)
+        if (left := _count(remaining)) is not None and wait is not None:
+            yield Quota(prefix, left, wait, _count(limit))
             return
 
 
@@ -101,34 +120,58 @@ def retry_after(fields: Fields) -> float | None:
     answer's own ``Date``: the clocks of this machine and the server need not agree. Where a gateway has added a second
     one, the longer holds.
     """
-    waits = [_wait(text.strip(), fields) for text in fields.getall("Retry-After", ())]
+    waits = [_asked(text.strip(), fields) for text in fields.getall("Retry-After", ())]
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _wait(text: str, fields: Fields) -> float | None:
-    if text.isascii() and text.replace(".", "", 1).isdigit():
-        return float(text)
-    until, now = _date(text), _date(fields.get("Date", ""))
-    if until is None or now is None:
+def _asked(text: str, fields: Fields) -> float | None:
+    number = _number(text)
+    if number is not None:
+        return _wait(number, fields)
+    until = _date(text)
+    return None if until is None else _wait_until(until.timestamp(), fields)
+
+
+def _wait(value: Any, fields: Fields) -> float | None:
+    """Return a wait that is given in seconds, or as the moment when it ends."""
+    seconds = _seconds(value)
+    if seconds is None or seconds < _EPOCH_FROM:
+        return seconds
+    return _wait_until(seconds if seconds < _MILLISECONDS_FROM else seconds / 1000, fields)
+
+
+def _wait_until(moment: float, fields: Fields) -> float | None:
+    now = _date(fields.get("Date", ""))
+    if now is None:
         return None
-    return max(0.0, (until - now).total_seconds())
+    wait = max(0.0, moment - now.timestamp())
+    return wait if wait < _EPOCH_FROM else None  # decades are a mistake
 
 
-def _items(text: str) -> list[tuple[Any, dict[str, Any]]]:
+def _parsed(text: str, kind: str) -> Any:
+    """Return the members of a structured field; none where it is not well-formed."""
     try:
-        parsed = http_sf.parse(text.encode(), tltype="list")
+        return http_sf.parse(text.encode(), tltype=kind)
     except (http_sf.StructuredFieldError, ValueError):
-        return []
-    assert isinstance(parsed, list)  # noqa: S101 - what `tltype` says; for the type checker
-    return [item for item in parsed if isinstance(item, tuple) and not isinstance(item[0], list)]
+        return {}
 
 
-def _first_item(text: str) -> Any:
-    items = _items(text)
-    return items[0][0] if items else None
+def _member(text: str, name: str) -> Any:
+    return _parsed(text, "dictionary").get(name, (None,))[0]
+
+
+def _first(text: str) -> float | None:
+    """Return the number that one of the older fields begins with: some drafts had a list there, with parameters."""
+    return _number(text.partition(",")[0].partition(";")[0].strip())
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else None
 
 
 def _count(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value if type(value) is int and value >= 0 else None
 
 

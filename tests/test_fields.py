@@ -113,6 +113,52 @@ def test_two_quotas_of_one_name_are_two_quotas() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("limit", "policy", "expected"),
+    [
+        pytest.param("limit=100, remaining=57, reset=31", None, (57, 31.0, 100), id="as it is written"),
+        pytest.param("limit=100,remaining=57,reset=31", "100;w=60", (57, 31.0, 100), id="with its policy"),
+        pytest.param("reset=31, remaining=57, limit=100", None, (57, 31.0, 100), id="in any order"),
+        pytest.param("limit=100;w=60, remaining=0;x, reset=0", None, (0, 0.0, 100), id="with parameters"),
+        pytest.param("remaining=57, reset=31", None, (57, 31.0, None), id="without a limit"),
+        pytest.param("limit=9.5, remaining=57, reset=1.5", None, (57, 1.5, None), id="fractions"),
+        pytest.param("limit=100, remaining=57", "100;w=60", (57, 60.0, 100), id="without reset, as long as can be"),
+        pytest.param("limit=100, remaining=57", "10;w=1, 100;w=60", (57, 60.0, 100), id="of its own policy"),
+        pytest.param("limit=100, remaining=57", "10;w=1", None, id="of nobody's policy"),
+        pytest.param("limit=100, remaining=57", None, None, id="without reset or policy"),
+        pytest.param("limit=100, reset=31", None, None, id="without remaining"),
+        pytest.param("limit=100, remaining=-1, reset=31", None, None, id="less than nothing left"),
+        pytest.param("limit=100, remaining=57, reset=-1", None, None, id="a reset before"),
+        pytest.param("limit=100, remaining=(57), reset=31", None, None, id="an inner list"),
+        pytest.param("limit=100, remaining, reset=31", None, None, id="remaining is true"),
+        pytest.param(f"limit=9, remaining=5, reset={EPOCH + 31}", None, (5, 31.0, 9), id="a moment"),
+        pytest.param(f"limit=9, remaining=5, reset={EPOCH + 31}500", None, (5, 31.5, 9), id="in milliseconds"),
+        pytest.param("limit=100; remaining=57; reset=31", None, None, id="no dictionary"),
+        pytest.param("Limit=100, Remaining=57, Reset=31", None, None, id="no keys"),
+    ],
+)
+def test_draft_7(limit: str, policy: str | None, expected: tuple[int, float, int | None] | None) -> None:
+    """One dictionary, in the field that later became a list."""
+    said = quotas(
+        fields(("RateLimit", limit), ("Date", DATE), *([] if policy is None else [("RateLimit-Policy", policy)]))
+    )
+    assert [(quota.remaining, quota.reset, quota.requests) for quota in said] == ([expected] if expected else [])
+
+
+def test_draft_7_may_come_twice() -> None:
+    """A gateway has added its own: each is a quota."""
+    said = fields(("RateLimit", "limit=9, remaining=5, reset=6"), ("RateLimit", "limit=100, remaining=57, reset=31"))
+    assert quotas(said) == (Quota("RateLimit (1)", 5, 6.0, 9), Quota("RateLimit (2)", 57, 31.0, 100))
+
+
+def test_draft_7_comes_before_the_older_fields() -> None:
+    """Unless it makes no sense."""
+    older = [("RateLimit-Remaining", "3"), ("RateLimit-Reset", "4")]
+    said = fields(("RateLimit", "limit=100, remaining=57, reset=31"), *older)
+    assert quotas(said) == (Quota("RateLimit (1)", 57, 31.0, 100),)
+    assert quotas(fields(("RateLimit", "limit=100"), *older)) == (Quota("RateLimit", 3, 4.0, None),)
+
+
 @pytest.mark.parametrize("prefix", ["RateLimit", "X-RateLimit", "x-ratelimit"])
 @pytest.mark.parametrize(
     ("remaining", "reset", "limit", "expected"),
@@ -121,16 +167,27 @@ def test_two_quotas_of_one_name_are_two_quotas() -> None:
         ("0", "0", None, (0, 0.0, None)),
         ("57", "31.5", "100", (57, 31.5, 100)),
         ("57", "31", "100, 100;w=60", (57, 31.0, 100)),
+        ("57", "31;x", "100;w=60", (57, 31.0, 100)),
+        (" 57 ", " 31 ", " 100 ", (57, 31.0, 100)),
         ("57, 3", "31", "lots", (57, 31.0, None)),
         ("57", "31", "-1", (57, 31.0, None)),
         ("57", "999999999", None, (57, 999999999.0, None)),
         ("57", str(EPOCH + 31), None, (57, 31.0, None)),
         ("57", f"{EPOCH + 31}.5", None, (57, 31.5, None)),
+        ("57", f"{EPOCH + 31}.123456", None, (57, pytest.approx(31.123456), None)),
+        ("57", f"{EPOCH + 31}000", None, (57, 31.0, None)),
+        ("57", f"{EPOCH + 31}500", None, (57, 31.5, None)),
+        ("57", f"{EPOCH - 5}000", None, (57, 0.0, None)),
+        ("57", str(EPOCH + 10**9), None, None),
+        ("57", "9" * 400, None, None),
+        ("9" * 400, "31", None, None),
+        ("57", "31", "9" * 400, (57, 31.0, None)),
         ("57", str(EPOCH - 5), None, (57, 0.0, None)),
         ("57", "1000000000", None, (57, 0.0, None)),
         ("-1", "31", None, None),
         ("many", "31", None, None),
         ("5.5", "31", None, None),
+        ("5.0", "31", None, (5, 31.0, None)),
         ("?1", "31", None, None),
         ("57", "-1", None, None),
         ("57", "?1", None, None),
@@ -152,10 +209,11 @@ def test_the_older_fields(
     assert [(quota.remaining, quota.reset, quota.requests) for quota in said] == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize("reset", [EPOCH, EPOCH * 1000])
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 02 Jan 2026 99:04:05 GMT"])
-def test_a_reset_that_is_a_moment_needs_a_date(date: str | None) -> None:
+def test_a_reset_that_is_a_moment_needs_a_date(date: str | None, reset: int) -> None:
     """The clocks of this machine and the server need not agree."""
-    pairs = [("RateLimit-Remaining", "1"), ("RateLimit-Reset", str(EPOCH))]
+    pairs = [("RateLimit-Remaining", "1"), ("RateLimit-Reset", str(reset))]
     assert quotas(fields(*pairs, *([] if date is None else [("Date", date)]))) == ()
 
 
@@ -190,7 +248,14 @@ def test_no_fields_tell_of_no_quota() -> None:
         ("0.25", 0.25),
         ("1.", 1.0),
         (".5", 0.5),
-        ("9" * 400, math.inf),
+        ("999999999", 999999999.0),
+        (str(EPOCH + 31), 31.0),
+        (f"{EPOCH + 31}.5", 31.5),
+        (f"{EPOCH + 31}500", 31.5),
+        (str(EPOCH - 5), 0.0),
+        (str(EPOCH + 10**9), None),
+        ("9" * 30, None),
+        ("9" * 400, None),
         ("Fri, 02 Jan 2026 03:04:36 GMT", 31.0),
         ("Friday, 02-Jan-26 03:04:36 GMT", 31.0),
         ("Fri Jan  2 03:04:36 2026", 31.0),
@@ -216,10 +281,11 @@ def test_no_fields_tell_of_no_quota() -> None:
         ("soon", None),
         ("Fri, 99 Jan 2026 03:04:36 GMT", None),
         ("Fri, 02 Jan 2026 03:04:36 +9999", None),
+        ("Fri, 02 Jan 2999 03:04:36 GMT", None),
     ],
 )
 def test_retry_after(text: str, seconds: float | None) -> None:
-    """Seconds, whole or with a fraction, or an HTTP-date; what has passed is 0, and nonsense is nothing."""
+    """Seconds, whole or with a fraction, or a moment; what has passed is 0, and nonsense, or decades, are nothing."""
     assert retry_after(fields(("Retry-After", text), ("Date", DATE))) == seconds
 
 
@@ -294,3 +360,23 @@ def test_well_formed_quotas_are_read_as_they_were_written(written: dict[str, tup
     limit = ", ".join(f'"{name}";r={r};t={t}' for name, (r, t, _) in written.items())
     policy = ",".join(f'"{name}";q={q};w={t + 1}' for name, (_, t, q) in written.items())
     assert draft_8(limit, policy) == tuple(Quota(name, r, float(t), q) for name, (r, t, q) in written.items())
+
+
+usual_texts = st.one_of(
+    odd_texts,
+    st.builds(
+        '"{}";{}r={};{}t={}'.format,
+        st.text(st.characters(min_codepoint=30, max_codepoint=128), max_size=6),
+        st.sampled_from(["", " ", "  ", "\t"]),
+        st.integers(0, 10**16) | st.sampled_from(["00", "007", "1.0", "-1"]),
+        st.sampled_from(["", " ", "  ", "\t"]),
+        st.integers(0, 10**11) | st.sampled_from(["00", "007", "1.5", "-1"]),
+    ),
+)
+
+
+@reading
+@given(usual_texts, st.none() | st.just('"a";q=3;w=4') | odd_texts)
+def test_what_is_read_the_short_way_is_read_as_the_parser_reads_it(limit: str, policy: str | None) -> None:
+    """The usual spelling has a short cut; two spaces at the end, which mean nothing, bar it."""
+    assert draft_8(limit, policy) == draft_8(limit + "  ", policy)

@@ -286,6 +286,10 @@ NO_WAIT: dict[str, Sequence[str]] = {
     "something left, and Retry-After of 0": ['RateLimit: "a"; r=5; t=60', "Retry-After: 0"],
     "nothing left for 0 s": ['RateLimit: "a"; r=0; t=0'],
     "negative": ["Retry-After: -1"],
+    "decades": ["Retry-After: 1000000000"],
+    "ages": ["Retry-After: " + "9" * 30],
+    "eternity": ["Retry-After: " + "9" * 400],
+    "a date in a far century": ["Date: Tue, 03 Feb 2099 10:00:00 GMT", "Retry-After: Tue, 03 Feb 2999 10:00:00 GMT"],
     "nothing": [],
 }
 
@@ -335,7 +339,7 @@ async def test_a_passing_refusal_that_asks_for_no_wait_is_no_failure(what: str) 
         assert client.stats.rate_limited >= 1
 
 
-HUGE = ["121", "1000000000", "9" * 30, "9" * 400, "120.000001"]
+HUGE = ["121", "999999999", "120.000001"]
 
 
 @pytest.mark.parametrize("seconds", HUGE, ids=lambda seconds: seconds[:12])
