@@ -21,6 +21,9 @@ __all__ = ["Pacer", "Ticket"]
 UPSTREAM_HOLD: Final = 5.0
 UPSTREAM_HOLD_MAX: Final = 60.0
 
+# For how long, in seconds, a window that follows a refusal is left to the first requests of other clients.
+COURTESY: Final = 1.0
+
 
 @attrs.define
 class Ticket:
@@ -74,37 +77,41 @@ class _Window:
 
 
 class Pacer:
-    """Says when the next request may be sent.
+    """Says when the next request may be sent."""
 
-    :param max_wait: a longer wait than this, in seconds, lets one request through, so that the refusal is the
-        server's own.
-    """
-
-    def __init__(self, max_wait: float) -> None:
-        self._max_wait = max_wait
+    def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}
         self._in_flight = 0
         self._told = False
         self._not_before = -math.inf
+        # After a refusal one request has to find out whether the others may go: the scout, while it is under way.
+        self._careful = False
+        self._scout: Ticket | None = None
+        self._refused_until = -math.inf
+        self._refused_for = 0.0
         self._upstream_hold = 0.0  # how long the trace store's own limit holds everything back, while it lasts
 
-    def admit(self, now: float) -> Ticket | float:
-        """Let a request through, or return how many seconds to wait: infinity until the next answer comes."""
+    def admit(self, now: float, max_wait: float) -> Ticket | float:
+        """Let a request through, or return how many seconds to wait: infinity until the next answer comes.
+
+        :param max_wait: for how long, in seconds, the request may wait for a window to end. If that takes longer it is
+            let through, one at a time, so that the refusal is the server's own.
+        """
         self._roll_over(now)
-        hold = max(self._not_before - now, 0.0)
         wait = max((window.ends - now for window in self._windows.values() if window.budget <= 0), default=0.0)
-        wait = max(wait, hold)
-        if self._in_flight and (not self._told or self._upstream_hold or wait > self._max_wait):
+        if self._in_flight and (not self._told or self._scout is not None or wait > max_wait):
             return math.inf
-        if wait > self._max_wait:
-            wait = hold
+        # Where the wait is endless or too long, and nothing is under way that could tell more, one has to find out.
+        wait = max(self._not_before - now, wait if wait <= max_wait else 0.0)
         if wait > 0:
             return wait
-        # Here too where the wait is endless or too long, but nothing is under way that could tell more.
         self._in_flight += 1
         for window in self._windows.values():
             window.budget -= 1
-        return Ticket(now)
+        ticket = Ticket(now)
+        if self._careful:
+            self._scout = ticket
+        return ticket
 
     def _roll_over(self, now: float) -> None:
         for name, window in list(self._windows.items()):
@@ -117,15 +124,29 @@ class Pacer:
                 # Requests still under way count as spent here too, until their answers show where they were counted.
                 window.next(now, window.requests - self._in_flight, math.inf)
 
-    def unanswered(self) -> None:
+    def not_sent(self, ticket: Ticket) -> None:
+        """Take a ticket back: the request was never sent."""
+        self.unanswered(ticket)
+        for window in self._windows.values():
+            window.budget += 1
+
+    def unanswered(self, ticket: Ticket) -> None:
         """Take note that a request ended without a complete answer. The server may have counted it."""
         self._in_flight -= 1
+        if ticket is self._scout:
+            self._scout = None
 
-    def answered(self, ticket: Ticket, now: float, *, status: int, quotas: Iterable[Quota]) -> None:
-        """Take note of an answer and of the quotas it tells of."""
-        self._in_flight -= 1
-        if status == 200 and ticket.sent >= self._not_before:
-            self._upstream_hold = 0.0
+    def answered(
+        self, ticket: Ticket, now: float, *, status: int, quotas: Iterable[Quota], upstream_is_limited: bool = False
+    ) -> None:
+        """Take note of an answer and of the quotas it tells of.
+
+        :param upstream_is_limited: whether the trace store behind the service refused for a limit of its own. It says
+            nothing of when that ends: everything waits for 5 s, and for twice as long each time that the one request
+            which then finds out is refused too, up to 60 s.
+        """
+        was_scout = ticket is self._scout
+        self.unanswered(ticket)
         told = {quota.name: quota for quota in quotas}
         if told or status < 500:
             self._told = True
@@ -143,17 +164,31 @@ class Pacer:
                 budget, ends = quota.remaining - self._in_flight, now + quota.reset
                 window = self._windows[name] = _Window(-math.inf, budget, ends)
                 window.learn(quota, ticket.sent, now, self._in_flight)
+        if upstream_is_limited:
+            if ticket.sent >= self._not_before:
+                self._upstream_hold = min(UPSTREAM_HOLD_MAX, self._upstream_hold * 2 or UPSTREAM_HOLD)
+                self._hold(now + self._upstream_hold)
+        elif was_scout and status != 429:
+            self._careful = False
+            self._upstream_hold = 0.0
+            if self._refused_for:
+                # The server rounds up to whole seconds, so that of several clients at one address some are up to a
+                # second late for a window. They get one request through before the others use it up.
+                lasts = max((quota.reset for quota in told.values()), default=self._refused_for)
+                self._not_before = max(self._not_before, now + min(COURTESY, lasts / 10))
+                self._refused_for = 0.0
 
-    def hold(self, until: float) -> None:
-        """Send nothing before ``until``, whatever the quota says."""
+    def refused(self, now: float, wait: float) -> None:
+        """Send nothing for ``wait`` seconds after a 429, whatever the quota says."""
+        self._refused_for = wait
+        self._refused_until = max(self._refused_until, now + wait)
+        self._hold(now + wait)
+
+    def refused_for(self, now: float) -> float:
+        """Return for how many more seconds nothing is sent because of a 429."""
+        return self._refused_until - now
+
+    def _hold(self, until: float) -> None:
         self._not_before = max(self._not_before, until)
-
-    def upstream_refused(self, ticket: Ticket, now: float) -> None:
-        """Take note that the trace store behind the service refused for a limit of its own.
-
-        It says nothing of when that ends: everything waits for 5 s, and for twice as long each time that the one
-        request which then finds out is refused too, up to 60 s.
-        """
-        if ticket.sent >= self._not_before:
-            self._upstream_hold = min(UPSTREAM_HOLD_MAX, self._upstream_hold * 2 or UPSTREAM_HOLD)
-            self.hold(now + self._upstream_hold)
+        self._careful = True
+        self._scout = None

@@ -54,13 +54,17 @@ class _Life:
 
 @attrs.define
 class _Call:
-    """One page that is asked for, and the attempts at it."""
+    """One page that is asked for, and the attempts at it.
+
+    :ivar turn: the walk that it belongs to; a single call has its own.
+    """
 
     session_id: str
     page: int
     limit: int
     url: URL
     attempts: Attempts
+    turn: object
 
     @property
     def place(self) -> str:
@@ -87,7 +91,7 @@ class Sender:
         self._base_url = base_url
         self._timeout = timeout
         self._retry = retry
-        self._throttle = Throttle(max_concurrency, retry.max_rate_limit_wait)
+        self._throttle = Throttle(max_concurrency)
         self.mask = transport.mask
         self.check_loop = transport.check_loop
         self.calls: set[anyio.CancelScope] = set()
@@ -126,7 +130,9 @@ class Sender:
 
         async def get(page: int, others: anyio.CancelScope | None = None) -> None:
             try:
-                answers[page] = await self.page(walk.session_id, page, walk.limit, heavy_attempts=walk.heavy_attempts)
+                answers[page] = await self.page(
+                    walk.session_id, page, walk.limit, turn=walk, heavy_attempts=walk.heavy_attempts
+                )
             except LyzrTracesError as error:
                 answers[page] = error
                 if others is not None and isinstance(error, fatal):
@@ -147,16 +153,20 @@ class Sender:
                 raise answer
         return [answers[page] for page in window]
 
-    async def page(self, session_id: str, page: int, limit: int, *, heavy_attempts: int | None = None) -> TracePage:
+    async def page(
+        self, session_id: str, page: int, limit: int, *, turn: object = None, heavy_attempts: int | None = None
+    ) -> TracePage:
         """Get one page.
 
+        :param turn: the walk that it belongs to; a single call has its own.
         :raises LyzrTracesError: what went wrong at the last attempt, with session, page and attempts.
         """
         self.check_open()
         self.check_loop()
         url = URL(f"{self._base_url}/traces/session/{session_id}?page={page}&limit={limit}", encoded=True)
         attempts = Attempts(self._retry, heavy_attempts=heavy_attempts)
-        call = _Call(session_id, page, limit, url, attempts)
+        attempts.since = self._throttle.now()
+        call = _Call(session_id, page, limit, url, attempts, attempts if turn is None else turn)
         with anyio.CancelScope() as scope:  # for `aclose`
             self.calls.add(scope)
             try:
@@ -185,22 +195,33 @@ class Sender:
         return answer
 
     def _again(self, call: _Call, error: BaseException) -> bool:
-        attempts = call.attempts
-        if not isinstance(error, LyzrTracesError) or not attempts.again(error):
+        if not isinstance(error, LyzrTracesError):
             return False
+        attempts, throttle = call.attempts, self._throttle
+        again = attempts.again(
+            error, now=throttle.now(), got_through=throttle.got_through, in_vain=throttle.refused_in_vain
+        )
         wait, failed = attempts.wait, _one_line(error)
-        if isinstance(error, RateLimitError):
+        if isinstance(error, RateLimitError) and not error._unsent:
             # Everybody has to wait, so this request does so where everybody does: in front of the service.
-            self._throttle.hold(wait)
+            throttle.refused(wait)
             attempts.wait = 0.0
-            _logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.place)
-        else:
+            if again:
+                _logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.place)
+        elif again:
             made, most = attempts.failures, self._retry.attempts
             _logger.info("attempt %d of %d failed, the next in %.1f s: %s [%s]", made, most, wait, failed, call.place)
-        return True
+        return again
 
     async def _attempt(self, call: _Call) -> TracePage:
-        outcome = self._judge(await self._throttle.send(partial(self._request, call)), call)
+        answer = self._throttle.send(
+            partial(self._request, call),
+            turn=call.turn,
+            max_wait=self._retry.max_rate_limit_wait,
+            since=call.attempts.since,
+            refused=call.attempts.refused,
+        )
+        outcome = self._judge(await answer, call)
         if isinstance(outcome, TracePage):
             return outcome
         raise outcome

@@ -241,9 +241,15 @@ class NotFoundError(APIStatusError):
 class RateLimitError(APIStatusError):
     """429: the quota is used up, and waiting for it would take longer than ``RetryPolicy.max_rate_limit_wait``.
 
+    A client that is told to wait sends nothing meanwhile: requests that may not wait for so long get this error without
+    having been sent, with what is left of the wait.
+
     :ivar retry_after: how long the server asked to wait, in seconds; ``None`` where it did not say, or nothing that
         makes sense.
     """
+
+    # Raised by the client itself: no request was sent.
+    _unsent: bool = False
 
     _advice = "The quota is used up for longer than `RetryPolicy.max_rate_limit_wait` allows to wait."
 

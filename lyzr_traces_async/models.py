@@ -155,7 +155,9 @@ class RetryPolicy:
     :param wait_initial: the first wait, in seconds.
     :param wait_max: the longest wait, in seconds.
     :param wait_jitter: the most that chance adds to a wait, in seconds.
-    :param max_rate_limit_wait: how many seconds of waiting a request accepts from 429 answers, in all.
+    :param max_rate_limit_wait: when a request gives up for 429 answers: where the server asks to wait for more seconds
+        than these, or where for so long it has been refused and nothing of the client has got through. While others of
+        its requests succeed, one only waits its turn.
     :raises InvalidArgumentError: if ``attempts`` is no integer of at least 1, or a wait is negative or not finite.
 
     Example: ``RetryPolicy(attempts=1)`` tries once and never again.

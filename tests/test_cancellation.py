@@ -263,20 +263,19 @@ WORLDS: Final[dict[str, Callable[[], World]]] = {
 
 
 def _check_idle(client: TracesClient) -> None:
-    """Nothing is taken: no slot of the limiter, none of the pacer, no connection; none waits for one."""
+    """Nothing is taken: no slot, nothing of the quota, no connection; none waits for one, and no alarm is set."""
     sender = client._sender
     throttle = sender._throttle
     assert sender.calls == set()
-    assert (throttle._pacer._in_flight, throttle._waiting, throttle._held) == (0, 0, 0)
-    limiter = throttle._limiter
-    if limiter is not None:
-        assert (limiter.borrowed_tokens, limiter.statistics().tasks_waiting) == (0, 0)
+    turns = throttle._turns
+    assert (throttle._pacer._in_flight, turns.in_flight, turns._turns, turns.waiting) == (0, 0, {}, {})
+    assert (throttle._patience, throttle._alarm, throttle._held_since) == ({}, None, None)
     session = sender._transport._session
     connector = session.connector if session is not None else None
     if connector is not None:
         assert (set(connector._acquired), dict(connector._waiters)) == (set(), {})
         # One that was being opened for a request that was cancelled may have come into the pool beside another.
-        assert sum(map(len, connector._conns.values())) <= 2 * throttle._max_concurrency
+        assert sum(map(len, connector._conns.values())) <= 2 * throttle._capacity._most
 
 
 async def _settle() -> None:

@@ -212,9 +212,9 @@ FAULTS = [
     Fault("half-closed before the head", half_close_before_head, APIConnectionError),
     Fault("half-closed after the answer", half_close_after_answer, None),
     Fault("408", answering(b"", status=408), APIStatusError),
-    # Waits of 7 s each, of which four fit into 30 s; and of 0.5, 1, 2, 4, 4, 4 ... s, of which nine do.
-    Fault("429 with Retry-After", answering(b"", "Retry-After: 7", status=429), RateLimitError, attempts=5),
-    Fault("429 without Retry-After", answering(b"{}", status=429), RateLimitError, attempts=10),
+    # Waits of 7 s each, the fifth of which ends after more than 30 s; and of 1, 1, 2, 4, 4, 4 ... s: the tenth.
+    Fault("429 with Retry-After", answering(b"", "Retry-After: 7", status=429), RateLimitError, attempts=6),
+    Fault("429 without Retry-After", answering(b"{}", status=429), RateLimitError, attempts=11),
     Fault("500", answering(b'{"error": "Internal server error"}', status=500), ServerError),
     Fault("502", answering(b'{"error": "Langfuse request failed (500)"}', status=502), ServerError),
     Fault("502 of a page too heavy", answering(b'{"error": "Langfuse request timed out"}', status=502), ServerError),

@@ -31,7 +31,7 @@ def quota(remaining: int, reset: float, requests: int | None = None, name: str =
 
 def admitted(pacer: Pacer, now: float) -> Ticket:
     """Return the ticket of a request that has to be let through."""
-    ticket = pacer.admit(now)
+    ticket = pacer.admit(now, MAX_WAIT)
     assert isinstance(ticket, Ticket)
     assert ticket.sent == now
     return ticket
@@ -41,16 +41,16 @@ def burst(pacer: Pacer, now: float, most: int = 50) -> tuple[list[Ticket], float
     """Return the tickets that there are at a moment, and the wait for the next one."""
     tickets: list[Ticket] = []
     for _ in range(most):
-        ticket = pacer.admit(now)
+        ticket = pacer.admit(now, MAX_WAIT)
         if not isinstance(ticket, Ticket):
             return tickets, ticket
         tickets.append(ticket)
     return tickets, 0.0
 
 
-def informed(*quotas: Quota, sent: float = 0.0, received: float = 0.5, max_wait: float = MAX_WAIT) -> Pacer:
+def informed(*quotas: Quota, sent: float = 0.0, received: float = 0.5) -> Pacer:
     """Return a pacer that has had one answer."""
-    pacer = Pacer(max_wait)
+    pacer = Pacer()
     pacer.answered(admitted(pacer, sent), received, status=200, quotas=quotas)
     return pacer
 
@@ -63,27 +63,27 @@ def counts(pacer: Pacer, now: float) -> tuple[int, float]:
 
 def test_until_the_first_answer_one_request_is_in_flight() -> None:
     """Nothing is known of the quota yet; the others wait for the answer, however long."""
-    pacer = Pacer(MAX_WAIT)
+    pacer = Pacer()
     ticket = admitted(pacer, 7.0)
-    assert pacer.admit(7.0) == math.inf
-    assert pacer.admit(99.0) == math.inf
+    assert pacer.admit(7.0, MAX_WAIT) == math.inf
+    assert pacer.admit(99.0, MAX_WAIT) == math.inf
     pacer.answered(ticket, 100.0, status=200, quotas=[quota(3, 10)])
     assert counts(pacer, 100.0) == (3, 10.0)
 
 
 def test_a_first_request_without_an_answer_lets_the_next_one_find_out() -> None:
     """Still one at a time."""
-    pacer = Pacer(MAX_WAIT)
+    pacer = Pacer()
     for now in (0.0, 1.0, 2.0):
-        admitted(pacer, now)
-        assert pacer.admit(now) == math.inf
-        pacer.unanswered()
+        ticket = admitted(pacer, now)
+        assert pacer.admit(now, MAX_WAIT) == math.inf
+        pacer.unanswered(ticket)
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 499])
 def test_an_answer_of_the_service_without_quota_fields_means_that_there_is_no_quota(status: int) -> None:
     """Then nothing is held back."""
-    pacer = Pacer(MAX_WAIT)
+    pacer = Pacer()
     pacer.answered(admitted(pacer, 0.0), 0.5, status=status, quotas=[])
     assert counts(pacer, 0.5) == (50, 0.0)
 
@@ -91,7 +91,7 @@ def test_an_answer_of_the_service_without_quota_fields_means_that_there_is_no_qu
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_a_server_error_without_quota_fields_tells_nothing(status: int) -> None:
     """It may be a proxy's: the next request has to find out, and a known quota holds on."""
-    pacer = Pacer(MAX_WAIT)
+    pacer = Pacer()
     pacer.answered(admitted(pacer, 0.0), 0.5, status=status, quotas=[])
     assert counts(pacer, 0.5) == (1, math.inf)
     pacer = informed(quota(2, 10))
@@ -101,7 +101,7 @@ def test_a_server_error_without_quota_fields_tells_nothing(status: int) -> None:
 
 def test_a_server_error_with_quota_fields_tells_the_quota() -> None:
     """It comes from the service itself."""
-    pacer = Pacer(MAX_WAIT)
+    pacer = Pacer()
     pacer.answered(admitted(pacer, 0.0), 0.5, status=500, quotas=[quota(2, 10)])
     assert counts(pacer, 0.5) == (2, 10.0)
 
@@ -111,7 +111,7 @@ def test_as_many_requests_are_sent_as_remain_and_then_the_window_is_waited_for(r
     """It ends at ``received + reset``."""
     pacer = informed(quota(remaining, 10, 20))
     assert counts(pacer, 1.0) == (remaining, 9.5)
-    assert pacer.admit(10.25) == 0.25
+    assert pacer.admit(10.25, MAX_WAIT) == 0.25
 
 
 def test_the_earliest_known_end_of_a_window_holds() -> None:
@@ -119,7 +119,7 @@ def test_the_earliest_known_end_of_a_window_holds() -> None:
     pacer = informed(quota(9, 10))
     pacer.answered(admitted(pacer, 1.0), 1.5, status=200, quotas=[quota(8, 8)])
     pacer.answered(admitted(pacer, 2.0), 4.0, status=200, quotas=[quota(0, 8)])
-    assert pacer.admit(4.0) == 5.5
+    assert pacer.admit(4.0, MAX_WAIT) == 5.5
 
 
 def test_an_answer_lowers_what_is_left_and_never_raises_it() -> None:
@@ -135,19 +135,18 @@ def test_an_answer_lowers_what_is_left_and_never_raises_it() -> None:
 def test_a_request_without_an_answer_counts_as_spent() -> None:
     """The server may have counted it."""
     pacer = informed(quota(2, 10, 20))
-    admitted(pacer, 1.0)
-    pacer.unanswered()
+    pacer.unanswered(admitted(pacer, 1.0))
     assert counts(pacer, 1.0) == (1, 9.5)
 
 
 def test_at_its_end_the_window_is_full_again() -> None:
     """And its own end is not known before an answer; then the wait is for that."""
     pacer = informed(quota(0, 10, 3))
-    assert pacer.admit(10.25) == 0.25
+    assert pacer.admit(10.25, MAX_WAIT) == 0.25
     tickets, wait = burst(pacer, 10.5)
     assert (len(tickets), wait) == (3, math.inf)
     pacer.answered(tickets[0], 11.0, status=200, quotas=[quota(2, 10, 3)])
-    assert pacer.admit(11.0) == 10.0
+    assert pacer.admit(11.0, MAX_WAIT) == 10.0
 
 
 def test_a_window_of_unknown_size_starts_over_with_one_request() -> None:
@@ -225,7 +224,7 @@ def test_a_request_sent_in_this_window_is_never_given_back() -> None:
     first = admitted(pacer, 60.5)
     assert counts(pacer, 60.5) == (2, math.inf)
     pacer.answered(first, 61.0, status=200, quotas=[quota(2, 0.25, 3)])
-    assert pacer.admit(61.0) == 0.25
+    assert pacer.admit(61.0, MAX_WAIT) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -241,9 +240,8 @@ def test_an_answer_of_a_later_window_replaces_the_one_known(reset: float, left: 
     pacer = informed(quota(9, 9.5, 9), received=1.0)  # ends at 10.5
     answered, *_ = (admitted(pacer, 9.0) for _ in range(3))
     others = [admitted(pacer, 9.0) for _ in range(2)]
-    assert len(others) == 2
-    pacer.unanswered()
-    pacer.unanswered()
+    for other in others:
+        pacer.unanswered(other)
     pacer.answered(answered, 9.0, status=200, quotas=[quota(5, reset, 9)])
     assert counts(pacer, 9.0) == (min(left, 4), wait if reset != 2.25 else 1.5)
 
@@ -264,9 +262,10 @@ def test_of_several_quotas_the_tightest_holds() -> None:
     pacer = informed(quota(0, 50, name="minute"), quota(0, 5, 2, name="second"))
     assert counts(pacer, 1.0) == (0, 49.5)
     pacer = informed(quota(3, 50, name="minute"), quota(2, 5, 2, name="second"))
-    assert counts(pacer, 1.0) == (2, 4.5)
-    pacer.unanswered()
-    pacer.unanswered()
+    tickets, wait = burst(pacer, 1.0)
+    assert (len(tickets), wait) == (2, 4.5)
+    for ticket in tickets:
+        pacer.unanswered(ticket)
     assert counts(pacer, 5.5) == (1, 45.0)
 
 
@@ -288,9 +287,9 @@ def test_a_quota_that_is_no_longer_told_of_holds_until_its_window_ends() -> None
     """Not longer, and not at all if nobody knows when that is."""
     pacer = informed(quota(1, 10, 1))
     pacer.answered(admitted(pacer, 1.0), 2.0, status=200, quotas=[])
-    assert pacer.admit(2.0) == 8.5
+    assert pacer.admit(2.0, MAX_WAIT) == 8.5
     first = admitted(pacer, 10.5)
-    assert pacer.admit(10.5) == math.inf
+    assert pacer.admit(10.5, MAX_WAIT) == math.inf
     pacer.answered(first, 11.0, status=200, quotas=[])
     assert counts(pacer, 11.0) == (50, 0.0)
 
@@ -306,7 +305,7 @@ def test_a_window_of_unknown_end_is_not_forgotten_for_one_answer_that_does_not_t
     pacer.answered(silent, 11.0, status=404, quotas=[])
     assert counts(pacer, 11.0) == (1, math.inf)
     pacer.answered(telling, 11.5, status=200, quotas=[quota(0, 10, 3)])
-    assert pacer.admit(11.5) == 10.0
+    assert pacer.admit(11.5, MAX_WAIT) == 10.0
 
 
 @pytest.mark.parametrize(("received", "waits"), [(10.25, True), (10.5, False), (11.0, False)])
@@ -328,12 +327,11 @@ def test_a_quota_under_a_new_name_holds_beside_the_one_before() -> None:
 def test_a_quota_of_nothing_lets_one_request_at_a_time_find_out() -> None:
     """It never deadlocks: where nothing is in flight that could tell more, something has to be sent."""
     pacer = informed(quota(0, 10, 0))
-    assert pacer.admit(0.5) == 10.0
+    assert pacer.admit(0.5, MAX_WAIT) == 10.0
     for _ in range(3):
         ticket = admitted(pacer, 10.5)
-        assert pacer.admit(10.5) == math.inf
-        pacer.unanswered()
-        assert ticket.sent == 10.5
+        assert pacer.admit(10.5, MAX_WAIT) == math.inf
+        pacer.unanswered(ticket)
 
 
 def test_a_reset_of_zero_is_a_window_that_has_ended() -> None:
@@ -346,11 +344,11 @@ def test_a_window_longer_than_the_longest_wait_lets_one_request_through(reset: f
     """At a time, so that the refusal is the server's own."""
     pacer = informed(quota(0, reset, 9))
     if not lets_through:
-        assert pacer.admit(0.5) == reset
+        assert pacer.admit(0.5, MAX_WAIT) == reset
         return
     for now in (0.5, 0.5, 0.5):
         ticket = admitted(pacer, now)
-        assert pacer.admit(now) == math.inf
+        assert pacer.admit(now, MAX_WAIT) == math.inf
         pacer.answered(ticket, now, status=429, quotas=[quota(0, reset, 9)])
 
 
@@ -358,8 +356,8 @@ def test_the_longest_wait_is_still_waited_for_while_requests_are_in_flight() -> 
     """Rather than for their answers."""
     pacer = informed(quota(1, 120, 9))
     admitted(pacer, 0.5)
-    assert pacer.admit(0.5) == 120.0
-    assert pacer.admit(0.25) == math.inf
+    assert pacer.admit(0.5, MAX_WAIT) == 120.0
+    assert pacer.admit(0.25, MAX_WAIT) == math.inf
 
 
 def test_a_window_longer_than_the_longest_wait_is_kept_to_in_full() -> None:
@@ -369,48 +367,134 @@ def test_a_window_longer_than_the_longest_wait_is_kept_to_in_full() -> None:
     assert (len(tickets), wait) == (2, math.inf)
 
 
-def test_a_hold_keeps_everything_back_until_its_moment() -> None:
-    """Whatever the quota says; of several, the longest."""
+def test_a_shorter_patience_lets_a_request_through_where_a_longer_one_waits() -> None:
+    """Each request has its own; one is let through at a time."""
+    pacer = informed(quota(0, 10, 9))
+    assert pacer.admit(0.5, 10.0) == 10.0
+    assert isinstance(pacer.admit(0.5, 9.75), Ticket)
+    assert pacer.admit(0.5, 9.75) == math.inf
+    assert pacer.admit(0.5, 10.0) == 10.0
+
+
+def test_a_refusal_keeps_everything_back_until_its_moment() -> None:
+    """Whatever the quota says; of several, the longest. Then one request goes first."""
     pacer = informed()
-    pacer.hold(10.0)
-    pacer.hold(5.0)
-    assert pacer.admit(1.0) == 9.0
-    assert pacer.admit(9.75) == 0.25
-    assert counts(pacer, 10.0) == (50, 0.0)
+    assert pacer.refused_for(0.0) < 0
+    pacer.refused(0.0, 10.0)
+    pacer.refused(0.0, 5.0)
+    assert pacer.admit(1.0, MAX_WAIT) == pacer.refused_for(1.0) == 9.0
+    assert pacer.admit(9.75, MAX_WAIT) == 0.25
+    assert counts(pacer, 10.0) == (1, math.inf)
 
 
-def test_a_hold_and_a_quota_are_waited_for_together() -> None:
+def test_a_refusal_and_a_quota_are_waited_for_together() -> None:
     """The longer of the two."""
     pacer = informed(quota(0, 10, 2))
-    pacer.hold(5.0)
-    assert pacer.admit(1.0) == 9.5
-    pacer.hold(15.0)
-    assert pacer.admit(1.0) == 14.0
-    assert counts(pacer, 15.0) == (2, math.inf)
+    pacer.refused(1.0, 4.0)
+    assert pacer.admit(1.0, MAX_WAIT) == 9.5
+    pacer.refused(1.0, 14.0)
+    assert pacer.admit(1.0, MAX_WAIT) == 14.0
 
 
-def test_a_hold_applies_while_requests_are_in_flight() -> None:
+def test_a_refusal_applies_while_requests_are_in_flight() -> None:
     """Those that wait then know for how long, rather than wait for an answer."""
     pacer = informed()
     admitted(pacer, 1.0)
-    pacer.hold(10.0)
-    assert pacer.admit(1.0) == 9.0
+    pacer.refused(1.0, 9.0)
+    assert pacer.admit(1.0, MAX_WAIT) == 9.0
 
 
-def test_a_hold_longer_than_the_longest_wait_is_kept() -> None:
-    """It is the client's own decision: there is no refusal of the server's to be had."""
+def test_a_refusal_is_kept_to_however_long_it_is() -> None:
+    """Whoever may not wait for so long has to give up; there is no other refusal of the server's to be had."""
     pacer = informed()
-    pacer.hold(1000.0)
-    assert pacer.admit(1.0) == 999.0
+    pacer.refused(0.0, 1000.0)
+    assert pacer.admit(1.0, MAX_WAIT) == 999.0
     admitted(pacer, 1000.0)
 
 
-def test_a_window_longer_than_the_longest_wait_does_not_shorten_a_hold() -> None:
+def test_a_window_longer_than_the_longest_wait_does_not_shorten_a_refusal() -> None:
     """What the server has said with `Retry-After` is waited for, whatever the quota fields beside it say."""
     pacer = informed(Quota("a", 0, 1e6, 100))
-    pacer.hold(33.0)
-    assert pacer.admit(1.0) == 32.0
+    pacer.refused(0.0, 33.0)
+    assert pacer.admit(1.0, MAX_WAIT) == 32.0
     admitted(pacer, 33.0)
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_after_a_refusal_one_request_finds_out_whether_the_others_may_go(status: int) -> None:
+    """Any answer but another refusal lets them go. What was sent before the refusal finds out nothing."""
+    pacer = informed()
+    before = admitted(pacer, 0.5)
+    pacer.refused(1.0, 9.0)
+    scout = admitted(pacer, 10.0)
+    pacer.answered(before, 11.0, status=200, quotas=[])
+    assert pacer.admit(11.0, MAX_WAIT) == math.inf
+    pacer.answered(scout, 12.0, status=status, quotas=[])
+    assert counts(pacer, 13.0) == (50, 0.0)
+
+
+def test_a_scout_that_is_refused_or_lost_is_followed_by_another() -> None:
+    """One at a time, for as long as it takes."""
+    pacer = informed()
+    pacer.refused(1.0, 9.0)
+    pacer.answered(admitted(pacer, 10.0), 11.0, status=429, quotas=[])
+    pacer.refused(11.0, 9.0)
+    scout = admitted(pacer, 20.0)
+    assert pacer.admit(20.0, MAX_WAIT) == math.inf
+    pacer.unanswered(scout)
+    scout = admitted(pacer, 21.0)
+    assert pacer.admit(21.0, MAX_WAIT) == math.inf
+    pacer.not_sent(scout)
+    assert counts(pacer, 22.0) == (1, math.inf)
+
+
+def test_a_refusal_that_comes_late_sends_out_a_scout_of_its_own() -> None:
+    """The one that is under way was sent before it, and says nothing about it."""
+    pacer = informed()
+    pacer.refused(1.0, 1.0)
+    scout = admitted(pacer, 2.0)
+    pacer.refused(3.0, 1.0)
+    pacer.answered(scout, 3.5, status=200, quotas=[])
+    assert counts(pacer, 4.0) == (1, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("refused_for", "quotas", "seconds"),
+    [
+        pytest.param(50.0, [quota(99, 60, 100)], 1.0, id="a long window"),
+        pytest.param(0.5, [quota(99, 60, 100)], 1.0, id="which was nearly over before"),
+        pytest.param(50.0, [quota(3, 4, 4)], 0.4, id="a short one"),
+        pytest.param(50.0, [quota(99, 60, 100), quota(3, 4, 4, name="b")], 1.0, id="the longer of two"),
+        pytest.param(50.0, [], 1.0, id="a long wait, and nothing is said of a window"),
+        pytest.param(2.0, [], 0.2, id="a short one"),
+    ],
+)
+def test_a_window_that_follows_a_refusal_is_left_to_others_for_a_moment(
+    refused_for: float, quotas: list[Quota], seconds: float
+) -> None:
+    """Clients at one address learn of its beginning up to a second apart, and each has to get a request through."""
+    pacer = informed()
+    pacer.refused(0.5, refused_for)
+    scout = admitted(pacer, 100.0)
+    pacer.answered(scout, 101.0, status=200, quotas=quotas)
+    assert pacer.admit(101.0, MAX_WAIT) == pytest.approx(seconds)
+    second = admitted(pacer, 102.0)
+    pacer.answered(second, 103.0, status=200, quotas=quotas)
+    admitted(pacer, 103.0)
+
+
+def test_a_request_that_was_never_sent_is_given_back() -> None:
+    """It was let through at the very moment at which its caller gave up."""
+    pacer = informed(quota(2, 10, 20))
+    tickets, wait = burst(pacer, 1.0)
+    assert (len(tickets), wait) == (2, 9.5)
+    for ticket in tickets:
+        pacer.not_sent(ticket)
+    assert counts(pacer, 1.0) == (2, 9.5)
+
+
+def upstream_refused(pacer: Pacer, ticket: Ticket, now: float) -> None:
+    pacer.answered(ticket, now, status=502, quotas=[], upstream_is_limited=True)
 
 
 def test_a_refusal_of_the_trace_store_holds_everything_back_for_longer_each_time() -> None:
@@ -418,59 +502,51 @@ def test_a_refusal_of_the_trace_store_holds_everything_back_for_longer_each_time
     pacer = informed()
     now = 1.0
     for seconds in (5.0, 10.0, 20.0, 40.0, 60.0, 60.0):
-        ticket = admitted(pacer, now)
-        pacer.answered(ticket, now, status=502, quotas=[])
-        pacer.upstream_refused(ticket, now)
-        assert pacer.admit(now) == seconds
+        upstream_refused(pacer, admitted(pacer, now), now)
+        assert pacer.admit(now, MAX_WAIT) == seconds
+        assert pacer.refused_for(now) < 0
         now += seconds
         probe = admitted(pacer, now)
-        assert pacer.admit(now) == math.inf
-        pacer.unanswered()
-        assert probe.sent == now
+        assert pacer.admit(now, MAX_WAIT) == math.inf
+        pacer.unanswered(probe)
 
 
 def test_refusals_of_one_batch_by_the_trace_store_count_once() -> None:
     """Those under way when it refused the first were not sent in spite of it."""
     pacer = informed()
-    tickets = [admitted(pacer, 1.0) for _ in range(4)]
-    for ticket in tickets:
-        pacer.answered(ticket, 2.0, status=502, quotas=[])
-        pacer.upstream_refused(ticket, 2.0)
-    assert pacer.admit(2.0) == 5.0
+    for ticket in [admitted(pacer, 1.0) for _ in range(4)]:
+        upstream_refused(pacer, ticket, 2.0)
+    assert pacer.admit(2.0, MAX_WAIT) == 5.0
 
 
-def test_a_good_answer_ends_the_trace_stores_hold() -> None:
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 500, 502])
+def test_any_other_answer_ends_the_trace_stores_hold(status: int) -> None:
     """If it was sent after the refusal; and the next refusal begins with 5 s again."""
     pacer = informed()
     before, refused = admitted(pacer, 1.0), admitted(pacer, 1.0)
-    pacer.answered(refused, 2.0, status=502, quotas=[])
-    pacer.upstream_refused(refused, 2.0)
+    upstream_refused(pacer, refused, 2.0)
     pacer.answered(before, 3.0, status=200, quotas=[])
-    assert pacer.admit(3.0) == 4.0
+    assert pacer.admit(3.0, MAX_WAIT) == 4.0
     probe = admitted(pacer, 7.0)
-    assert pacer.admit(7.0) == math.inf
-    pacer.answered(probe, 8.0, status=404, quotas=[])
-    probe = admitted(pacer, 8.0)
-    assert pacer.admit(8.0) == math.inf
-    pacer.answered(probe, 9.0, status=200, quotas=[])
-    tickets, wait = burst(pacer, 9.0)
+    assert pacer.admit(7.0, MAX_WAIT) == math.inf
+    pacer.answered(probe, 8.0, status=status, quotas=[quota(500, 60)])
+    tickets, wait = burst(pacer, 8.0)
     assert (len(tickets), wait) == (50, 0.0)
-    pacer.upstream_refused(tickets[0], 9.0)
-    assert pacer.admit(9.0) == math.inf
-    for _ in tickets:
-        pacer.unanswered()
-    assert pacer.admit(9.0) == 5.0
+    for ticket in tickets:
+        upstream_refused(pacer, ticket, 9.0)
+    assert pacer.admit(9.0, MAX_WAIT) == 5.0
 
 
-def test_the_request_that_finds_out_ends_the_trace_stores_hold() -> None:
-    """Also where it is sent at the very moment at which the hold ends."""
+def test_a_429_does_not_end_the_trace_stores_hold() -> None:
+    """The request has never come as far as the trace store."""
     pacer = informed()
-    refused = admitted(pacer, 1.0)
-    pacer.answered(refused, 2.0, status=502, quotas=[])
-    pacer.upstream_refused(refused, 2.0)
-    probe = admitted(pacer, 7.0)
-    pacer.answered(probe, 8.0, status=200, quotas=[])
-    assert counts(pacer, 8.0) == (50, 0.0)
+    upstream_refused(pacer, admitted(pacer, 1.0), 2.0)
+    pacer.answered(admitted(pacer, 7.0), 8.0, status=429, quotas=[])
+    pacer.refused(8.0, 1.0)
+    probe = admitted(pacer, 9.0)
+    assert pacer.admit(9.0, MAX_WAIT) == math.inf
+    upstream_refused(pacer, probe, 9.0)
+    assert pacer.admit(9.0, MAX_WAIT) == 10.0
 
 
 class FixedWindowServer:
@@ -506,7 +582,7 @@ class Client:
         self.waiting = requests
         self.free = concurrency
         self.latencies = iter(latencies)
-        self.pacer = Pacer(1000.0)
+        self.pacer = Pacer()
         self.thinking: Callable[[], float] = float
         self.answers = 0
         self.most_before_an_answer = 0
@@ -551,7 +627,7 @@ class Client:
 
     def _send(self, now: float) -> None:
         while self.waiting and self.free:
-            admitted = self.pacer.admit(now)
+            admitted = self.pacer.admit(now, MAX_WAIT)
             if not isinstance(admitted, Ticket):
                 if admitted < math.inf:
                     self.at(now + admitted, "wake")
@@ -675,46 +751,48 @@ QUOTAS = st.lists(
 )
 
 
-def happen(pacer: Pacer, what: str, now: float, flying: list[Ticket], data: st.DataObject) -> None:
+def happen(pacer: Pacer, what: str, now: float, flying: list[Ticket], data: st.DataObject, *, max_wait: float) -> None:
     """Let one thing happen to a pacer, anything but the time that passes."""
     if what == "admit":
-        admission = pacer.admit(now)
+        admission = pacer.admit(now, max_wait)
         if isinstance(admission, Ticket):
             flying.append(admission)
         else:
             assert admission > 0
             assert admission < math.inf or flying
     elif what == "hold":
-        pacer.hold(now + data.draw(st.floats(0, 300)))
+        pacer.refused(now, data.draw(st.floats(0, 300)))
     elif flying:
         ticket = flying.pop(data.draw(st.integers(0, len(flying) - 1)))
         if what == "lose":
-            pacer.unanswered()
+            pacer.unanswered(ticket)
             return
-        status = 502 if what == "upstream" else data.draw(st.sampled_from([200, 404, 429, 500]))
-        pacer.answered(ticket, now, status=status, quotas=data.draw(QUOTAS))
-        if what == "upstream":
-            pacer.upstream_refused(ticket, now)
+        if what == "cancel":
+            pacer.not_sent(ticket)
+            return
+        limited = what == "upstream"
+        status = 502 if limited else data.draw(st.sampled_from([200, 404, 429, 500]))
+        pacer.answered(ticket, now, status=status, quotas=data.draw(QUOTAS), upstream_is_limited=limited)
 
 
 @pacing
 @given(st.data(), st.floats(0, 200))
 def test_whatever_answers_say_the_pacer_never_deadlocks(data: st.DataObject, max_wait: float) -> None:
     """Where nothing is in flight there is a ticket, or a finite wait that is not too long and leads to one."""
-    pacer = Pacer(max_wait)
+    pacer = Pacer()
     now = 0.0
     flying: list[Ticket] = []
     for what in data.draw(
-        st.lists(st.sampled_from(["admit", "answer", "lose", "hold", "upstream", "time"]), max_size=40)
+        st.lists(st.sampled_from(["admit", "answer", "lose", "cancel", "hold", "upstream", "time"]), max_size=40)
     ):
         if what == "time":
             now += data.draw(st.floats(0, 50))
         else:
-            happen(pacer, what, now, flying, data)
-    for _ in flying:
-        pacer.unanswered()
+            happen(pacer, what, now, flying, data, max_wait=max_wait)
+    for ticket in flying:
+        pacer.unanswered(ticket)
     for _ in range(30):
-        admission = pacer.admit(now)
+        admission = pacer.admit(now, max_wait)
         if isinstance(admission, Ticket):
             return
         assert 0 < admission < math.inf

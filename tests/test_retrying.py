@@ -171,12 +171,33 @@ def test_a_dropped_connection_is_tried_again_at_once_also_after_other_failures()
     assert not attempts.again(connection())
 
 
+def refuse(attempts: Attempts, *waits: float | None, got_through: float = -math.inf) -> tuple[list[bool], float]:
+    """Refuse a request so often, each time after it has waited, and return what came of it, and the time at the end."""
+    attempts.since = now = 0.0
+    granted = []
+    for times, seconds in enumerate(waits, 1):
+        granted.append(attempts.again(refusal(seconds), now=now, got_through=got_through, in_vain=times))
+        now += attempts.wait
+    return granted, now
+
+
 def test_a_429_waits_as_long_as_the_server_said() -> None:
     """Never less, and not the back-off on top."""
-    attempts = Attempts(EXACT)
-    for seconds in (31.0, 0.25, 60):
+    for seconds in (31.0, 0.25, 60.0):
+        attempts = Attempts(EXACT)
         assert attempts.again(refusal(seconds))
         assert attempts.wait == seconds
+
+
+def test_a_wait_that_has_proved_too_short_is_not_believed_again() -> None:
+    """What the server says then, or the back-off where that is longer; until something has got through."""
+    attempts = Attempts(EXACT)
+    waits = []
+    attempts.since = 0.0
+    for said, in_vain in ((0.25, 1), (0.25, 2), (31.0, 3), (0.25, 4), (0.25, 1)):
+        assert attempts.again(refusal(said), in_vain=in_vain)
+        waits.append(attempts.wait)
+    assert waits == [0.25, 1.0, 31.0, 4.0, 0.25]
 
 
 @pytest.mark.parametrize("said", [None, 0, 0.0])
@@ -184,20 +205,23 @@ def test_a_429_that_says_nothing_of_use_waits_for_the_back_off(said: float | Non
     """Zero seconds make no sense: the server has just refused."""
     attempts = Attempts(EXACT)
     waits = []
-    for _ in range(7):
-        assert attempts.again(refusal(said))
+    for in_vain in range(1, 8):
+        assert attempts.again(refusal(said), in_vain=in_vain)
         waits.append(attempts.wait)
     assert waits == [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0]
+
+
+def test_the_back_off_counts_the_refusals_of_the_whole_client() -> None:
+    """It is the client's requests as a whole that the server refuses, or does not."""
+    attempts = Attempts(EXACT)
+    assert attempts.again(refusal(None), in_vain=5)
+    assert attempts.wait == 8.0
 
 
 def test_a_429_that_says_nothing_waits_for_a_second_at_least() -> None:
     """A policy without back-off must come to an end too."""
     attempts = Attempts(RetryPolicy(wait_initial=0.0, wait_jitter=0.0, max_rate_limit_wait=3.0))
-    granted = []
-    for _ in range(4):
-        granted.append(attempts.again(refusal(None)))
-        assert attempts.wait == 1.0
-    assert granted == [True, True, True, False]
+    assert refuse(attempts, *[None] * 5) == ([True, True, True, True, False], 5.0)
 
 
 def test_429s_do_not_use_up_attempts_nor_the_back_off_of_failures() -> None:
@@ -217,38 +241,83 @@ def test_failures_do_not_lengthen_the_back_off_of_429s() -> None:
     attempts = Attempts(RetryPolicy(wait_initial=2.0, wait_jitter=0.0))
     attempts.again(status(500))
     attempts.again(status(500))
-    attempts.again(refusal(None))
+    attempts.again(refusal(None), in_vain=1)
     assert attempts.wait == 2.0
+
+
+def test_a_request_is_a_refused_one_from_its_429_to_its_next_answer() -> None:
+    """Such a request goes before others, unless it was the one that should have found out: then it is others' turn."""
+    attempts = Attempts(EXACT)
+    assert not attempts.refused
+    attempts.again(refusal(1.0), in_vain=1)
+    assert attempts.refused
+    attempts.again(status(500))
+    assert not attempts.refused
+    attempts.again(refusal(1.0), in_vain=2)
+    assert not attempts.refused
+
+
+@pytest.mark.parametrize(("seconds", "granted"), [(120.0, True), (120.5, False), (math.inf, False)])
+def test_a_request_gives_up_where_it_is_asked_to_wait_for_longer_than_is_allowed(
+    seconds: float, *, granted: bool
+) -> None:
+    """At once, whatever gets through meanwhile."""
+    assert Attempts(EXACT).again(refusal(seconds), now=5.0, got_through=5.0) is granted
 
 
 @pytest.mark.parametrize(
     ("asked", "granted"),
     [
-        ([120.0], [True]),
-        ([120.5], [False]),
-        ([math.inf], [False]),
-        ([60.0, 60.0, 0.25], [True, True, False]),
-        ([100.0, 30.0], [True, False]),
+        ([60.0] * 4, [True, True, True, False]),
+        ([50.0] * 4, [True, True, True, False]),
+        ([100.0, 30.0, 30.0], [True, True, False]),
+        ([None] * 12, [True] * 11 + [False]),
     ],
 )
-def test_a_request_gives_up_where_its_429s_ask_for_more_than_is_allowed(
-    asked: list[float], granted: list[bool]
+def test_a_request_gives_up_where_nothing_gets_through_for_as_long_as_is_allowed(
+    asked: list[float | None], granted: list[bool]
 ) -> None:
-    """At once, or added up."""
+    """Counted from when it was to be made; it may wait for exactly as long."""
+    assert refuse(Attempts(EXACT), *asked)[0] == granted
+
+
+def test_a_request_does_not_give_up_while_others_get_through() -> None:
+    """It is only waiting its turn."""
     attempts = Attempts(EXACT)
-    assert [attempts.again(refusal(seconds)) for seconds in asked] == granted
+    attempts.since = 0.0
+    for now in range(0, 900, 60):
+        assert attempts.again(refusal(60.0), now=now, got_through=now - 55.0)
+    assert attempts.again(refusal(60.0), now=965.0, got_through=845.0)
+    assert not attempts.again(refusal(60.0), now=965.25, got_through=845.0)
 
 
-def test_back_offs_after_429s_add_up_too() -> None:
-    """A server that refuses for ever without a word is not asked for ever."""
-    attempts = Attempts(RetryPolicy(wait_initial=1.0, wait_jitter=0.0, max_rate_limit_wait=7.0))
-    assert [attempts.again(refusal(None)) for _ in range(4)] == [True, True, True, False]
-
-
-def test_so_many_refusals_are_no_pacing_any_more() -> None:
-    """However short the waits are that the server asks for."""
+def test_nothing_is_counted_against_a_request_from_before_it_was_to_be_made() -> None:
+    """The client may not have asked for anything for hours."""
     attempts = Attempts(EXACT)
-    assert [attempts.again(refusal(0.001)) for _ in range(121)] == [True] * 120 + [False]
+    attempts.since = 10_000.0
+    assert attempts.again(refusal(60.0), now=10_000.0, got_through=5.0)
+    assert attempts.again(refusal(60.0), now=10_120.0, got_through=5.0)
+    assert not attempts.again(refusal(60.0), now=10_120.5, got_through=5.0)
+
+
+def test_a_request_that_others_pass_so_often_is_not_refused_for_the_pace() -> None:
+    """It must be this one that the server does not want."""
+    attempts = Attempts(EXACT)
+    granted = [attempts.again(refusal(0.001), now=now, got_through=now - 0.5) for now in range(21)]
+    assert granted == [True] * 20 + [False]
+
+
+def test_refusals_in_a_row_are_bounded_by_time_and_not_by_their_number() -> None:
+    """As long as nothing else gets through either, this request is no worse than others."""
+    attempts = Attempts(RetryPolicy(wait_initial=0.0, wait_jitter=0.0))
+    assert refuse(attempts, *[None] * 122) == ([True] * 121 + [False], 122.0)
+
+
+def test_a_request_that_was_not_even_sent_is_not_tried_again() -> None:
+    """The client has given up on it already."""
+    error = refusal(5.0)
+    error._unsent = True
+    assert not Attempts(EXACT).again(error)
 
 
 def test_a_page_that_is_too_heavy_is_tried_twice_where_less_can_be_asked_for() -> None:

@@ -339,12 +339,9 @@ async def test_a_passing_refusal_that_asks_for_no_wait_is_no_failure(what: str) 
         assert client.stats.rate_limited >= 1
 
 
-HUGE = ["121", "999999999", "120.000001"]
-
-
-@pytest.mark.parametrize("seconds", HUGE, ids=lambda seconds: seconds[:12])
-async def test_a_huge_retry_after_is_an_error_at_once_and_holds_nobody_back(seconds: str) -> None:
-    """Nor does it stand in the way of what comes after: with the refusal gone, the walk is resumed at once."""
+@pytest.mark.parametrize("seconds", ["130", "3600", "999999999", "120.000001"])
+async def test_a_huge_retry_after_is_an_error_at_once_and_is_kept_to(seconds: str) -> None:
+    """Whoever asks again meanwhile is told so without a request, and afterwards the walk is resumed."""
     loop = asyncio.get_running_loop()
     async with FaultyServer(47) as server, client_of(server) as client:
         server.play = refusing([f"Retry-After: {seconds}"], server, give_in=1000)
@@ -354,10 +351,17 @@ async def test_a_huge_retry_after_is_an_error_at_once_and_holds_nobody_back(seco
         assert (error.session_id, error.page, error.attempts) == (SESSION, 3, 1)
         assert error.retry_after == float(seconds)
         assert before == server.rows[:20]
+        assert loop.time() - begun < 5
         server.play = well
+        if float(seconds) > 125:  # or it may be less than 120 by now, which is waited for
+            asked = len(server.asked)
+            nothing, error = await walk(client)
+            assert (nothing, type(error)) == ([], RateLimitError)
+            assert len(server.asked) == asked
+            assert loop.time() - begun < 5
+            sleep_for(float(seconds))
         after = [trace.trace_id async for trace in client.iter_session_traces(SESSION, limit=10, start_page=3)]
         assert before + after == server.rows
-        assert loop.time() - begun < 10
 
 
 @pytest.mark.parametrize("said", ["r=0; t=31536000", "r=5; t=31536000", "r=0; t=0"])

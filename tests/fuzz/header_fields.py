@@ -147,16 +147,16 @@ class _Service:
 
     def __init__(self, answers: list[tuple[float, Answer]]) -> None:
         self._answers = deque(answers)
-        self._pacer = Pacer(POLICY.max_rate_limit_wait)
+        self._pacer = Pacer()
         self._attempts = Attempts(POLICY)
         self._under_way: deque[Ticket] = deque()
-        self._now = 1000.0
+        self._now = self._got_through = 1000.0
 
     def serve(self) -> None:
         """Answer as long as there are answers."""
         waits = 0
         while self._answers:
-            admitted = self._pacer.admit(self._now)
+            admitted = self._pacer.admit(self._now, POLICY.max_rate_limit_wait)
             if isinstance(admitted, Ticket):
                 waits = 0
                 self._under_way.append(admitted)
@@ -178,20 +178,22 @@ class _Service:
         # Answers do not come in the order of the requests.
         ticket = self._under_way.pop() if seconds % 1 else self._under_way.popleft()
         if not 200 <= answer.status < 600:
-            self._pacer.unanswered()
+            self._pacer.unanswered(ticket)
             return
-        self._pacer.answered(ticket, self._now, status=answer.status, quotas=quotas(answer.fields))
-        if upstream_is_limited(answer):
-            self._pacer.upstream_refused(ticket, self._now)
+        limited = upstream_is_limited(answer)
+        told = quotas(answer.fields)
+        self._pacer.answered(ticket, self._now, status=answer.status, quotas=told, upstream_is_limited=limited)
         error = error_of(answer, str)
+        if not isinstance(error, RateLimitError):
+            self._got_through = self._now
         if error is None:
             return
-        if not self._attempts.again(error):
+        if not self._attempts.again(error, now=self._now, got_through=self._got_through):
             self._attempts = Attempts(POLICY)
             return
         assert 0 <= self._attempts.wait <= POLICY.max_rate_limit_wait, self._attempts.wait
         if isinstance(error, RateLimitError):
-            self._pacer.hold(self._now + self._attempts.wait)
+            self._pacer.refused(self._now, self._attempts.wait)
 
 
 if __name__ == "__main__":

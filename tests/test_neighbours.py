@@ -1,0 +1,125 @@
+"""Many clients at one address, a gateway with room for two, long sessions beside short ones: all get their share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lyzr_traces_async import TracesClient
+from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
+
+pytestmark = pytest.mark.usefixtures("hurry")
+
+
+def ids(seed: int, count: int) -> list[str]:
+    rng = random.Random(seed)
+    return [str(UUID(int=rng.getrandbits(128), version=4)) for _ in range(count)]
+
+
+def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
+    return TracesClient(server.api_key, base_url=server.base_url, **settings)
+
+
+async def read(client: TracesClient, session_ids: list[str], limit: int = 1, concurrency: int = 8) -> int:
+    """Read the sessions, and return how many were lost."""
+    async with client.stream_sessions(session_ids, limit=limit, concurrency=concurrency) as stream:
+        return sum([session.error is not None async for session in stream])
+
+
+@pytest.mark.parametrize(("clients", "sessions"), [(16, 40), (32, 24)])
+@pytest.mark.parametrize("apart", [0.0, 0.37])
+async def test_neighbours_at_one_address_lose_nothing(clients: int, sessions: int, apart: float) -> None:
+    """Each of its own accord, at 100 requests a minute for all, and hardly slower than the quota allows."""
+    loop = asyncio.get_running_loop()
+    async with FakeTracesServer(quota=Quota(100, 60)) as server:
+        server.latency = 0.02
+
+        async def neighbour(number: int) -> int:
+            mine = ids(number, sessions)
+            for session_id in mine:
+                server.add_session(session_id, 1)
+            await asyncio.sleep(number * apart)
+            async with client_of(server) as client:
+                return await read(client, mine)
+
+        begun = loop.time()
+        lost = await asyncio.gather(*map(neighbour, range(clients)))
+        windows = -(-clients * sessions // 100)
+        assert sum(lost) == 0
+        assert loop.time() - begun < (windows - 1) * 60 + 30
+        assert len(server.requests) < 2 * clients * sessions
+
+
+@asynccontextmanager
+async def gateway(room: int) -> AsyncIterator[FakeTracesServer]:
+    """Run a server that answers so many requests at once, in 0.2 s each, and refuses all others without a word."""
+    async with FakeTracesServer(quota=None) as server:
+        server.latency = 0.2
+        served: list[RecordedRequest] = []
+
+        def admit(request: RecordedRequest) -> None:
+            served[:] = [each for each in served if each.status is None]
+            if len(served) >= room:
+                server.fail_next(status=429, headers={"X": "y"})
+            else:
+                served.append(request)
+
+        server.on_request = admit
+        yield server
+
+
+async def test_a_gateway_with_room_for_two_is_found_out() -> None:
+    """Not much slower than by a client that knows, and a few requests more; nothing is lost."""
+    loop = asyncio.get_running_loop()
+    seconds = []
+    for settings in ({"max_concurrency": 2}, {}):
+        async with gateway(2) as server, client_of(server, **settings) as client:
+            mine = ids(1, 60)
+            for session_id in mine:
+                server.add_session(session_id, 1)
+            begun = loop.time()
+            assert await read(client, mine) == 0
+            seconds.append(loop.time() - begun)
+            assert len(server.requests) <= 75
+    assert seconds[1] < 2 * seconds[0]
+
+
+async def test_long_sessions_do_not_hold_short_ones_up() -> None:
+    """Seven of 200 pages beside a hundred of one: by turns, the short ones are done after a bit more than half."""
+    async with FakeTracesServer(quota=None) as server, client_of(server) as client:
+        server.latency = 0.05
+        long, short = ids(1, 7), ids(2, 100)
+        for session_id in long:
+            server.add_session(session_id, 200)
+        for session_id in short:
+            server.add_session(session_id, 1)
+        assert await read(client, long + short) == 0
+        paths = [request.path for request in server.requests]
+        assert len(paths) == 1500
+        last = max(index for index, path in enumerate(paths) if path.rsplit("/", 1)[1] in short)
+        assert last < 1000
+
+
+@pytest.mark.parametrize("sessions", [1, 8, 20])
+async def test_a_single_call_beside_a_busy_stream_waits_for_one_slot_of_each_session(sessions: int) -> None:
+    """Not for all the pages ahead that they have asked for."""
+    async with FakeTracesServer(quota=None) as server, client_of(server) as client:
+        server.latency = 0.05
+        long, single = ids(1, sessions), ids(2, 1)[0]
+        server.add_session(single, 1)
+        for session_id in long:
+            server.add_session(session_id, 100)
+        reading = asyncio.ensure_future(read(client, long, concurrency=sessions))
+        while len(server.requests) < 60:
+            await asyncio.sleep(0.01)
+        before = len(server.requests)
+        await client.list_session_traces(single)
+        [came] = [index for index, request in enumerate(server.requests) if single in request.path]
+        assert came - before <= sessions + 1
+        assert await reading == 0
