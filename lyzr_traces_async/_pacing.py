@@ -186,7 +186,7 @@ class Pacer:
 
     def refused_for(self, now: float) -> float:
         """Return for how many more seconds nothing is sent because of a 429."""
-        return self._refused_until - now
+        return round(self._refused_until - now, 6)  # a sum of clock readings is off by a hair, and 120 s are not more
 
     def _hold(self, until: float) -> None:
         self._not_before = max(self._not_before, until)

@@ -412,6 +412,14 @@ def test_a_refusal_is_kept_to_however_long_it_is() -> None:
     admitted(pacer, 1000.0)
 
 
+@given(st.floats(0, 1e7), st.integers(1, 300_000))
+def test_it_is_not_longer_by_a_hair_than_the_server_said(now: float, milliseconds: int) -> None:
+    """Or whoever may wait for exactly so long would give up."""
+    pacer = Pacer()
+    pacer.refused(now, milliseconds / 1000)
+    assert pacer.refused_for(now) == milliseconds / 1000
+
+
 def test_a_window_longer_than_the_longest_wait_does_not_shorten_a_refusal() -> None:
     """What the server has said with `Retry-After` is waited for, whatever the quota fields beside it say."""
     pacer = informed(Quota("a", 0, 1e6, 100))
