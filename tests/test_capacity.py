@@ -38,7 +38,9 @@ def test_without_a_refusal_there_are_as_many_as_wanted() -> None:
 @pytest.mark.parametrize("served", range(8))
 def test_of_a_burst_as_many_as_were_served_are_not_too_many(served: int) -> None:
     """It is one piece of news, however many of it are refused; one slot there is always."""
-    assert burst(Capacity(8), 1.0, refused=8 - served, served=served) == max(1, served)
+    capacity = Capacity(8)
+    serve(capacity, 0.0, 100)
+    assert burst(capacity, 1.0, refused=8 - served, served=served) == max(1, served)
 
 
 @pytest.mark.parametrize(("served", "limit"), [(0, 4), (3, 4), (4, 4), (6, 6)])

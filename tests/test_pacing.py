@@ -491,6 +491,16 @@ def test_a_window_that_follows_a_refusal_is_left_to_others_for_a_moment(
     admitted(pacer, 103.0)
 
 
+def test_after_a_hold_that_is_no_matter_of_windows_nothing_is_left_to_others() -> None:
+    """Also where there was a refusal before."""
+    pacer = informed()
+    pacer.refused(0.5, 50.0)
+    pacer.answered(admitted(pacer, 100.0), 101.0, status=200, quotas=[quota(99, 60, 100)])
+    upstream_refused(pacer, admitted(pacer, 102.0), 103.0)
+    pacer.answered(admitted(pacer, 108.0), 109.0, status=200, quotas=[quota(98, 52, 100)])
+    admitted(pacer, 109.0)
+
+
 def test_a_request_that_was_never_sent_is_given_back() -> None:
     """It was let through at the very moment at which its caller gave up."""
     pacer = informed(quota(2, 10, 20))
