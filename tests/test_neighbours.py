@@ -26,7 +26,7 @@ def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
     return TracesClient(server.api_key, base_url=server.base_url, **settings)
 
 
-async def read(client: TracesClient, session_ids: list[str], limit: int = 1, concurrency: int = 8) -> int:
+async def read(client: TracesClient, session_ids: list[str], limit: int = 2, concurrency: int = 8) -> int:
     """Read the sessions, and return how many were lost."""
     async with client.stream_sessions(session_ids, limit=limit, concurrency=concurrency) as stream:
         return sum([session.error is not None async for session in stream])
@@ -96,7 +96,7 @@ async def test_long_sessions_do_not_hold_short_ones_up() -> None:
         server.latency = 0.05
         long, short = ids(1, 7), ids(2, 100)
         for session_id in long:
-            server.add_session(session_id, 200)
+            server.add_session(session_id, 399)
         for session_id in short:
             server.add_session(session_id, 1)
         assert await read(client, long + short) == 0
@@ -114,7 +114,7 @@ async def test_a_single_call_beside_a_busy_stream_waits_for_one_slot_of_each_ses
         long, single = ids(1, sessions), ids(2, 1)[0]
         server.add_session(single, 1)
         for session_id in long:
-            server.add_session(session_id, 100)
+            server.add_session(session_id, 199)
         reading = asyncio.ensure_future(read(client, long, concurrency=sessions))
         while len(server.requests) < 60:
             await asyncio.sleep(0.01)
