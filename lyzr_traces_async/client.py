@@ -176,10 +176,12 @@ class TracesClient:
         """Iterate over all traces of a session, in the server's order: newest first.
 
         Every trace that exists from the first request to the last is yielded exactly once, at any page size and
-        ``prefetch``, whatever arrives meanwhile or is deleted meanwhile. The limit of that promise: where an
-        insertion *and* a deletion fall between the same two successive answers, the server's ``totalItems`` can't
-        show it, and a trace may be missed; the answers of one prefetch window count as one here. ``prefetch=1``
-        narrows that down as far as it goes.
+        ``prefetch``, whatever arrives meanwhile or is deleted meanwhile. At the end the books are balanced: where the
+        order of the list was not stable, it is walked again. The limits of that promise: where an insertion *and* a
+        deletion fall between the same two successive answers, the server's ``totalItems`` can't show it, and a trace
+        may be missed; the answers of one prefetch window count as one here. An insertion in the middle of the list
+        while its last window is read may stay unseen too, as nothing comes behind that. ``prefetch=1`` narrows both
+        down as far as it goes.
 
         Up to ``prefetch`` pages are in flight at once, in windows of 1, 2, 4 and so on, so that the first trace is
         out after one round trip and leaving the loop early costs at most twice the pages consumed. Between two
@@ -188,7 +190,7 @@ class TracesClient:
         :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. A string is sent as it is, in
             upper or lower case: the service compares letter by letter.
         :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
-        :param start_page: the page to begin with, from 1, to take up a walk that failed: see
+        :param start_page: the page to begin with, from 1, counted in ``limit``, to take up a walk that failed: see
             :attr:`LyzrTracesError.page`. The promise then holds from that page on; the walk may step back before it
             rather than lose a trace.
         :param prefetch: pages in flight at once, at least 1.

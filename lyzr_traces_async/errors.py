@@ -60,7 +60,7 @@ class LyzrTracesError(Exception):
     :ivar message: what went wrong and what to do about it, without the particulars below.
     :ivar session_id: the session that was asked for, where known.
     :ivar page: the page that was asked for, counted from 1, where known. A walk that failed can be taken up again
-        from it with ``start_page``.
+        from it with ``start_page``: it counts in the ``limit`` of the call, whatever the server made of it.
     :ivar attempts: how many requests were made for that page, where known.
     :ivar request_id: the ``X-Request-Id`` of the last answer, or of the last request where none came.
 
@@ -326,5 +326,6 @@ class PaginationError(LyzrTracesError):
     """The answers do not make up one list.
 
     The answer is for another page than the one asked for, or its ``limit`` changed in the middle of a walk, or the
-    list keeps changing faster than it can be read.
+    list keeps changing faster than it can be read, or it has no stable order: the text then says how many traces are
+    missing.
     """

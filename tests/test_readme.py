@@ -5,18 +5,21 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from lyzr_traces_async import AuthenticationError, ClientStats, TracesClient
-from lyzr_traces_async.testing import FakeTracesServer
+from lyzr_traces_async import AuthenticationError, ClientStats, RetryPolicy, Trace, TracesClient
+from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
+from lyzr_traces_async.testing._traces import encode
 
 README = Path(__file__).parent.parent / "README.md"
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -92,6 +95,52 @@ async def test_the_way_to_take_a_failed_walk_up_again_ends(capsys: pytest.Captur
             with pytest.raises(AuthenticationError):
                 await eval(compiled, {"client": client, "session_id": SESSION})  # noqa: S307 - our own README
         assert len(server.requests) == made + 1
+
+
+async def _take_up_again(server: FakeTracesServer, while_paused: Callable[[], None]) -> list[Trace]:
+    """Run the README's way with a failure in the middle, and something that happens during its pause."""
+    (code,) = [block.values[0] for block in _blocks("python") if "start_page = error.page" in block.values[0]]
+    compiled = compile(code.replace("(pause)", "(paused())"), str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    def paused() -> float:
+        while_paused()
+        return 0.0
+
+    retry = RetryPolicy(attempts=1)
+    async with TracesClient(server.api_key, base_url=server.base_url, retry=retry) as client:
+        names: dict[str, Any] = {"client": client, "session_id": SESSION, "paused": paused}
+        await eval(compiled, names)  # noqa: S307 - our own README
+    return list(names["seen"].values())
+
+
+@pytest.mark.parametrize("deleted", [1, 99, 100, 150, 230])
+async def test_that_way_survives_deletions_during_its_pause(server: FakeTracesServer, deleted: int) -> None:
+    """What stood behind the page that failed has moved before it; all that is left is read."""
+    server.remove_traces(SESSION, 250)
+    server.add_traces(SESSION, 450)
+    server.fail_next(1, status=500, page=3)
+    seen = await _take_up_again(server, lambda: server.remove_traces(SESSION, deleted))
+    assert len(server.traces(SESSION)) == 450 - deleted
+    assert set(server.traces(SESSION)) <= set(seen)
+
+
+async def test_that_way_counts_in_its_own_limit_at_a_server_that_gives_fewer(server: FakeTracesServer) -> None:
+    """Where 100 are asked for and 20 come, the page of the error is still one of 100."""
+    server.remove_traces(SESSION, 250)
+    traces = server.add_traces(SESSION, 400)
+    failing = iter([*[False] * 12, True])
+
+    def give_twenty(request: RecordedRequest) -> None:
+        if next(failing, False):
+            server.fail_next(1, status=500)
+            return
+        page, limit = int(request.query["page"]), min(20, int(request.query["limit"]))
+        rows = b",".join(map(encode, server.traces(SESSION)[(page - 1) * limit : page * limit]))
+        said = {"page": page, "limit": limit, "totalItems": 400, "totalPages": 400 // limit}
+        server.fail_next(1, body=b'{"traces": [%b], "pagination": %b}' % (rows, json.dumps(said).encode()))
+
+    server.on_request = give_twenty
+    assert await _take_up_again(server, lambda: None) == list(traces)
 
 
 def test_the_statistics_shown_are_those_that_there_are() -> None:
