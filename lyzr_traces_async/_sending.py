@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from uuid import uuid4
 
 import anyio
@@ -71,6 +71,14 @@ class _Call:
         return f"session {self.session_id}, page {self.page}"
 
 
+class Cancellable(Protocol):
+    """What is under way, and can be ended: a cancel scope, for one."""
+
+    def cancel(self) -> None:
+        """End it."""
+        ...
+
+
 class Sender:
     """Gets pages: for everything that a client does at once.
 
@@ -94,7 +102,7 @@ class Sender:
         self._throttle = Throttle(max_concurrency)
         self.mask = transport.mask
         self.check_loop = transport.check_loop
-        self.calls: set[anyio.CancelScope] = set()
+        self.calls: set[Cancellable] = set()
         self._life = _Life()
 
     def with_options(self, timeout: float | None, retry: RetryPolicy | None) -> Self:

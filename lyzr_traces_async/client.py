@@ -22,7 +22,7 @@ from ._arguments import (
     check_seconds,
     session_id_of,
 )
-from ._fanout import stream
+from ._fanout import Stream
 from ._sending import Sender
 from ._transport import Transport
 from ._walk import PageWalk
@@ -228,13 +228,16 @@ class TracesClient:
         """Get the traces of many sessions at once, each session whole, in the order in which they finish.
 
         Ids are drawn only as they are needed, and finished sessions wait for a slow consumer without piling up: memory
-        does not grow with the number of ids. Leaving the ``async with`` block, for whatever reason, cancels what is
-        left and waits for it.
+        does not grow with the number of ids. A consumer may give up waiting, by a time-out for one, and ask again:
+        nothing is lost. Leaving the ``async with`` block, for whatever reason, cancels what is left and waits for it.
 
         One session's failure is that session's result, a malformed id among them. What no session can survive ends
-        the stream: a wrong key, for one. It is raised from the iteration, as is what ``session_ids`` itself raises.
+        the stream: a wrong key, for one. It is raised from the iteration, as is what ``session_ids`` itself raises, of
+        whatever kind. A stream never ends early without an error.
 
-        :param session_ids: the sessions, as an iterable or an async iterable of ids.
+        :param session_ids: the sessions, as an iterable or an async iterable of ids. One task draws them all, not the
+            consumer's: an async generator may have time-outs, task groups and context variables around its yields, or
+            draw from another stream. What cancels it there is raised where it waits; at the end it is closed.
         :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
         :param concurrency: sessions read at once, at least 1. They share the client's ``max_concurrency``, and take
             turns: a long session does not hold up short ones.
@@ -256,7 +259,7 @@ class TracesClient:
         check_count("limit", limit, MAX_LIMIT)
         check_count("concurrency", concurrency)
         self._sender.check_open()
-        return stream(self._sender, session_ids, limit=limit, concurrency=concurrency)
+        return Stream(self._sender, session_ids, limit=limit, concurrency=concurrency)
 
     def _start(self, session_id: str | UUID, limit: int, start_page: int, prefetch: int) -> PageWalk:
         asked_for = session_id_of(session_id, self._mask)

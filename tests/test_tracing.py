@@ -134,7 +134,7 @@ async def test_a_walk_with_several_pages_at_once_stays_under_the_callers_span(
 async def test_a_stream_of_sessions_stays_under_the_callers_span(
     client: TracesClient, server: FakeTracesServer, spans: InMemorySpanExporter, tracer: Tracer
 ) -> None:
-    """Its workers too are started on behalf of the caller."""
+    """Its tasks too are started on behalf of the caller."""
     with tracer.start_as_current_span("caller"):
         async with client.stream_sessions(OTHERS) as sessions:
             assert len([len(session) async for session in sessions]) == len(OTHERS)
