@@ -51,8 +51,8 @@ class Read:
 
     @property
     def is_full(self) -> bool:
-        """Whether it has as many rows as a page can hold."""
-        return self.begin + len(self.answer.traces) >= self.end
+        """Whether it has as many rows as a page can hold, or would have, had none been dropped."""
+        return max(self.begin + len(self.answer.traces), self.answer.pagination.total_items) >= self.end
 
 
 @attrs.define
@@ -68,6 +68,7 @@ class _Search:
     :ivar pages: how many pages it had; 0 if it shows by itself that they do not fit together.
     :ivar begin: the first position that is searched.
     :ivar end: the position behind the last one.
+    :ivar total: the newest count when it began.
     :ivar found: how many traces there are new.
     :ivar is_over: whether it has ended, within the last window. Further deletions then reopen it.
     :ivar steps: the counts before and after each fall. A replica that lags shows the same fall again and again.
@@ -79,6 +80,7 @@ class _Search:
     fewer: int = 0
     begin: int = 0
     end: int = 0
+    total: int = 0
     found: int = 0
     is_over: bool = False
     steps: set[tuple[int, int]] = attrs.field(factory=set)
@@ -160,7 +162,7 @@ class Coverage:
                 return
             lacking = len(read.answer.traces) < min(read.end, count) - read.begin
             # Rows that were dropped may hide that others were met before.
-            if (moved or (was_drifting and not number and lacking)) and self._first_end < self.covered:
+            if (moved or ((was_drifting or self.drifted) and not number and lacking)) and self._first_end < self.covered:
                 self.covered = self._first_end
                 return
             at_least = max(count, self.total + moved)
@@ -178,12 +180,12 @@ class Coverage:
         ``totalPages`` is 1 then, whatever there is.
         """
         said = read.answer.pagination
-        beyond = read.begin >= self.total and read.answer.traces
+        beyond = read.begin >= (self.total or 1) and read.answer.traces
         return None if said.total_pages == 1 and (not said.total_items or beyond) else said.total_items
 
     def _accept(self, read: Read, ids: set[str], known: int, moved: int) -> TracePage:
         rows = read.answer.traces
-        rows_end = read.begin + len(rows)
+        rows_end = read.begin + len(rows) if rows else 0
         if (count := self._count(read)) is not None:
             self._grow_to(max(count, rows_end), read.end - read.begin)
         end = min(read.end, max(self.total, rows_end))
@@ -221,7 +223,7 @@ class Coverage:
 
     def _search_before(self, end: int, search: _Search) -> None:
         self._go_on_from(end - search.fewer)
-        search.begin, search.end, search.found, search.is_over = self.covered, end, 0, False
+        search.begin, search.end, search.total, search.found, search.is_over = self.covered, end, self.total, 0, False
         self._search = search
 
     def _look_into(self, read: Read, search: _Search) -> None:
@@ -230,15 +232,16 @@ class Coverage:
         if self.covered < min(search.end, self.total):
             return
         search.is_over = True
+        has_grown = self.total > search.total  # then insertions may stand where it was searched
         if search.end == search.window_end > search.window_begin:
-            if search.found >= min(search.end, self.total) - search.begin:
+            if search.found >= min(search.end, self.total) - search.begin and not has_grown:
                 return
             if search.pages == 1:
                 self._search_before(search.window_begin, search)
             else:
                 self._search = None
                 self._go_on_from(search.window_begin - search.fewer)
-        elif not search.found:  # then none of the deletions were in front, and the last window was read rightly
+        elif not search.found and not has_grown:  # no deletion was in front: the last window was read rightly
             self._go_on_from(max(self.covered, search.window_end))
             self._window_begin = search.window_begin
 
@@ -249,10 +252,14 @@ class Coverage:
     def agrees(self, read: Read) -> bool:
         """Say whether a last page ends where its count says.
 
-        If not, rows were dropped, or rows and count are from before and after a change.
+        If not, rows were dropped, or its count is from before a change and its rows from after it. In front of the
+        first page there is nothing that a deletion could have moved.
         """
         count = self._count(read)
-        return count is None or read.begin + len(read.answer.traces) == count
+        if count is None:
+            return True
+        more = len(read.answer.traces) - max(0, count - read.begin)
+        return more == 0 or (more < 0 and not read.begin)
 
     def ask_again(self, read: Read) -> None:
         """Go back to the beginning of a page."""

@@ -189,7 +189,10 @@ class PageWalk:
             )
         self._limits.cap(limit)
         self.limit, self._size, self._pages = limit, 1, 0
-        return answer if page == 1 else None
+        if page == 1:
+            return answer
+        list(self._list.judge((), [Read(0, 0, answer)]))  # only its count is of use
+        return None
 
     def _resume_page(self) -> int:
         """Return the page to resume from, counted in the caller's limit."""
