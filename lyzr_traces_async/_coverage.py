@@ -138,6 +138,7 @@ class Coverage:
         was_over = self._search is not None and self._search.is_over
         self._books.end_window()
         yield from self._accepted(reads)
+        self.drifted |= any(count != asked_at for count in counts)
         if min(counts, default=asked_at) < asked_at:
             self._shrink_to(min(counts))
             return
@@ -162,7 +163,9 @@ class Coverage:
                 return
             lacking = len(read.answer.traces) < min(read.end, count) - read.begin
             # Rows that were dropped may hide that others were met before.
-            if (moved or ((was_drifting or self.drifted) and not number and lacking)) and self._first_end < self.covered:
+            if (
+                moved or ((was_drifting or self.drifted) and not number and lacking)
+            ) and self._first_end < self.covered:
                 self.covered = self._first_end
                 return
             at_least = max(count, self.total + moved)
@@ -186,10 +189,8 @@ class Coverage:
     def _accept(self, read: Read, ids: set[str], known: int, moved: int) -> TracePage:
         rows = read.answer.traces
         rows_end = read.begin + len(rows) if rows else 0
-        if (count := self._count(read)) is not None:
-            self._grow_to(max(count, rows_end), read.end - read.begin)
-        end = min(read.end, max(self.total, rows_end))
-        self._books.page(read.begin, end, new=len(ids) - known, repeats=moved)
+        self._grow_to(max(self._count(read) or 0, rows_end), read.end - read.begin)
+        self._books.page(read.begin, min(read.end, self.total), new=len(ids) - known, repeats=moved)
         self.covered = max(self.covered, read.end)
         if self._search and not self._search.is_over:
             self._look_into(read, self._search)
@@ -233,7 +234,7 @@ class Coverage:
             return
         search.is_over = True
         has_grown = self.total > search.total  # then insertions may stand where it was searched
-        if search.end == search.window_end > search.window_begin:
+        if search.begin and search.end == search.window_end > search.window_begin:
             if search.found >= min(search.end, self.total) - search.begin and not has_grown:
                 return
             if search.pages == 1:

@@ -144,6 +144,40 @@ def steps_of(changes: Sequence[Change]) -> Iterator[Change | None]:
         yield None
 
 
+def walk_of(prefetch: int = 1, *, limit: int = 2, start_page: int = 1, tally: Counter[str] | None = None) -> PageWalk:
+    """Return a walk that has not begun."""
+    tally = Counter() if tally is None else tally
+    return PageWalk("the-session", tally, limit=limit, start_page=start_page, prefetch=prefetch)
+
+
+# A window's pages, the answers to them, and the traces of each page that is then yielded.
+Step = tuple[Sequence[int], Sequence[TracePage | LyzrTracesError], Sequence[Sequence[int]]]
+
+
+def play(
+    steps: Sequence[Step], *, prefetch: int = 1, limit: int = 2, start_page: int = 1, then: Sequence[int] = ()
+) -> Counter[str]:
+    """Take a walk step by step; ``then`` is the window after the last one, if that is not the end."""
+    tally: Counter[str] = Counter()
+    walk = walk_of(prefetch, limit=limit, start_page=start_page, tally=tally)
+    for window, answers, yielded in steps:
+        assert not walk.done
+        assert list(walk.window()) == list(window)
+        assert [[int(trace.trace_id) for trace in page] for page in walk.feed(answers)] == [list(y) for y in yielded]
+    assert walk.done == (not then)
+    if then:
+        assert list(walk.window()) == list(then)
+    return +tally
+
+
+def walk_on(walk: PageWalk, server: ListServer, windows: int) -> list[str]:
+    """Answer so many windows, and return what comes of them."""
+    found = []
+    for _ in range(windows):
+        found += ids(walk.feed([server.answer(page, walk.limit) for page in walk.window()]))
+    return found
+
+
 def failure_of(*, too_heavy: bool = False) -> ServerError:
     """Return the error of a page that could not be had."""
     error = ServerError("no", status=502)
