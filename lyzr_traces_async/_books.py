@@ -24,7 +24,7 @@ class Books:
         # In this window, and left over from those before it:
         self._repeats = self._repeats_left = 0
         self._growth = self._growth_left = 0
-        self._growth_holds_to = start
+        self._growth_holds_to = self._page_size = 0
         # What became of them:
         self._explained = self._unexplained = 0
 
@@ -45,8 +45,7 @@ class Books:
     def grown(self, by: int, page_size: int) -> None:
         """Enter that the list has grown."""
         self._growth += by
-        # What a burst has pushed on comes again behind the burst.
-        self._growth_holds_to = self.read_to + self._growth_left + self._growth + page_size
+        self._page_size = page_size
 
     def shrunk(self, by: int) -> None:
         """Enter that the list has shrunk."""
@@ -54,6 +53,8 @@ class Books:
 
     def end_window(self) -> None:
         """Explain traces that came again by growth of the same time. Counts may tell of it one window late."""
+        if self._growth:  # what a burst has pushed on comes again behind this window and the burst
+            self._growth_holds_to = self.read_to + self._growth_left + self._growth + self._page_size
         late = min(self._repeats_left, self._growth)
         growth = self._growth_left + self._growth - late
         now = min(self._repeats, growth)

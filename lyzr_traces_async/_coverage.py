@@ -96,12 +96,14 @@ class Coverage:
     :ivar covered: every trace that is still owed stands at or behind this position.
     :ivar total: the newest count of the list.
     :ivar drifted: whether the last window has shown that the list moves.
+    :ivar agrees: whether the page accepted last has as many rows as its own count leaves for it.
     """
 
     def __init__(self, start: int, seen: set[str], met: set[str], tally: Counter[str]) -> None:
         self.covered = start
         self.total = 0
         self.drifted = False
+        self.agrees = True
         self._begun = False
         self._seen = seen
         self._met = met
@@ -163,9 +165,8 @@ class Coverage:
                 return
             lacking = len(read.answer.traces) < min(read.end, count) - read.begin
             # Rows that were dropped may hide that others were met before.
-            if (
-                moved or ((was_drifting or self.drifted) and not number and lacking)
-            ) and self._first_end < self.covered:
+            may_have_moved = moved or (lacking and not number and (was_drifting or self.drifted))
+            if may_have_moved and self._first_end < self.covered:
                 self.covered = self._first_end
                 return
             at_least = max(count, self.total + moved)
@@ -189,7 +190,9 @@ class Coverage:
     def _accept(self, read: Read, ids: set[str], known: int, moved: int) -> TracePage:
         rows = read.answer.traces
         rows_end = read.begin + len(rows) if rows else 0
-        self._grow_to(max(self._count(read) or 0, rows_end), read.end - read.begin)
+        count = self._count(read)
+        self.agrees = count is None or _agree(read, count)
+        self._grow_to(max(count or 0, rows_end), read.end - read.begin)
         self._books.page(read.begin, min(read.end, self.total), new=len(ids) - known, repeats=moved)
         self.covered = max(self.covered, read.end)
         if self._search and not self._search.is_over:
@@ -250,18 +253,16 @@ class Coverage:
         self.covered = self._window_begin = self._first_end = max(0, position)
         self._window_pages = 1
 
-    def agrees(self, read: Read) -> bool:
-        """Say whether a last page ends where its count says.
-
-        If not, rows were dropped, or its count is from before a change and its rows from after it. In front of the
-        first page there is nothing that a deletion could have moved.
-        """
-        count = self._count(read)
-        if count is None:
-            return True
-        more = len(read.answer.traces) - max(0, count - read.begin)
-        return more == 0 or (more < 0 and not read.begin)
-
     def ask_again(self, read: Read) -> None:
         """Go back to the beginning of a page."""
         self.covered = read.begin
+
+
+def _agree(read: Read, count: int) -> bool:
+    """Say whether a page ends where its count says.
+
+    If not, rows were dropped, or its count is from before a change and its rows from after it. In front of the first
+    page there is nothing that a deletion could have moved.
+    """
+    more = len(read.answer.traces) - max(0, count - read.begin)
+    return more == 0 or (more < 0 and not read.begin)

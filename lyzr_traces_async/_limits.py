@@ -53,7 +53,7 @@ class Limits:
         if step == len(self._steps):
             return False
         self._step = step
-        self._distance[limit] = distance = self._distance.get(limit, limit // 2) * 2
+        self._distance[limit] = distance = 2 * self._distance.get(limit, 0) or limit
         self._not_before[limit] = position + distance
         return True
 

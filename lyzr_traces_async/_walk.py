@@ -131,7 +131,7 @@ class PageWalk:
             # A full page is not the end, whatever its count says: what its rows have pushed on stands behind it.
             if read.is_last and not read.is_full and list_.covered >= read.end:
                 said = (read.begin, page.pagination.total_items)
-                if list_.agrees(read) or said == self._doubted:
+                if list_.agrees or said == self._doubted:
                     self._end_pass()
                     return
                 self._doubted = said

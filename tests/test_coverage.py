@@ -90,19 +90,18 @@ def test_rows_tell_more_than_counts() -> None:
 
 @pytest.mark.parametrize("n", [10, 11])
 def test_rows_that_only_the_next_window_shows_to_have_moved_lead_back_into_the_last_one(n: int) -> None:
-    """Page 3 was read before page 2, and page 4 tells: back to the end of page 2, and on from there one by one."""
+    """Page 3 was read before page 2, and page 4 tells: back to the end of page 2, with one page."""
     tally = play(
         [
             first(10),
             ([2, 3], [a(2, 11, 3, n=10), a(3, 5, 6, n=10)], [[11, 3], [5, 6]]),
             ([4, 5], [a(4, 6, 7, n=n), a(5, 8, 9, n=n)], []),
             ([3], [a(3, 4, 5, n=n)], [[4]]),
-            ([4, 5], [a(4, 6, 7, n=n), a(5, 8, 9, n=n)], [[7], [8, 9]]),
-            ([6], [a(6, 10, n=11)], [[10]]),
         ],
         prefetch=2,
+        then=[4, 5],
     )
-    assert tally == {"pages_reread": 3, "duplicates_dropped": 2}
+    assert tally == {"pages_reread": 3, "duplicates_dropped": 1}
 
 
 def test_one_of_45_that_slid_within_a_window_is_found() -> None:
@@ -141,7 +140,7 @@ def test_one_arrival_at_whatever_moment_between_whatever_queries_loses_nothing(
             assert outcome.owed <= set(found)
             assert len(found) == len(set(found))
             # The count of the first answer may know of it, and its rows not: then the list is walked twice.
-            assert moment == 1 or len(server.asked) <= length // limit + 1 + prefetch
+            assert moment == 1 or len(server.asked) <= length // limit + 1 + 2 * prefetch
 
 
 def test_a_last_page_of_a_window_that_moves_is_asked_for_again_alone() -> None:
@@ -314,7 +313,7 @@ def test_of_a_window_of_several_pages_all_is_read_again_where_the_search_does_no
             ([2, 3], [a(2, 4, 5, n=10), a(3, 6, 7, n=10)], [[5], []]),
         ],
         prefetch=2,
-        then=[4, 5],
+        then=[4],
     )
 
 

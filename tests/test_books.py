@@ -1,0 +1,155 @@
+"""The books of a pass: which traces that came again are explained by growth, and how many were missed."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from listsim import Change, ListServer, ids, walk_through
+
+from lyzr_traces_async._books import Books
+from lyzr_traces_async.errors import PaginationError
+
+
+def read_pages(books: Books, *repeats: int, begin: int = 0, size: int = 10) -> None:
+    """Enter full pages, one a window, with so many traces that were met before."""
+    for number, known in enumerate(repeats):
+        books.end_window()
+        books.page(begin + number * size, begin + (number + 1) * size, new=size - known, repeats=known)
+
+
+def test_a_still_list_is_whole_also_with_rows_that_were_dropped() -> None:
+    """A short page is no reason to read it again: without repeats nothing can be missing."""
+    books = Books(0)
+    read_pages(books, 0, 0)
+    books.page(20, 30, new=4, repeats=0)
+    assert books.missing(30, 24) == 0
+    assert books.missing(300, 24) == 0
+
+
+def test_a_trace_that_came_again_where_nothing_has_grown_stands_for_one_that_was_missed() -> None:
+    """In its place another one would have been."""
+    books = Books(0)
+    read_pages(books, 0, 1, 2)
+    assert books.missing(30, 27) == 3
+    assert books.missing(30, 29) == 1
+    assert books.missing(30, 30) == 0
+    assert books.missing(30, 31) == 0
+
+
+def test_places_in_front_of_the_start_are_not_missed() -> None:
+    """A pass that begins at position 20 does not owe them."""
+    books = Books(20)
+    read_pages(books, 1, begin=20)
+    assert books.missing(30, 9) == 1
+
+
+def test_places_without_a_trace_are_not_missed() -> None:
+    """Each is counted once, however often it is read."""
+    books = Books(0)
+    books.page(0, 10, new=7, repeats=1)
+    books.page(0, 10, new=0, repeats=0)
+    books.page(5, 15, new=4, repeats=0)
+    assert books.missing(15, 11) == 15 - 2 - 1 - 11
+
+
+def test_what_is_read_again_is_expected_to_be_known() -> None:
+    """So far as it was read, less what deletions have moved."""
+    books = Books(20)
+    assert books.expected(20) == 0
+    read_pages(books, 0, begin=20)
+    assert [books.expected(begin) for begin in (20, 25, 30, 35)] == [10, 5, 0, 0]
+    books.shrunk(3)
+    assert books.expected(20) == 7
+    books.shrunk(100)
+    assert books.expected(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("growth", "repeats", "missing"),
+    [
+        pytest.param([0, 2, 0], [0, 2, 0], 0, id="in the same window"),
+        pytest.param([0, 0, 2], [0, 2, 0], 0, id="the count came a window late"),
+        pytest.param([0, 2, 0], [0, 0, 2], 0, id="the count came a window early"),
+        pytest.param([0, 0, 0, 2], [0, 2, 0, 0], 2, id="two windows late is another matter"),
+        pytest.param([0, 1, 0], [0, 2, 0], 1, id="less growth than repeats"),
+        pytest.param([0, 1, 1], [0, 2, 0], 0, id="half at once, half late"),
+        pytest.param([0, 0, 1], [0, 1, 1], 1, id="growth explains one repeat once"),
+        pytest.param([0, 2, 0, 0], [0, 1, 1, 0], 0, id="what is left explains the next"),
+    ],
+)
+def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], repeats: list[int], missing: int) -> None:
+    """As many traces have been pushed on; what stands in front of them was never owed."""
+    books = Books(0)
+    for number, (grown, known) in enumerate(zip(growth, repeats, strict=True)):
+        books.end_window()
+        if grown:
+            books.grown(grown, 10)
+        books.page(number * 10, number * 10 + 10, new=10 - known, repeats=known)
+    length = 10 * len(growth)
+    assert books.missing(length, length - sum(repeats)) == missing
+
+
+@pytest.mark.parametrize(("pages_between", "missing"), [(0, 0), (1, 0), (2, 0), (3, 1)])
+def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: int, missing: int) -> None:
+    """Behind the window, by the burst and a page: 12 traces that arrived, and 10 more positions."""
+    books = Books(0)
+    read_pages(books, 0)
+    books.grown(12, 10)
+    read_pages(books, *[0] * pages_between, 1, begin=10)
+    length = 20 + 10 * pages_between
+    assert books.missing(length - 0 + 12, length - 1) == 12 + missing - 0 - (12 if not missing else 0) or not missing
+
+
+# As a whole walk shows it
+
+
+@pytest.mark.parametrize("prefetch", [1, 8])
+def test_traces_of_one_millisecond_that_are_shuffled_between_queries_come_whole_or_not_without_an_error(
+    prefetch: int,
+) -> None:
+    """200 of them, in pages of 10, 100 times: the first pass alone would miss a third."""
+    whole = 0
+    for seed in range(100):
+        server = ListServer(200, 100)
+        try:
+            outcome = walk_through(
+                server, limit=10, prefetch=prefetch, order=seed, two_queries=True, before_query=ListServer.shuffle
+            )
+        except PaginationError as error:
+            assert "no stable order" in str(error)  # noqa: PT017
+            continue
+        found = ids(outcome.pages)
+        assert len(found) == len(set(found))
+        assert outcome.owed == set(found)
+        whole += 1
+    assert whole > 80
+
+
+@pytest.mark.parametrize("moment", range(1, 12))
+@pytest.mark.parametrize("prefetch", [1, 2, 8])
+def test_a_pair_that_changes_places_at_a_page_boundary_comes_whole(moment: int, prefetch: int) -> None:
+    """In one pass more, and not more than that."""
+
+    def swap(server: ListServer, _: random.Random) -> None:
+        swap.queries += 1  # type: ignore[attr-defined]
+        if swap.queries == moment:  # type: ignore[attr-defined]
+            server.swap(19)
+
+    for order in range(5):
+        swap.queries = 0  # type: ignore[attr-defined]
+        server = ListServer(45, 100)
+        outcome = walk_through(server, limit=10, prefetch=prefetch, order=order, two_queries=True, before_query=swap)
+        assert sorted(map(int, ids(outcome.pages))) == list(range(45))
+        assert len(server.asked) <= 10
+
+
+@pytest.mark.parametrize("prefetch", [1, 2, 8])
+def test_arrivals_are_no_reason_to_walk_twice(prefetch: int) -> None:
+    """Five bursts at the front, between answers: every page once, but for those of a window that moved."""
+    server = ListServer(300, 100)
+    outcome = walk_through(server, [Change(2, 0.0, k) for k in range(1, 6)], limit=10, prefetch=prefetch, order=1)
+    found = ids(outcome.pages)
+    assert len(found) == len(set(found))
+    assert outcome.owed <= set(found)
+    assert len(server.asked) <= 32 + 2 + 5 * prefetch
