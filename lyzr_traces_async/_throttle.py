@@ -26,7 +26,7 @@ _logger: Final = logging.getLogger("lyzr_traces_async")
 
 # For so many rounds of the event loop a slot is kept from pages ahead. Whoever was just served is back by then with its
 # next page, or with its next session, and would else find its slot taken each time.
-ROUNDS_KEPT: Final = 3
+ROUNDS_KEPT: Final = 8
 
 # A wait that ends so many seconds after the one that was told of last is worth a line of its own in the log.
 WORTH_A_LINE: Final = 5.0

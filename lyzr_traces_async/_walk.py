@@ -159,10 +159,11 @@ class PageWalk:
 
     def _note_progress(self, *, came: bool, empty: bool) -> None:
         total, covered = self._list.total, self._list.covered
+        left = max(0, total - covered)
         if total > self._most:
-            self._most, self._nearest = total, total - covered
-        elif total - covered < self._nearest:
-            came, self._nearest = True, total - covered
+            self._most, self._nearest = total, left
+        elif left < self._nearest:
+            came, self._nearest = True, left
         self._idle = 0 if came else self._idle + 1
         if not empty:
             self._empty_from = covered
