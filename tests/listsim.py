@@ -185,6 +185,14 @@ def failure_of(*, too_heavy: bool = False) -> ServerError:
     return error
 
 
+def _queries_of(window: range, chance: random.Random, *, two_queries: bool) -> list[tuple[str, int]]:
+    if not two_queries:
+        return [(what, page) for page in chance.sample(window, len(window)) for what in ("rows", "count")]
+    queries = [(what, page) for what in ("rows", "count") for page in window]
+    chance.shuffle(queries)
+    return queries
+
+
 def walk_through(
     server: ListServer,
     changes: Sequence[Change] = (),
@@ -197,6 +205,7 @@ def walk_through(
     lagging: float = 0.0,
     failing: float = 0.0,
     too_heavy: float = 1.0,
+    brown_out: range = range(0),
     one_kind_a_window: bool = False,
     before_query: Callable[[ListServer, random.Random], None] = lambda *_: None,
 ) -> Outcome:
@@ -207,6 +216,7 @@ def walk_through(
     :param lagging: how probable it is that an answer comes from a replica that has not seen the last changes.
     :param failing: how probable it is that a page can't be had.
     :param too_heavy: how probable it is that it can be had with a smaller limit.
+    :param brown_out: the requests that fail as too heavy, whatever they ask for.
     :param one_kind_a_window: whether chance says of each window if traces arrive or are deleted meanwhile.
     :param before_query: what else happens before each query.
     """
@@ -219,17 +229,13 @@ def walk_through(
         window = walk.window()
         outcome.windows.append(window)
         outcome.limits.append(walk.limit)
-        outcome.requests += len(window)
         rows: dict[int, list[int]] = {}
         counts: dict[int, int] = {}
+        numbers = dict(zip(window, range(outcome.requests, outcome.requests + len(window)), strict=True))
+        outcome.requests += len(window)
         kind = chance.choice((1, -1)) if one_kind_a_window else None
         lags = {page: chance.randint(1, 3) if chance.random() < lagging else 0 for page in window}
-        queries = [("rows", page) for page in window] + [("count", page) for page in window]
-        if two_queries:
-            chance.shuffle(queries)
-        else:
-            queries = [(what, page) for page in chance.sample(window, len(window)) for what in ("rows", "count")]
-        for what, page in queries:
+        for what, page in _queries_of(window, chance, two_queries=two_queries):
             if two_queries or what == "rows":
                 change = next(steps)
                 if change is not None:
@@ -245,8 +251,8 @@ def walk_through(
                 counts[page] = server.count()
         server.lag = 0
         answers: list[TracePage | LyzrTracesError] = [
-            failure_of(too_heavy=chance.random() < too_heavy)
-            if chance.random() < failing
+            failure_of(too_heavy=chance.random() < too_heavy or numbers[page] in brown_out)
+            if chance.random() < failing or numbers[page] in brown_out
             else server.made_of(page, walk.limit, rows[page], counts[page])
             for page in window
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from listsim import ListServer, Step, failure_of, ids, page_of, play, walk_of, walk_on, walk_through
@@ -305,7 +305,7 @@ def test_fewer_positions_without_a_trace_do_not() -> None:
 def test_a_list_without_a_stable_order_is_walked_so_often_and_then_given_up() -> None:
     """One trace is never on the page that is asked for: how many are missing is said, and where to begin again."""
     walk = walk_of(limit=2, start_page=2)
-    asked: list[Sequence[int]] = []
+    asked: list[int] = []
 
     def answer(page: int) -> TracePage:
         asked.append(page)
