@@ -73,7 +73,7 @@ async def test_other_sessions_keep_their_limit() -> None:
     """One heavy session among others does not cost them requests."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=100)
-        server.add_session(LIGHT, traces=300)
+        server.add_session(LIGHT, traces=299)
         TooHeavy(server, fits=20)
         async with (
             TracesClient(server.api_key, base_url=server.base_url) as client,

@@ -322,10 +322,15 @@ def test_a_request_that_was_not_even_sent_is_not_tried_again() -> None:
 
 def test_a_page_that_is_too_heavy_is_tried_twice_where_less_can_be_asked_for() -> None:
     """One time-out may be chance; one that repeats means that the page is too heavy."""
-    attempts = Attempts(EXACT, may_ask_for_less=True)
+    attempts = Attempts(EXACT, heavy_attempts=2)
     assert attempts.again(status(504, too_heavy=True))
     assert attempts.wait == 0.5
     assert not attempts.again(status(504, too_heavy=True))
+
+
+def test_a_page_that_is_asked_for_at_a_larger_limit_to_try_is_tried_once() -> None:
+    """What is known to be heavy nearby is no chance."""
+    assert not Attempts(EXACT, heavy_attempts=1).again(status(504, too_heavy=True))
 
 
 def test_a_page_that_is_too_heavy_has_all_attempts_where_nothing_less_can_be_asked_for() -> None:
@@ -336,7 +341,7 @@ def test_a_page_that_is_too_heavy_has_all_attempts_where_nothing_less_can_be_ask
 
 def test_other_failures_do_not_make_a_page_too_heavy() -> None:
     """They are counted apart, whatever comes between."""
-    attempts = Attempts(EXACT, may_ask_for_less=True)
+    attempts = Attempts(EXACT, heavy_attempts=2)
     assert attempts.again(status(500))
     assert attempts.again(status(504, too_heavy=True))
     assert attempts.again(status(500))
