@@ -35,7 +35,7 @@ class Limits:
         if not self._step or 0 < total - position <= limit:
             return limit, None
         above = self._steps[self._step - 1]
-        again_from = self._not_before.get(above, 0)
+        again_from = self._not_before[above]
         return (above, None) if position >= again_from else (limit, again_from)
 
     def is_probe(self, limit: int) -> bool:
@@ -61,8 +61,6 @@ class Limits:
         """Take note that the server gives no more than this at once."""
         self._steps = list(_steps_from(limit))
         self._step = 0
-        self._not_before.clear()
-        self._distance.clear()
 
 
 def _steps_from(limit: int) -> Iterator[int]:

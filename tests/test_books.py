@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from listsim import Change, ListServer, ids, walk_through
+from listsim import Change, ListServer, ids, walk_of, walk_on, walk_through
 
 from lyzr_traces_async._books import Books
 from lyzr_traces_async.errors import PaginationError
@@ -92,13 +92,13 @@ def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], re
 
 @pytest.mark.parametrize(("pages_between", "missing"), [(0, 0), (1, 0), (2, 0), (3, 1)])
 def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: int, missing: int) -> None:
-    """Behind the window, by the burst and a page: 12 traces that arrived, and 10 more positions."""
+    """Behind the window that it came in: 12 traces that have arrived, and the 10 positions of a page."""
     books = Books(0)
     read_pages(books, 0)
     books.grown(12, 10)
     read_pages(books, *[0] * pages_between, 1, begin=10)
     length = 20 + 10 * pages_between
-    assert books.missing(length - 0 + 12, length - 1) == 12 + missing - 0 - (12 if not missing else 0) or not missing
+    assert books.missing(length, length - 1) == missing
 
 
 # As a whole walk shows it
@@ -108,9 +108,9 @@ def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: i
 def test_traces_of_one_millisecond_that_are_shuffled_between_queries_come_whole_or_not_without_an_error(
     prefetch: int,
 ) -> None:
-    """200 of them, in pages of 10, 100 times: the first pass alone would miss a third."""
+    """200 of them, in pages of 10, 25 times: the first pass alone would miss a third."""
     whole = 0
-    for seed in range(100):
+    for seed in range(25):
         server = ListServer(200, 100)
         try:
             outcome = walk_through(
@@ -123,7 +123,7 @@ def test_traces_of_one_millisecond_that_are_shuffled_between_queries_come_whole_
         assert len(found) == len(set(found))
         assert outcome.owed == set(found)
         whole += 1
-    assert whole > 80
+    assert whole > 20
 
 
 @pytest.mark.parametrize("moment", range(1, 12))
@@ -142,6 +142,19 @@ def test_a_pair_that_changes_places_at_a_page_boundary_comes_whole(moment: int, 
         outcome = walk_through(server, limit=10, prefetch=prefetch, order=order, two_queries=True, before_query=swap)
         assert sorted(map(int, ids(outcome.pages))) == list(range(45))
         assert len(server.asked) <= 10
+
+
+def test_growth_of_long_before_does_not_explain_a_pair_that_changes_places() -> None:
+    """A trace arrives at the end, and far behind it, much later, two traces change places at a page boundary."""
+    server = ListServer(100, 100)
+    walk = walk_of(limit=10)
+    found = walk_on(walk, server, 1)
+    server.insert(95)
+    found += walk_on(walk, server, 6)
+    server.swap(69)
+    while not walk.done:
+        found += walk_on(walk, server, 1)
+    assert sorted(map(int, found)) == list(range(101))
 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 8])

@@ -166,7 +166,7 @@ async def test_only_the_page_that_failed_is_tried_again(server: FakeTracesServer
     server.fail_next(2, status=500, page=3)
     async with client_of(server) as client:
         assert len([trace async for trace in client.iter_session_traces(SESSION, limit=1)]) == 5
-    assert sorted(int(request.query["page"]) for request in server.requests) == [1, 2, 3, 3, 3, 4, 5]
+    assert sorted(int(request.query["page"]) for request in server.requests) == [1, 2, 3, 3, 3, 4, 5, 6]
 
 
 async def test_a_reset_is_seen_by_the_server_once_for_each_attempt(server: FakeTracesServer) -> None:

@@ -99,7 +99,7 @@ def test_a_larger_limit_is_not_tried_where_one_page_is_left(left: int, limit: in
 
 
 def test_where_the_server_gives_fewer_its_limit_takes_the_place_of_the_callers() -> None:
-    """What failed before is forgotten: it failed at other limits."""
+    """What failed before were larger ones."""
     limits = Limits(100)
     failed(limits, 100, 50, position=300)
     limits.cap(20)

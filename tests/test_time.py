@@ -18,7 +18,7 @@ from lyzr_traces_async.testing import FakeTracesServer, Quota
 pytestmark = pytest.mark.usefixtures("hurry")
 
 RETRY = RetryPolicy(wait_jitter=0.0)
-TRACES = 200  # twenty pages of ten
+TRACES = 199  # twenty pages of ten, but for one
 REFUSED = b'{"error": "Too many requests, please try again later."}'
 
 

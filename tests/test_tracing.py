@@ -128,7 +128,7 @@ async def test_a_walk_with_several_pages_at_once_stays_under_the_callers_span(
     server.fail_next(status=500, page=3)
     with tracer.start_as_current_span("caller"):
         assert len([trace async for trace in client.iter_session_traces(SESSION, limit=5)]) == 45
-    assert _statuses(_requests(spans, server)) == {200: 9, 500: 1}
+    assert _statuses(_requests(spans, server)) == {200: 10, 500: 1}
 
 
 async def test_a_stream_of_sessions_stays_under_the_callers_span(
