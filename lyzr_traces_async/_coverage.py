@@ -251,7 +251,6 @@ class Coverage:
 
     def _go_on_from(self, position: int) -> None:
         self.covered = self._window_begin = self._first_end = max(0, position)
-        self._window_pages = 1
 
     def ask_again(self, read: Read) -> None:
         """Go back to the beginning of a page."""

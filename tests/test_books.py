@@ -35,6 +35,9 @@ def test_a_trace_that_came_again_where_nothing_has_grown_stands_for_one_that_was
     assert books.missing(30, 29) == 1
     assert books.missing(30, 30) == 0
     assert books.missing(30, 31) == 0
+    books = Books(0)
+    read_pages(books, 0, 1, 1)
+    assert books.missing(30, 28) == 2
 
 
 def test_places_in_front_of_the_start_are_not_missed() -> None:
@@ -75,6 +78,7 @@ def test_what_is_read_again_is_expected_to_be_known() -> None:
         pytest.param([0, 1, 0], [0, 2, 0], 1, id="less growth than repeats"),
         pytest.param([0, 1, 1], [0, 2, 0], 0, id="half at once, half late"),
         pytest.param([0, 0, 1], [0, 1, 1], 1, id="growth explains one repeat once"),
+        pytest.param([0, 1, 0], [0, 1, 1], 1, id="also where both repeats come with it or behind it"),
         pytest.param([0, 2, 0, 0], [0, 1, 1, 0], 0, id="what is left explains the next"),
     ],
 )
@@ -88,14 +92,16 @@ def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], re
         books.page(number * 10, number * 10 + 10, new=10 - known, repeats=known)
     length = 10 * len(growth)
     assert books.missing(length, length - sum(repeats)) == missing
+    # Where all is explained, what the count says beyond that is rows that were dropped.
+    assert bool(books.missing(length + 100, length - sum(repeats))) == bool(missing)
 
 
 @pytest.mark.parametrize(("pages_between", "missing"), [(0, 0), (1, 0), (2, 0), (3, 1)])
 def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: int, missing: int) -> None:
-    """Behind the window that it came in: 12 traces that have arrived, and the 10 positions of a page."""
+    """Behind the window that it came in: 10 traces that have arrived, and the 10 positions of a page."""
     books = Books(0)
     read_pages(books, 0)
-    books.grown(12, 10)
+    books.grown(10, 10)
     read_pages(books, *[0] * pages_between, 1, begin=10)
     length = 20 + 10 * pages_between
     assert books.missing(length, length - 1) == missing

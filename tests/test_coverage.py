@@ -240,6 +240,18 @@ def test_after_deletions_as_many_positions_in_front_are_searched(deleted: int, a
     assert found == [str(i) for i in (*range(8), *range(max(8, deleted), 40))]
 
 
+def test_a_later_deletion_is_searched_for_where_the_walk_is_then() -> None:
+    """A search that is over does not come back."""
+    server = ListServer(80, 2)
+    walk = walk_of()
+    walk_on(walk, server, 5)
+    for page in (6, 16, 26):
+        server.asked.clear()
+        server.delete(0, 1)
+        walk_on(walk, server, 12)
+        assert server.asked == [page, page - 1, *range(page, page + 10)]
+
+
 def test_where_the_count_was_older_than_the_rows_the_search_begins_in_front_of_the_last_window() -> None:
     """Page 3 was read after the deletion: position 5 holds nothing new, position 3 does; then on behind page 3."""
     play(

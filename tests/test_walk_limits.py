@@ -170,6 +170,51 @@ def test_an_error_names_the_page_to_resume_from_in_the_limit_of_the_caller(
     assert caught.value.page == page
 
 
+def fail(walk: PageWalk) -> int | None:
+    """Let the next window fail, and return the page to resume from."""
+    with pytest.raises(ServerError) as caught:
+        list(walk.feed([failure_of() for _ in walk.window()]))
+    return caught.value.page
+
+
+def test_in_a_search_for_what_deletions_have_moved_that_page_is_in_front_of_the_last_window() -> None:
+    """Another walk knows nothing of what was read; it is so far in front as it may have moved. Then no longer."""
+    server = ListServer(40, 2)
+    walk = walk_of()
+    walk_on(walk, server, 6)
+    server.delete(0, 3)
+    walk_on(walk, server, 1)
+    assert list(walk.window()) == [5]
+    assert fail(walk) == 4
+    walk_on(walk, server, 2)
+    assert list(walk.window()) == [7]
+    assert fail(walk) == 7
+
+
+def test_deletions_of_more_than_there_was_lead_to_page_1() -> None:
+    """Not before it."""
+    server = ListServer(40, 2)
+    walk = walk_of()
+    walk_on(walk, server, 2)
+    server.delete(0, 30)
+    walk_on(walk, server, 1)
+    assert fail(walk) == 1
+
+
+def test_behind_a_window_that_has_moved_that_page_is_the_second_of_it() -> None:
+    """What slid from one of its pages to the next may yet be found there."""
+    server = ListServer(40, 2)
+    walk = walk_of(2)
+    walk_on(walk, server, 1)
+    assert list(walk.window()) == [2, 3]
+    server.insert(4)
+    list(walk.feed([server.answer(2), server.answer(3)]))
+    assert list(walk.window()) == [4]
+    assert fail(walk) == 3
+    walk_on(walk, server, 1)
+    assert fail(walk) == 5
+
+
 # What heavy pages and bad minutes cost
 
 
