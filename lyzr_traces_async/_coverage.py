@@ -189,10 +189,9 @@ class Coverage:
 
     def _accept(self, read: Read, ids: set[str], known: int, moved: int) -> TracePage:
         rows = read.answer.traces
-        rows_end = read.begin + len(rows) if rows else 0
         count = self._count(read)
         self.agrees = count is None or _agree(read, count)
-        self._grow_to(max(count or 0, rows_end), read.end - read.begin)
+        self._grow_to(max(count or 0, read.begin + len(rows)), read.end - read.begin)
         self._books.page(read.begin, min(read.end, self.total), new=len(ids) - known, repeats=moved)
         self.covered = max(self.covered, read.end)
         if self._search and not self._search.is_over:
