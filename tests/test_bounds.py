@@ -439,7 +439,7 @@ async def test_an_end_that_is_never_reached_ends_the_walk_when_nothing_new_comes
         assert error.session_id == SESSION
         assert error.page is not None
         assert came == server.rows
-        assert len(server.asked) <= 5 + 1000 + 150
+        assert len(server.asked) <= 5 + 100 + 150
 
 
 @pytest.mark.parametrize("prefetch", [1, 8])

@@ -97,7 +97,7 @@ async def test_the_way_to_take_a_failed_walk_up_again_ends(capsys: pytest.Captur
         assert len(server.requests) == made + 1
 
 
-async def _take_up_again(server: FakeTracesServer, while_paused: Callable[[], None]) -> list[Trace]:
+async def _take_up_again(server: FakeTracesServer, while_paused: Callable[[], object]) -> list[Trace]:
     """Run the README's way with a failure in the middle, and something that happens during its pause."""
     (code,) = [block.values[0] for block in _blocks("python") if "start_page = error.page" in block.values[0]]
     compiled = compile(code.replace("(pause)", "(paused())"), str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -114,33 +114,33 @@ async def _take_up_again(server: FakeTracesServer, while_paused: Callable[[], No
 
 
 @pytest.mark.parametrize("deleted", [1, 99, 100, 150, 230])
-async def test_that_way_survives_deletions_during_its_pause(server: FakeTracesServer, deleted: int) -> None:
+async def test_that_way_survives_deletions_during_its_pause(deleted: int) -> None:
     """What stood behind the page that failed has moved before it; all that is left is read."""
-    server.remove_traces(SESSION, 250)
-    server.add_traces(SESSION, 450)
-    server.fail_next(1, status=500, page=3)
-    seen = await _take_up_again(server, lambda: server.remove_traces(SESSION, deleted))
-    assert len(server.traces(SESSION)) == 450 - deleted
-    assert set(server.traces(SESSION)) <= set(seen)
+    async with FakeTracesServer(quota=None) as server:
+        server.add_session(SESSION, traces=450)
+        server.fail_next(1, status=500, page=3)
+        seen = await _take_up_again(server, lambda: server.remove_traces(SESSION, deleted))
+        assert len(server.traces(SESSION)) == 450 - deleted
+        assert set(server.traces(SESSION)) <= set(seen)
 
 
-async def test_that_way_counts_in_its_own_limit_at_a_server_that_gives_fewer(server: FakeTracesServer) -> None:
+async def test_that_way_counts_in_its_own_limit_at_a_server_that_gives_fewer() -> None:
     """Where 100 are asked for and 20 come, the page of the error is still one of 100."""
-    server.remove_traces(SESSION, 250)
-    traces = server.add_traces(SESSION, 400)
     failing = iter([*[False] * 12, True])
+    async with FakeTracesServer(quota=None) as server:
+        traces = server.add_session(SESSION, traces=400)
 
-    def give_twenty(request: RecordedRequest) -> None:
-        if next(failing, False):
-            server.fail_next(1, status=500)
-            return
-        page, limit = int(request.query["page"]), min(20, int(request.query["limit"]))
-        rows = b",".join(map(encode, server.traces(SESSION)[(page - 1) * limit : page * limit]))
-        said = {"page": page, "limit": limit, "totalItems": 400, "totalPages": 400 // limit}
-        server.fail_next(1, body=b'{"traces": [%b], "pagination": %b}' % (rows, json.dumps(said).encode()))
+        def give_twenty(request: RecordedRequest) -> None:
+            if next(failing, False):
+                server.fail_next(1, status=500)
+                return
+            page, limit = int(request.query["page"]), min(20, int(request.query["limit"]))
+            rows = b",".join(map(encode, traces[(page - 1) * limit : page * limit]))
+            said = {"page": page, "limit": limit, "totalItems": 400, "totalPages": 400 // limit}
+            server.fail_next(1, body=b'{"traces": [%b], "pagination": %b}' % (rows, json.dumps(said).encode()))
 
-    server.on_request = give_twenty
-    assert await _take_up_again(server, lambda: None) == list(traces)
+        server.on_request = give_twenty
+        assert await _take_up_again(server, lambda: None) == list(traces)
 
 
 def test_the_statistics_shown_are_those_that_there_are() -> None:
