@@ -26,6 +26,8 @@ from lyzr_traces_async import (
     TracesClient,
     WrongEventLoopError,
 )
+from lyzr_traces_async._arguments import Secret
+from lyzr_traces_async._transport import Transport
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -485,3 +487,12 @@ def test_a_setting_that_makes_no_sense_is_refused_at_construction(settings: dict
     """Before any I/O."""
     with pytest.raises(InvalidArgumentError):
         TracesClient(**{"api_key": "key", **settings})
+
+
+async def test_a_closed_transport_opens_no_connection_again() -> None:
+    """Whoever comes to it late is told, and leaves nothing open."""
+    transport = Transport(Secret("key"), None)
+    transport.check_loop()
+    await transport.aclose()
+    with pytest.raises(ClientClosedError):
+        await transport.get(URL("http://127.0.0.1:1/v1"), "id", 1.0)
