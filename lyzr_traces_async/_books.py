@@ -41,11 +41,11 @@ class Books:
         self._repeats += repeats
         self._hidden += max(0, end - max(begin, self.read_to) - new - repeats)
         self.read_to = max(self.read_to, end)
+        self._page_size = end - begin
 
-    def grown(self, by: int, page_size: int) -> None:
+    def grown(self, by: int) -> None:
         """Enter that the list has grown."""
         self._growth += by
-        self._page_size = page_size
 
     def shrunk(self, by: int) -> None:
         """Enter that the list has shrunk."""

@@ -145,7 +145,7 @@ class Coverage:
             self._shrink_to(min(counts))
             return
         if counts:
-            self._grow_to(max(counts), reads[0].end - reads[0].begin if reads else 0)
+            self._grow_to(max(counts))
         if was_over:
             self._search = None
 
@@ -191,7 +191,7 @@ class Coverage:
         rows = read.answer.traces
         count = self._count(read)
         self.agrees = count is None or _agree(read, count)
-        self._grow_to(max(count or 0, read.begin + len(rows)), read.end - read.begin)
+        self._grow_to(max(count or 0, read.begin + len(rows)))
         self._books.page(read.begin, min(read.end, self.total), new=len(ids) - known, repeats=moved)
         self.covered = max(self.covered, read.end)
         if self._search and not self._search.is_over:
@@ -205,9 +205,9 @@ class Coverage:
         self._tally["duplicates_dropped"] += len(rows) - len(traces)
         return TracePage(tuple(traces.values()), read.answer.pagination)
 
-    def _grow_to(self, total: int, page_size: int) -> None:
+    def _grow_to(self, total: int) -> None:
         if total > self.total:
-            self._books.grown(total - self.total, page_size)
+            self._books.grown(total - self.total)
             self.total = total
 
     def _shrink_to(self, total: int) -> None:
@@ -221,7 +221,6 @@ class Coverage:
         if search.pages:
             self._search_before(search.window_end, search)
         else:
-            self._search = None
             self._go_on_from(search.window_begin - search.fewer)
 
     def _search_before(self, end: int, search: _Search) -> None:

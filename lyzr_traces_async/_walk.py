@@ -78,7 +78,6 @@ class PageWalk:
         if limit != self.limit:
             self.limit = limit
             self._size = 1
-            self._pages = -(-self._list.total // limit)
         first = position // limit + 1
         # Once the list was seen to move, its last page is read after all others: it tells what they have missed.
         stop = min(first + self._size, self._pages + (not self._restless))
@@ -118,7 +117,6 @@ class PageWalk:
         if not (failure._too_heavy and self._limits.failed(self.limit, (page - 1) * self.limit)):
             failure.page = self._resume_page()
             raise failure
-        self._size = 1
 
     def _judge(self, reads: Sequence[Read], behind: Sequence[Read]) -> Iterator[TracePage]:
         list_, accepted = self._list, 0
@@ -189,7 +187,7 @@ class PageWalk:
                 "one list"
             )
         self._limits.cap(limit)
-        self.limit, self._size, self._pages = limit, 1, 0
+        self.limit = limit
         if page == 1:
             return answer
         list(self._list.judge((), [Read(0, 0, answer)]))  # only its count is of use

@@ -26,6 +26,11 @@ def page_of(number: int, traces: Iterable[int | str], *, limit: int, total: int,
     return TracePage(tuple(map(trace, traces)), Pagination(number, limit, total, total_pages))
 
 
+def a(page: int, *traces: int, n: int, pages: int | None = None, limit: int = 2) -> TracePage:
+    """Return an answer of a list of ``n`` traces, two on a page."""
+    return page_of(page, traces, limit=limit, total=n, pages=pages)
+
+
 def ids(pages: Iterable[TracePage]) -> list[str]:
     """Return the ids of the pages' traces, joined."""
     return [trace.trace_id for page in pages for trace in page]
@@ -152,6 +157,16 @@ def walk_of(prefetch: int = 1, *, limit: int = 2, start_page: int = 1, tally: Co
 
 # A window's pages, the answers to them, and the traces of each page that is then yielded.
 Step = tuple[Sequence[int], Sequence[TracePage | LyzrTracesError], Sequence[Sequence[int]]]
+
+
+def first(n: int) -> Step:
+    """Return how most tables begin: with page 1 of a list that does not move yet."""
+    return [1], [a(1, 1, 2, n=n)], [[1, 2]]
+
+
+def second(n: int) -> Step:
+    """Return how they go on: with the pages 2 and 3."""
+    return [2, 3], [a(2, 3, 4, n=n), a(3, 5, 6, n=n)], [[3, 4], [5, 6]]
 
 
 def play(

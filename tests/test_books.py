@@ -88,7 +88,7 @@ def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], re
     for number, (grown, known) in enumerate(zip(growth, repeats, strict=True)):
         books.end_window()
         if grown:
-            books.grown(grown, 10)
+            books.grown(grown)
         books.page(number * 10, number * 10 + 10, new=10 - known, repeats=known)
     length = 10 * len(growth)
     assert books.missing(length, length - sum(repeats)) == missing
@@ -101,10 +101,21 @@ def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: i
     """Behind the window that it came in: 10 traces that have arrived, and the 10 positions of a page."""
     books = Books(0)
     read_pages(books, 0)
-    books.grown(10, 10)
+    books.grown(10)
     read_pages(books, *[0] * pages_between, 1, begin=10)
     length = 20 + 10 * pages_between
     assert books.missing(length, length - 1) == missing
+
+
+def test_growth_that_is_left_holds_further_where_more_comes() -> None:
+    """Two bursts have pushed on as many as both have traces."""
+    books = Books(0)
+    read_pages(books, 0)
+    books.grown(10)
+    read_pages(books, 0, begin=10)
+    books.grown(10)
+    read_pages(books, 0, 0, 0, 5, begin=20)
+    assert books.missing(60, 55) == 0
 
 
 # As a whole walk shows it

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from listsim import ListServer, Step, failure_of, ids, page_of, play, walk_of, walk_on, walk_through
+from listsim import ListServer, Step, a, failure_of, ids, play, walk_of, walk_on, walk_through
 
 from lyzr_traces_async._walk import MAX_EMPTY_POSITIONS, MAX_IDLE_ANSWERS, MAX_PASSES, PageWalk
 from lyzr_traces_async.errors import LyzrTracesError, PaginationError, ServerError
 from lyzr_traces_async.models import TracePage
-
-
-def a(page: int, *traces: int, n: int, pages: int | None = None, limit: int = 2) -> TracePage:
-    """Return an answer of a list of ``n`` traces, two on a page."""
-    return page_of(page, traces, limit=limit, total=n, pages=pages)
 
 
 def test_a_single_page_is_the_whole_walk() -> None:
@@ -204,6 +199,11 @@ def test_the_failure_of_a_page_past_the_end_does_not_matter() -> None:
     assert found == ["2"]
 
 
+def test_the_failure_of_a_page_behind_the_last_one_does_not_matter() -> None:
+    """Where the store has left its numbers out of what turns out to be the last page."""
+    play([([1], [a(1, 1, 2, n=6)], [[1, 2]]), ([2, 3], [a(2, 3, n=0, pages=1), failure_of()], [[3]])], prefetch=2)
+
+
 @pytest.mark.parametrize("too_heavy", [False, True])
 def test_the_failure_of_a_page_that_is_not_next_does_not_matter_yet(too_heavy: bool) -> None:  # noqa: FBT001
     """Where the walk has to step back first, it will ask for that page again in any case."""
@@ -302,19 +302,37 @@ def test_fewer_positions_without_a_trace_do_not() -> None:
     assert ids(outcome.pages) == ["9999", "19999"]
 
 
-def test_a_list_without_a_stable_order_is_walked_so_often_and_then_given_up() -> None:
-    """One trace is never on the page that is asked for: how many are missing is said, and where to begin again."""
-    walk = walk_of(limit=2, start_page=2)
-    asked: list[int] = []
+def unstable(asked: list[int], until: int) -> Callable[[int], TracePage]:
+    """Answer the pages 2, 3 and 4 of a list that has 1 to 4 behind its first page, 4 only after so many passes."""
 
     def answer(page: int) -> TracePage:
         asked.append(page)
-        return a(page, *{2: (1, 2), 3: (2, 3), 4: ()}[page], n=6)
+        second = (2, 3) if asked.count(2) <= until else (3, 4)
+        return a(page, *{2: (1, 2), 3: second, 4: ()}[page], n=6)
 
-    _, error = give_up(walk, answer, 200)
+    return answer
+
+
+def test_a_list_without_a_stable_order_is_walked_so_often_and_then_given_up() -> None:
+    """One trace is never on the page that is asked for: how many are missing is said, and where to begin again."""
+    asked: list[int] = []
+    _, error = give_up(walk_of(limit=2, start_page=2), unstable(asked, 99), 200)
     assert asked == [2, 3, 4] * MAX_PASSES
     assert (error.session_id, error.page) == ("the-session", 2)
     assert error.message == (
         "1 of 6 traces are missing after 10 walks: the list has no stable order, so that some traces come twice and "
         "others not at all. Try again later"
     )
+
+
+def test_the_last_of_these_walks_may_find_what_is_missing() -> None:
+    """Each begins with one page again."""
+    asked: list[int] = []
+    answer = unstable(asked, MAX_PASSES - 1)
+    walk = walk_of(8, limit=2, start_page=2)
+    windows, found = [], []
+    while not walk.done:
+        windows.append(list(walk.window()))
+        found += ids(walk.feed([answer(page) for page in windows[-1]]))
+    assert found == ["1", "2", "3", "4"]
+    assert windows == [[2], [3], [4]] * MAX_PASSES

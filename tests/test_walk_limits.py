@@ -191,10 +191,11 @@ def test_in_a_search_for_what_deletions_have_moved_that_page_is_in_front_of_the_
     assert fail(walk) == 7
 
 
-def test_deletions_of_more_than_there_was_lead_to_page_1() -> None:
+@pytest.mark.parametrize("limit", [1, 2])
+def test_deletions_of_more_than_there_was_lead_to_page_1(limit: int) -> None:
     """Not before it."""
     server = ListServer(40, 2)
-    walk = walk_of()
+    walk = walk_of(limit=limit)
     walk_on(walk, server, 2)
     server.delete(0, 30)
     walk_on(walk, server, 1)
