@@ -155,6 +155,19 @@ def test_dropped_rows_may_hide_that_others_were_met() -> None:
     )
 
 
+def test_they_may_hide_it_also_where_only_the_window_before_has_shown_that_the_list_moves() -> None:
+    """Page 3 knew already of what page 4 may repeat."""
+    play(
+        [
+            first(10),
+            ([2, 3], [a(2, 11, 3, n=10), a(3, 5, n=11)], [[11, 3], [5]]),
+            ([4], [a(4, 7, n=11)], []),
+        ],
+        prefetch=2,
+        then=[3],
+    )
+
+
 def test_dropped_rows_of_a_list_that_does_not_move_hide_nothing() -> None:
     """A still list is not read twice."""
     play(

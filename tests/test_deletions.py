@@ -231,3 +231,8 @@ def test_the_same_fall_of_a_replica_that_lags_is_not_added_up() -> None:
 def test_a_list_that_lost_its_tail_ends_where_it_ends_now() -> None:
     """The search finds nothing, and the walk is done at the new last page."""
     play([first(6), ([2], [a(2, n=1)], []), ([1], [a(1, 1, n=1)], [[]])])
+
+
+def test_a_count_that_makes_one_page_of_the_list_is_one_where_more_was_known() -> None:
+    """It is not taken for left out, though there are rows on page 2: they are from before the deletion."""
+    play([first(3), ([2], [a(2, 3, n=2)], [])], then=[1])

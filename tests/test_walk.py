@@ -224,6 +224,16 @@ def test_counts_behind_a_failed_page_are_heeded() -> None:
     assert list(walk.window()) == [1]
 
 
+def test_the_largest_of_the_counts_behind_a_failed_page_is_what_is_known_of_the_list() -> None:
+    """An answer that is older is not believed after that."""
+    walk = walk_of(4)
+    walk_on(walk, ListServer(15, 2), 2)
+    assert list(walk.window()) == [4, 5, 6, 7]
+    assert list(walk.feed([failure_of(too_heavy=True), a(5, 8, 9, n=16), a(6, 11, 12, n=15), failure_of()])) == []
+    assert list(walk.window()) == [7]
+    assert list(walk.feed([a(7, 6, n=15, limit=1)])) == []
+
+
 # Guards
 
 
