@@ -167,6 +167,7 @@ class Coverage:
             # Rows that were dropped may hide that others were met before.
             may_have_moved = moved or (lacking and not number and (was_drifting or self.drifted))
             if may_have_moved and self._first_end < self.covered:
+                self.drifted = True  # so that what follows is read one page at a time
                 self.covered = self._first_end
                 return
             at_least = max(count, self.total + moved)
