@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 from collections import Counter
-from collections.abc import Awaitable
 from functools import partial
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 from uuid import uuid4
 
 import anyio
@@ -16,6 +15,7 @@ import tenacity
 from yarl import URL
 
 from ._decoding import decode_page
+from ._logs import logged, logger, one_line
 from ._responses import Answer, error_of, is_of, key_is_accepted, request_id_of
 from ._retrying import Attempts
 from ._throttle import Throttle
@@ -33,11 +33,6 @@ from .errors import (
 from .models import ClientStats, RetryPolicy, TracePage
 
 __all__ = ["Sender"]
-
-_logger: Final = logging.getLogger("lyzr_traces_async")
-
-# Of what went wrong, in a log record.
-_LOGGED: Final = 300
 
 
 @attrs.define
@@ -149,7 +144,7 @@ class Sender:
         limit = walk.limit
         window = walk.window()
         if walk.limit != limit:
-            _logger.info("asking for %d traces a page instead of %d [session %s]", walk.limit, limit, walk.session_id)
+            logger.info("asking for %d traces a page instead of %d [session %s]", walk.limit, limit, walk.session_id)
         if len(window) == 1:
             await get(window.start)
         else:
@@ -209,16 +204,16 @@ class Sender:
         again = attempts.again(
             error, now=throttle.now(), got_through=throttle.got_through, in_vain=throttle.refused_in_vain
         )
-        wait, failed = attempts.wait, _one_line(error)
+        wait, failed = attempts.wait, one_line(error)
         if isinstance(error, RateLimitError) and not error._unsent:
             # Everybody has to wait, so this request does so where everybody does: in front of the service.
             throttle.refused(wait)
             attempts.wait = 0.0
             if again:
-                _logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.place)
+                logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.place)
         elif again:
             made, most = attempts.failures, self._retry.attempts
-            _logger.info("attempt %d of %d failed, the next in %.1f s: %s [%s]", made, most, wait, failed, call.place)
+            logger.info("attempt %d of %d failed, the next in %.1f s: %s [%s]", made, most, wait, failed, call.place)
         return again
 
     async def _attempt(self, call: _Call) -> TracePage:
@@ -240,25 +235,9 @@ class Sender:
         self.tally["retries"] += call.attempts.made > 1
         request_id = str(uuid4())
         exchange = self._transport.get(call.url, request_id, self._timeout)
-        if _logger.isEnabledFor(logging.DEBUG):  # or else no page has to pay for it
-            exchange = self._logged(exchange, call, request_id)
+        if logger.isEnabledFor(logging.DEBUG):  # or else no page has to pay for it
+            exchange = logged(exchange, f"{call.place}, limit {call.limit}", request_id, self.mask)
         return await exchange
-
-    async def _logged(self, exchange: Awaitable[Answer], call: _Call, request_id: str) -> Answer:
-        begin = anyio.current_time()
-        outcome = "cancelled"
-        try:
-            answer = await exchange
-            outcome = f"{answer.status}, {len(answer.body)} bytes"
-            request_id = request_id_of(answer.fields, self.mask) or request_id
-            return answer
-        except LyzrTracesError as error:
-            outcome = _one_line(error)
-            raise
-        finally:
-            seconds = anyio.current_time() - begin
-            particulars = f"{call.place}, limit {call.limit}, request id {_printable(request_id)}"
-            _logger.debug("%s, after %.3f s [%s]", outcome, seconds, particulars)
 
     def _judge(self, answer: Answer, call: _Call) -> TracePage | LyzrTracesError:
         """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
@@ -297,13 +276,3 @@ class Sender:
                 scope.cancel()
         self._life.closed = True
         await self._transport.aclose()
-
-
-def _one_line(error: LyzrTracesError) -> str:
-    """Return what went wrong for a log record, which a server must not be able to break up or to colour."""
-    text = _printable(error._brief())
-    return text if len(text) <= _LOGGED else f"{text[:_LOGGED]}..."
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)

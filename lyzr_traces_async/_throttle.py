@@ -249,7 +249,7 @@ class Throttle:
             self._alarm = loop.call_at(now + wait, self._grant)
         if held and now + wait > self._announced + WORTH_A_LINE:
             self._announced = now + wait
-            _logger.info("the quota is used up: waiting %.1f s for the next window", wait)
+            _logger.info("the service takes no more requests for now: waiting %.1f s", wait)
 
 
 def _refusal(left: float) -> RateLimitError:

@@ -42,7 +42,7 @@ _NO_SUCH_HOST: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.
 # The same in c-ares, which aiohttp asks where aiodns is installed.
 _NO_SUCH_HOST_TO_ARES: Final = ((4,), (1,))
 
-# How aiohttp begins to say that an answer's header, or its trailer, is beyond its limits.
+# How aiohttp says that an answer's header, or its trailer, is beyond its limits.
 _HEAD_TOO_LARGE: Final = ("Got more than", "Too many headers")
 
 _CLOSED: Final = "the client was closed while this call was under way"
@@ -244,7 +244,7 @@ def _permanent_reason(exc: BaseException) -> str:
 def _is_head_too_large(exc: BaseException | None) -> bool:
     """Say whether it was refused here, or by aiohttp's parser, whose error is wrapped more than once."""
     while exc is not None:
-        if isinstance(exc, LineTooLong) or str(exc).startswith(_HEAD_TOO_LARGE) or "Too many headers" in str(exc):
+        if isinstance(exc, LineTooLong) or any(words in str(exc) for words in _HEAD_TOO_LARGE):
             return True
         exc = exc.__cause__
     return False

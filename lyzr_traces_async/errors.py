@@ -239,7 +239,7 @@ class NotFoundError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: the quota is used up, and waiting for it would take longer than ``RetryPolicy.max_rate_limit_wait``.
+    """429: the service asks to wait for longer than ``RetryPolicy.max_rate_limit_wait``, or refuses for that long.
 
     A client that is told to wait sends nothing meanwhile: requests that may not wait for so long get this error without
     having been sent, with what is left of the wait.
@@ -251,7 +251,7 @@ class RateLimitError(APIStatusError):
     # Raised by the client itself: no request was sent.
     _unsent: bool = False
 
-    _advice = "The quota is used up for longer than `RetryPolicy.max_rate_limit_wait` allows to wait."
+    _advice = "The service refuses requests for longer than `RetryPolicy.max_rate_limit_wait` allows to wait."
 
     def __init__(self, message: str, *, retry_after: float | None = None, **particulars: Any) -> None:
         super().__init__(message, **particulars)

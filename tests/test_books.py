@@ -99,12 +99,12 @@ def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], re
 @pytest.mark.parametrize(("pages_between", "missing"), [(0, 0), (1, 0), (2, 0), (3, 1)])
 def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: int, missing: int) -> None:
     """Behind the window that it came in: 10 traces that have arrived, and the 10 positions of a page."""
-    books = Books(0)
-    read_pages(books, 0)
+    books = Books(100)
+    read_pages(books, 0, begin=100)
     books.grown(10)
-    read_pages(books, *[0] * pages_between, 1, begin=10)
+    read_pages(books, *[0] * pages_between, 1, begin=110)
     length = 20 + 10 * pages_between
-    assert books.missing(length, length - 1) == missing
+    assert books.missing(100 + length, length - 1) == missing
 
 
 def test_growth_that_is_left_holds_further_where_more_comes() -> None:

@@ -227,7 +227,7 @@ def test_a_401_of_a_key_that_was_good_says_so() -> None:
 def test_a_429_says_how_long_the_server_asked_to_wait() -> None:
     """Where it did; and a sentence of the server's has one full stop."""
     said = str(errors.RateLimitError("Too many requests.", status=429, retry_after=500.0))
-    assert said.startswith("HTTP 429: Too many requests. The quota")
+    assert said.startswith("HTTP 429: Too many requests. The service refuses")
     assert said.endswith(" The server asks to wait 500 s.")
     assert "asks to wait" not in str(errors.RateLimitError("no", status=429))
 

@@ -67,7 +67,12 @@ def test_help_shows_the_names() -> None:
     text = fresh(
         "import pydoc, lyzr_traces_async; print(pydoc.render_doc(lyzr_traces_async, renderer=pydoc.plaintext))"
     )
-    for words in ("class TracesClient", "class RateLimitError", "the quota is used up", "Async client for the traces"):
+    for words in (
+        "class TracesClient",
+        "class RateLimitError",
+        "the service asks to wait",
+        "Async client for the traces",
+    ):
         assert words in text
 
 
