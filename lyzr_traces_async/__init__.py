@@ -23,6 +23,8 @@ __all__ = [
     "InvalidArgumentError",
     "LyzrTracesError",
     "NotFoundError",
+    "Observation",
+    "ObservationNode",
     "Pagination",
     "PaginationError",
     "PermissionDeniedError",
@@ -33,8 +35,10 @@ __all__ = [
     "RetryPolicy",
     "ServerError",
     "ServiceNotConfiguredError",
+    "SessionInfo",
     "SessionTraces",
     "Trace",
+    "TraceDetail",
     "TracePage",
     "TracesClient",
     "WrongEventLoopError",
@@ -63,6 +67,17 @@ if TYPE_CHECKING:
         ServiceNotConfiguredError,
         WrongEventLoopError,
     )
-    from .models import ClientStats, Pagination, RetryPolicy, SessionTraces, Trace, TracePage
+    from .models import (
+        ClientStats,
+        Observation,
+        ObservationNode,
+        Pagination,
+        RetryPolicy,
+        SessionInfo,
+        SessionTraces,
+        Trace,
+        TraceDetail,
+        TracePage,
+    )
 else:
     __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "client")

@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 from cattrs import BaseValidationError, transform_error
 
-from ._shape import camel_case, read_quickly, read_thoroughly
+from ._shape import read_quickly, read_thoroughly
+from ._wire import camel_case
 from .errors import ResponseDecodeError
 from .models import TracePage
 

@@ -23,14 +23,10 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 from msgspec.structs import astuple
 
+from ._wire import camel_case
 from .models import Pagination, Trace, TracePage
 
-__all__ = ["WIRE_NAMES", "camel_case", "read_quickly", "read_thoroughly"]
-
-
-def camel_case(name: str) -> str:
-    """Return what the API calls what Python calls ``name``."""
-    return re.sub("_([a-z])", lambda match: match[1].upper(), name)
+__all__ = ["WIRE_NAMES", "read_quickly", "read_thoroughly"]
 
 
 _TRACE_TYPES: Final = {name: kind for name, kind in get_type_hints(Trace).items() if name != "extra"}

@@ -7,26 +7,33 @@ every row of every page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, overload
 
 import attrs
 
 from ._arguments import check_count, check_seconds
+from ._observations import Observation, ObservationNode, TraceDetail
+from ._wire import Model, counted, frozen
 from .errors import LyzrTracesError
 
-if TYPE_CHECKING:
-    from attrs import frozen
-else:
-    frozen = partial(attrs.define, unsafe_hash=True)
-
-__all__ = ["ClientStats", "Pagination", "RetryPolicy", "SessionTraces", "Trace", "TracePage"]
+__all__ = [
+    "ClientStats",
+    "Observation",
+    "ObservationNode",
+    "Pagination",
+    "RetryPolicy",
+    "SessionInfo",
+    "SessionTraces",
+    "Trace",
+    "TraceDetail",
+    "TracePage",
+]
 
 
 @frozen
-class Trace:
+class Trace(Model):
     """One step of a voice session: speech-to-text, a language model's answer, text-to-speech and so on.
 
     :ivar trace_id: the trace's id, opaque, at most 256 characters.
@@ -56,7 +63,7 @@ class Trace:
 
 
 @frozen
-class Pagination:
+class Pagination(Model):
     """Where a page stands in its list, as the server said.
 
     :ivar page: the page's number, counted from 1.
@@ -72,16 +79,24 @@ class Pagination:
     total_pages: int
 
 
-@frozen
-class TracePage:
-    """One page of a session's traces, newest first. It can be iterated over and has a length.
+class _Traces(Model, Sequence[Trace]):
+    """A sequence of its ``traces``."""
 
-    :ivar traces: the page's traces. A page in the middle may have fewer than ``pagination.limit``, or none.
-    :ivar pagination: where the page stands in the list.
-    """
+    __slots__ = ()
 
-    traces: tuple[Trace, ...]
-    pagination: Pagination
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """What it is a sequence of."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> Trace: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trace, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Trace | tuple[Trace, ...]:
+        return self.traces[index]
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self.traces)
@@ -91,8 +106,20 @@ class TracePage:
 
 
 @frozen
-class SessionTraces:
-    """All traces of one session, or why they could not be had. It can be iterated over and has a length.
+class TracePage(_Traces):
+    """One page of a session's traces, newest first: a sequence of them.
+
+    :ivar traces: the page's traces. A page in the middle may have fewer than ``pagination.limit``, or none.
+    :ivar pagination: where the page stands in the list.
+    """
+
+    traces: tuple[Trace, ...] = attrs.field(repr=counted)
+    pagination: Pagination
+
+
+@frozen
+class SessionTraces(_Traces):
+    """All traces of one session, a sequence of them, or why they could not be had.
 
     :ivar session_id: the session, as it was given; a ``UUID`` in lower case.
     :ivar error: what went wrong, or ``None``.
@@ -105,7 +132,7 @@ class SessionTraces:
 
     session_id: str
     error: LyzrTracesError | None
-    _traces: tuple[Trace, ...] = attrs.field(default=(), repr=lambda traces: f"<{len(traces)}>")
+    _traces: tuple[Trace, ...] = attrs.field(default=(), repr=counted)
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -117,15 +144,45 @@ class SessionTraces:
             raise self.error
         return self._traces
 
-    def __iter__(self) -> Iterator[Trace]:
-        return iter(self.traces)
-
-    def __len__(self) -> int:
-        return len(self.traces)
+    def to_dict(self) -> dict[str, Any]:
+        """Return the session as JSON values: ``sessionId``, ``error`` and ``traces``, of which one is ``None``."""
+        failed = self.error is not None
+        return {
+            "sessionId": self.session_id,
+            "error": f"{type(self.error).__name__}: {self.error}" if failed else None,
+            "traces": None if failed else [trace.to_dict() for trace in self._traces],
+        }
 
 
 @frozen
-class ClientStats:
+class SessionInfo(Model):
+    """A session that has ended, as the list of transcripts tells of it.
+
+    :ivar session_id: the session's id, exactly as the service has it.
+    :ivar room_name: the LiveKit room it took place in.
+    :ivar agent_id: the agent that spoke, or ``None``.
+    :ivar close_reason: why it ended, or ``None``.
+    :ivar started_at: when it began, aware, in UTC.
+    :ivar ended_at: when it ended, aware, in UTC.
+    :ivar duration_ms: how long it took, in milliseconds, or ``None``.
+    :ivar message_count: how many messages its chat has.
+    :ivar extra: the answer's other fields, as decoded. The chat, the session's report and whatever else is larger than
+        4 KiB is passed over. It counts for equality but not for the hash.
+    """
+
+    session_id: str
+    room_name: str
+    agent_id: str | None
+    close_reason: str | None
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int | None
+    message_count: int
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+@frozen
+class ClientStats(Model):
     """What a client has done so far; a snapshot that does not change. Cheap to take at any time.
 
     :ivar requests: requests sent, each attempt counted.
@@ -145,7 +202,7 @@ class ClientStats:
 
 
 @frozen
-class RetryPolicy:
+class RetryPolicy(Model):
     """How often and how long to try again.
 
     Between attempt ``n`` and the next lie ``wait_initial * 2 ** (n - 1)`` seconds plus up to ``wait_jitter`` at

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from lyzr_traces_async import Pagination, Trace, TracePage
 from lyzr_traces_async._decoding import decode_page
-from lyzr_traces_async.cli._formats import CsvSink, JsonlSink, csv_row, json_line, rfc3339, safe_cell
+from lyzr_traces_async._wire import rfc3339
+from lyzr_traces_async.cli._formats import CsvSink, JsonlSink, csv_row, json_line, safe_cell
 
 MOMENT = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
 TRACE = Trace(

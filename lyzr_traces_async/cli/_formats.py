@@ -5,29 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from lyzr_traces_async import Trace, TracePage
 from lyzr_traces_async._shape import WIRE_NAMES
+from lyzr_traces_async._wire import rfc3339
 
 from ._text import json_escaped, visible
 
-__all__ = ["CsvSink", "JsonlSink", "csv_row", "json_line", "rfc3339", "safe_cell"]
+__all__ = ["CsvSink", "JsonlSink", "csv_row", "json_line", "safe_cell"]
 
 # A cell that begins with one of these is a formula to a spreadsheet; the full-width forms are to some.
 _FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 # Spreadsheets skip these before they look for a formula.
 _SKIPPED = "".join(map(chr, range(0x21))) + "\x7f\xa0\u200b\u2060\u3000\ufeff"
-
-
-def rfc3339(moment: datetime) -> str:
-    """Write ``moment`` in UTC as RFC 3339, with milliseconds, or with microseconds where there are any."""
-    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def _fields(trace: Trace) -> dict[str, Any]:
