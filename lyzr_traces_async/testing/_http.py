@@ -14,7 +14,7 @@ from aiohttp import web
 
 from ._answers import Answer, Delivery
 from ._records import HeaderFields, RecordedRequest
-from ._service import Values
+from ._target import Target
 
 # The service closes an idle connection after so many seconds.
 KEEP_ALIVE = 5.0
@@ -23,8 +23,8 @@ BACKLOG = 1024
 # Linger for 0 seconds: closing then discards what is unsent and sends a RST. The structure differs by platform.
 LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
-# The request's query comes beside the record, which has no repeated names.
-Answering = Callable[[RecordedRequest, Values], Awaitable[Answer]]
+# What is asked for comes beside the record, which is decoded, and has no repeated names.
+Answering = Callable[[RecordedRequest, Target], Awaitable[Answer]]
 
 
 class Listener:
@@ -67,7 +67,8 @@ class Listener:
         record = RecordedRequest(
             method=request.method, path=request.path, query=dict(query), headers=HeaderFields(request.headers)
         )
-        answer = await self._answering(record, query)
+        target = Target.of(request.method, request.rel_url.raw_path, query)
+        answer = await self._answering(record, target)
         if answer.delivery is Delivery.TRUNCATED:
             return await _send_half(request, answer)
         if answer.delivery is Delivery.RESET:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
 from .._arguments import check_count, session_id_of
 from ..errors import InvalidArgumentError
-from ..models import Trace
 from ._answers import Answer, error
+from ._contents import Contents
 from ._faults import NO_FAULT, Fault, Faults
 from ._http import Listener
 from ._quota import Quota, Window
 from ._records import RecordedRequest
-from ._service import Values, reply_to, session_of
-from ._store import Store
+from ._service import reply_to
+from ._target import Target
 
 REAL_QUOTA = Quota(requests=100, seconds=60)
 
 
-class FakeTracesServer:
+class FakeTracesServer(Contents):
     """A Lyzr traces API on 127.0.0.1 that keeps the contract of the real one, for tests.
 
     It authenticates, validates, pages, counts requests against a quota and tells of it in header fields, and fails
@@ -53,13 +53,13 @@ class FakeTracesServer:
     def __init__(self, *, api_key: str = "test-key", quota: Quota | None = REAL_QUOTA) -> None:
         if not (api_key and api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
             raise InvalidArgumentError("api_key must be printable ASCII, without spaces around it")
+        super().__init__()
         self.api_key = api_key
         self.latency: float = 0.0
         self.on_request: Callable[[RecordedRequest], None] | None = None
         self.requests: list[RecordedRequest] = []
         self._quota = quota
         self._window: Window | None = None
-        self._store = Store()
         self._faults = Faults()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener: Listener | None = None
@@ -100,56 +100,6 @@ class FakeTracesServer:
         if raised is not None and (error is None or isinstance(error, Exception)):
             raise raised
 
-    def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace] = 0) -> tuple[Trace, ...]:
-        """Make a session known. Until then, the answer to its id is 404.
-
-        :param session_id: the session's id. It is compared letter by letter, as the service does.
-        :param traces: the session's traces, newest first, to be served exactly as given, with the fields in their
-            ``extra`` beside the known ones or, where the names are the same, in place of them; or how many to make
-            up. Made-up traces are the same every time.
-        :return: the traces, newest first.
-        :raises InvalidArgumentError: if the id is no UUID or is known already, a number is negative, or a trace
-            cannot be sent.
-        """
-        return self._store.add_session(session_id, traces)
-
-    def add_traces(
-        self, session_id: str | UUID, traces: int | Iterable[Trace] = 1, *, at: int = 0
-    ) -> tuple[Trace, ...]:
-        """Let traces arrive.
-
-        :param traces: as in `add_session`. The timestamps of made-up ones fit the place.
-        :param at: how many rows are to stay before them; 0 for the newest place.
-        :return: the new traces, newest first.
-        :raises InvalidArgumentError: if the session is unknown, or ``at`` lies beyond the end of its list.
-        """
-        return self._store.add(session_id, traces, at)
-
-    def remove_traces(self, session_id: str | UUID, n: int = 1, *, at: int = 0) -> tuple[Trace, ...]:
-        """Delete ``n`` traces, from row ``at`` on.
-
-        :return: the deleted traces.
-        :raises InvalidArgumentError: if the session is unknown, or has no such rows.
-        """
-        return self._store.remove(session_id, n, at)
-
-    def hide_traces(self, session_id: str | UUID, n: int, *, at: int = 0) -> tuple[Trace, ...]:
-        """Drop ``n`` rows, from row ``at`` on, from the pages they are on, though they still count.
-
-        The service does that to rows that its store returns without an id. It makes pages short, or empty.
-
-        :return: the traces that are hidden now.
-        :raises InvalidArgumentError: if the session is unknown, or has no such rows.
-        """
-        return self._store.hide(session_id, n, at)
-
-    def traces(self, session_id: str | UUID) -> tuple[Trace, ...]:
-        """The session's traces as they are now, newest first, without hidden ones.
-
-        :raises InvalidArgumentError: if the session is unknown.
-        """
-        return self._store.traces(session_id)
-
     def spend_quota(self, n: int = 1) -> None:
         """Count ``n`` requests that nobody sent, as if strangers behind the same address had.
 
@@ -189,8 +139,8 @@ class FakeTracesServer:
         :param stall: wait so many seconds, then go on. On its own, the answer that follows is the usual one.
         :param body: answer with this body; with status 200, and as JSON, unless said otherwise.
         :param headers: header fields to add, or to change; ``None`` for a value removes the field.
-        :param session_id: let only requests for this session fail.
-        :param page: let only requests for this page fail.
+        :param session_id: let only requests for traces of this session fail, for one trace as well as for a page.
+        :param page: let only requests for this page of a session's traces fail.
         :raises InvalidArgumentError: if they make no sense, alone or together.
 
         Example: ``server.fail_next(2, status=502, page=3)``.
@@ -209,7 +159,7 @@ class FakeTracesServer:
         )
         self._faults.add(fault)
 
-    async def _answer(self, request: RecordedRequest, query: Values) -> Answer:
+    async def _answer(self, request: RecordedRequest, target: Target) -> Answer:
         self.requests.append(request)
         failed = self._call_hook(request)
         fields = {"X-Request-Id": request.headers.get("X-Request-Id") or uuid4().hex}
@@ -217,8 +167,7 @@ class FakeTracesServer:
         if self._window is not None:
             spent = self._window.spend(asyncio.get_running_loop().time())
             fields.update(self._window.fields(spent))
-        session_id = session_of(request.method, request.path)
-        fault = self._faults.take(session_id, query) or NO_FAULT
+        fault = self._faults.take(target) or NO_FAULT
         # The quota is counted before the wait and the list is read after it: the service looks up the key, which is
         # what may take long, between the two.
         if (seconds := self.latency + (fault.stall or 0)) > 0:
@@ -231,7 +180,7 @@ class FakeTracesServer:
             reply = error(429)
             fields["Retry-After"] = str(spent.reset)
         else:
-            reply = reply_to(self._store, self.api_key, session_id, query, request.headers)
+            reply = reply_to(self._store, self._transcripts, self.api_key, target, request.headers)
         fields["Content-Type"] = reply.content_type
         return Answer(reply.status, reply.body, fault.change(fields), fault.delivery)
 
