@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import anyio
 from aiohttp import web
@@ -28,7 +29,7 @@ Answering = Callable[[RecordedRequest, Target], Awaitable[Answer]]
 
 
 class Listener:
-    """Listens on a free port of 127.0.0.1 and sends what ``answering`` says."""
+    """Listens and sends what ``answering`` says."""
 
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
@@ -38,15 +39,20 @@ class Listener:
         )
         self._runner = web.ServerRunner(self._server)
 
-    async def start(self) -> int:
+    async def start(self, host: str, port: int) -> tuple[Any, ...]:
         """Listen.
 
-        :return: the port.
+        :return: the address of the socket, or of the first where a name stands for several addresses.
+        :raises OSError: if that is not possible.
         """
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=BACKLOG).start()
-        port: int = self._runner.addresses[0][1]
-        return port
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, host, port, backlog=BACKLOG).start()
+        except BaseException:
+            await self.stop()
+            raise
+        address: tuple[Any, ...] = self._runner.addresses[0]
+        return address
 
     async def stop(self) -> None:
         """Stop listening, drop all connections and wait until their tasks have ended, which takes no time."""

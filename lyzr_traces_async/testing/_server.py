@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
 from .._arguments import check_count, session_id_of
 from ..errors import InvalidArgumentError
+from ._address import base_url_at, check_address
 from ._answers import Answer, error
 from ._contents import Contents
 from ._faults import NO_FAULT, Fault, Faults
 from ._http import Listener
+from ._portal import in_a_thread
 from ._quota import Quota, Window
 from ._records import RecordedRequest
 from ._service import reply_to
@@ -23,22 +26,27 @@ REAL_QUOTA = Quota(requests=100, seconds=60)
 
 
 class FakeTracesServer(Contents):
-    """A Lyzr traces API on 127.0.0.1 that keeps the contract of the real one, for tests.
+    """A Lyzr traces API on this machine that keeps the contract of the real one, for tests.
 
     It authenticates, validates, pages, counts requests against a quota and tells of it in header fields, and fails
-    where it is told to. It listens on a free port from ``async with`` on, and is gone, with everything still under
-    way, when that is left. The methods and the attributes may be used from any thread, and before it listens.
+    where it is told to. It listens from ``async with`` on, and is gone, with everything still under way, when that is
+    left. The methods and the attributes may be used from any thread, and before it listens.
+
+    With a plain ``with`` it runs in a thread of its own: for synchronous code, and for fixtures of any scope.
 
     :param api_key: the key to accept.
     :param quota: how many requests are answered in a window of time, measured by the clock of the event loop;
         ``None`` for no limit and no header fields about one.
-    :raises InvalidArgumentError: if the key cannot be sent in a header field.
+    :param host: the address to listen on, or a name for it; ``0.0.0.0`` for all of this machine's, so that other
+        machines and containers reach it too. Its traces are made up, but whoever reaches it can read them.
+    :param port: the port to listen on, 0 to 65535; 0 for a free one.
+    :raises InvalidArgumentError: if the key cannot be sent in a header field, or host and port can be no address.
 
     :ivar latency: seconds to wait before every answer.
     :ivar on_request: called with each request when it has been recorded, and before anything else: a change that it
         makes to a list is visible in the answer to that very request. It is called in the event loop's thread, and
         must not block. If it raises, such as by an ``assert``, the answer is a 500, and the first exception is raised
-        where ``async with`` is left, or by the fixture after the test. ``None`` for no call.
+        where the block is left, or by the fixture after the test. ``None`` for no call.
     :ivar requests: every request so far, in the order of arrival.
 
     Example::
@@ -48,21 +56,41 @@ class FakeTracesServer(Contents):
             async with TracesClient(server.api_key, base_url=server.base_url) as client:
                 page = await client.list_session_traces("3fa85f64-5717-4562-b3fc-2c963f66afa6")
             assert len(page) == 45
+
+    A fixture for a whole run of pytest, with a quota::
+
+        @pytest.fixture(scope="session")
+        def api():
+            with FakeTracesServer(quota=Quota(requests=1000, seconds=60)) as server:
+                server.add_session("3fa85f64-5717-4562-b3fc-2c963f66afa6", traces=45)
+                yield server
     """
 
-    def __init__(self, *, api_key: str = "test-key", quota: Quota | None = REAL_QUOTA) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str = "test-key",
+        quota: Quota | None = REAL_QUOTA,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         if not (api_key and api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
             raise InvalidArgumentError("api_key must be printable ASCII, without spaces around it")
+        check_address(host, port)
         super().__init__()
         self.api_key = api_key
         self.latency: float = 0.0
         self.on_request: Callable[[RecordedRequest], None] | None = None
         self.requests: list[RecordedRequest] = []
         self._quota = quota
+        self._host = host
+        self._port = port
         self._window: Window | None = None
         self._faults = Faults()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._listener: Listener | None = None
+        self._entered_with: str | None = None
+        self._listener: Listener
+        self._thread: AbstractContextManager[None]
         self._raised: Exception | None = None
         self._base_url: str | None = None
 
@@ -71,34 +99,38 @@ class FakeTracesServer(Contents):
 
     @property
     def base_url(self) -> str:
-        """Where the server listens: ``http://127.0.0.1:PORT/v1``. Known from ``async with`` on, and still after it.
+        """Where a client on this machine reaches it: ``http://127.0.0.1:PORT/v1``.
+
+        Known from the moment on when it is entered, and still when it has been left.
 
         :raises RuntimeError: if the server has not been entered yet.
         """
         if self._base_url is None:
-            raise RuntimeError("the server has no address yet: enter it with `async with`")
+            raise RuntimeError("the server has no address yet: enter it with `async with`, or `with`")
         return self._base_url
 
     async def __aenter__(self) -> Self:
-        if self._listener is not None:
-            raise RuntimeError("the server is running already")
-        self._loop = asyncio.get_running_loop()
-        self._window = None if self._quota is None else Window(self._quota)
-        self._listener = Listener(self._answer)
-        port = await self._listener.start()
-        self._base_url = f"http://127.0.0.1:{port}/v1"
+        with self._entering("async with"):
+            await self._start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        listener, self._listener = self._listener, None
-        assert listener is not None  # noqa: S101 -- what is left has been entered
-        await listener.stop()
-        raised, self._raised = self._raised, None
-        # Over what came of it in the block, but not over a cancellation or Ctrl-C.
-        if raised is not None and (error is None or isinstance(error, Exception)):
-            raise raised
+        with self._leaving("async with", error):
+            await self._stop()
+
+    def __enter__(self) -> Self:
+        with self._entering("with"):
+            self._thread = in_a_thread(self._start, self._stop)
+            self._thread.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._leaving("with", error):
+            self._thread.__exit__(None, None, None)
 
     def spend_quota(self, n: int = 1) -> None:
         """Count ``n`` requests that nobody sent, as if strangers behind the same address had.
@@ -158,6 +190,40 @@ class FakeTracesServer(Contents):
             headers=headers or {},
         )
         self._faults.add(fault)
+
+    @contextmanager
+    def _entering(self, form: str) -> Iterator[None]:
+        if self._entered_with is not None:
+            raise RuntimeError(f"the server is running already: it was entered with `{self._entered_with}`")
+        self._entered_with = form
+        try:
+            yield
+        except BaseException:
+            self._entered_with = None
+            raise
+
+    @contextmanager
+    def _leaving(self, form: str, error: BaseException | None) -> Iterator[None]:
+        if self._entered_with != form:
+            how = f"was entered with `{self._entered_with}`" if self._entered_with else "is not running"
+            raise RuntimeError(f"the server {how}: it cannot be left with `{form}`")
+        try:
+            yield
+        finally:
+            self._entered_with = None
+        raised, self._raised = self._raised, None
+        # Over what came of it in the block, but not over a cancellation or Ctrl-C.
+        if raised is not None and (error is None or isinstance(error, Exception)):
+            raise raised
+
+    async def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._window = None if self._quota is None else Window(self._quota)
+        self._listener = Listener(self._answer)
+        self._base_url = base_url_at(await self._listener.start(self._host, self._port))
+
+    async def _stop(self) -> None:
+        await self._listener.stop()
 
     async def _answer(self, request: RecordedRequest, target: Target) -> Answer:
         self.requests.append(request)
