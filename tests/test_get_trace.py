@@ -168,3 +168,20 @@ async def test_a_trace_that_is_too_large_is_refused(
     with pytest.raises(ResponseTooLargeError, match=r"ask for less at once") as caught:
         await client.get_trace(SESSION, trace.trace_id)
     assert caught.value.trace_id == trace.trace_id
+
+
+async def test_the_log_names_the_trace_in_one_line(
+    service: FakeTracesServer, client: TracesClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever its id is made of, and without the key."""
+    caplog.set_level("DEBUG", "lyzr_traces_async")
+    service.fail_next(1, status=502)
+    with pytest.raises(NotFoundError):
+        await client.get_trace(SESSION, "a\n\x1b[2J")
+    with pytest.raises(StopAsyncIteration):
+        await anext(client.iter_sessions())
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 4
+    assert all(rf"[session {SESSION}, trace 'a\n\x1b[2J'" in line for line in said[:3])
+    assert "[sessions from 0 on, limit 200, request id " in said[3]
+    assert all(line.isprintable() and service.api_key not in line for line in said)
