@@ -13,6 +13,7 @@ import attrs
 
 from ._arguments import check_count
 from ._figures import Top, percentile, sum_of
+from ._notebook import as_html
 from ._wire import Model, counted, frozen, plain
 from .errors import InvalidArgumentError
 from .models import SessionTraces, Trace, TracePage
@@ -68,7 +69,7 @@ class NameSummary(Model):
 
 @frozen
 class TraceSummary(Model):
-    """What traces add up to.
+    """What traces add up to. A notebook shows it as a table.
 
     :ivar count: how many traces there are.
     :ivar total_cost_usd: the sum of the known costs, in US dollars. It is rounded once, so the order of the traces
@@ -104,6 +105,9 @@ class TraceSummary(Model):
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values. ``byName`` is a list, in order, since JSON has no key for ``None``."""
         return super().to_dict() | {"byName": plain(tuple(self.by_name.values()))}
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 class Summarizer:
