@@ -252,7 +252,7 @@ async def test_a_port_in_use_is_an_error_of_the_system(form: str) -> None:
         port = taken.getsockname()[1]
         server = FakeTracesServer(port=port)
         tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
-        with pytest.raises(OSError, match=rf"{port}\): address already in use"):
+        with pytest.raises(OSError, match=rf"'127.0.0.1', {port}\): .*address already in use"):
             if form == "with":
                 server.__enter__()
             else:
