@@ -168,17 +168,25 @@ async def test_an_agents_answer_has_a_tool_call_in_its_generation(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
     """The span of the step, the language model in it, the tool in that, and the tool's result in that."""
-    server.add_session(
-        SESSION, [TRACE, attrs.evolve(TRACE, trace_id="endless", latency_seconds=None)], observations=True
-    )
+    server.add_session(SESSION, [TRACE], observations=True)
     observations = await inside(http, server, TRACE)
     assert [one["type"] for one in observations] == ["SPAN", "GENERATION", "SPAN", "EVENT"]
     assert [one["parentObservationId"] for one in observations] == [None, *(one["id"] for one in observations[:3])]
     assert observations[1]["model"] == "gpt-4o-mini"
     assert [message["role"] for message in observations[1]["input"]] == ["system", "user"]
     assert observations[3]["endTime"] is None
-    (root, *_) = await inside(http, server, attrs.evolve(TRACE, trace_id="endless"))
+
+
+@pytest.mark.parametrize("cost", [None, float("inf"), float("nan")])
+async def test_what_is_not_known_of_a_trace_is_not_made_up(
+    server: FakeTracesServer, http: aiohttp.ClientSession, cost: float | None
+) -> None:
+    """Neither when it ended, nor what it cost."""
+    trace = attrs.evolve(TRACE, latency_seconds=None, total_cost_usd=cost)
+    server.add_session(SESSION, [trace], observations=True)
+    root, generation, *_ = await inside(http, server, trace)
     assert root["endTime"] is None
+    assert generation["costDetails"] == {}
 
 
 async def test_made_up_observations_are_the_same_every_time(

@@ -11,7 +11,7 @@ from uuid import UUID
 import aiohttp
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lyzr_traces_async.errors import InvalidArgumentError
@@ -22,6 +22,7 @@ SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0f0e0d0c-0b0a-4908-8706-050403020100"
 ENDED = datetime(2026, 3, 25, 18, 30, 0, 347_000, tzinfo=UTC)
 INFO = SessionInfo(SESSION, "room-1", "agent-1", "job_shutdown", ENDED - timedelta(minutes=1), ENDED, 60_000, 7)
+BEFORE_ALL_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))  # in UTC, there is no such moment
 TRACE = Trace("t", "llm", SESSION, ENDED, 1.25, None, 0, None)
 
 
@@ -337,6 +338,7 @@ async def test_removed_transcripts_are_gone(server: FakeTracesServer, http: aioh
     st.lists(st.datetimes(timezones=st.just(UTC)), max_size=3),
     st.none() | st.floats() | st.integers(),
 )
+@example([datetime.max.replace(tzinfo=UTC)], 1e300)
 def test_a_session_is_listed_whatever_its_traces_say(moments: list[datetime], seconds: float | None) -> None:
     """However long ago, or in what future, and however long they took."""
     server = FakeTracesServer()
@@ -363,6 +365,14 @@ def test_a_session_is_listed_whatever_its_traces_say(moments: list[datetime], se
         ),
         (
             lambda server: server.add_transcripts([attrs.evolve(INFO, extra={"o": object()})]),
+            f"the transcript of session '{SESSION}' cannot be sent as JSON",
+        ),
+        (
+            lambda server: server.add_transcripts([attrs.evolve(INFO, session_id="\ud800")]),
+            r"the transcript of session '\ud800' cannot be sent as JSON",
+        ),
+        (
+            lambda server: server.add_transcripts([attrs.evolve(INFO, ended_at=BEFORE_ALL_TIME)]),
             f"the transcript of session '{SESSION}' cannot be sent as JSON",
         ),
         (lambda server: server.remove_transcripts(3), "there are 2 transcripts: no 3 of them from row 0 on"),
