@@ -223,7 +223,7 @@ def test_a_terminal_gets_styles_unless_they_are_not_wanted(
     """NO_COLOR with any value turns all of them off; the bars stay."""
     server.add_session(SESSION, traces=5)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "120")
     if no_color is not None:
         monkeypatch.setenv("NO_COLOR", no_color)
     assert main(["list", SESSION]) == 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-__all__ = ["encodable", "fit", "fit_tail", "json_escaped", "visible"]
+__all__ = ["Glyphs", "encodable", "fit", "fit_tail", "glyphs_for", "json_escaped", "visible"]
 
 # What a terminal would act upon, or what changes how the text around it reads, without being seen itself: the
 # controls C0, DEL and C1; line and paragraph separators; bidirectional marks, embeddings, overrides and isolates;
@@ -58,3 +59,24 @@ def fit_tail(text: str, width: int, ellipsis: str) -> str:
     while cell_len(tail) > room:
         tail = tail[1:]
     return ellipsis[:width] + tail
+
+
+class Glyphs(NamedTuple):
+    """The characters that not every encoding has."""
+
+    missing: str
+    ellipsis: str
+    dot: str
+    bar: str
+    half_bar: str
+    beyond: str
+
+
+_UNICODE = Glyphs("–", "…", " · ", "━", "╸", "▶")  # noqa: RUF001 - the dash is meant
+_ASCII = Glyphs("-", "...", ", ", "=", "-", ">")
+
+
+def glyphs_for(encoding: str) -> Glyphs:
+    """Choose the glyphs that ``encoding`` can write."""
+    text = "".join(_UNICODE)
+    return _UNICODE if encodable(text, encoding) == text else _ASCII
