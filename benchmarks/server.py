@@ -19,7 +19,7 @@ import msgspec
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
 from lyzr_traces_async.testing._answers import Answer
 from lyzr_traces_async.testing._quota import Window
-from lyzr_traces_async.testing._service import ROUTE, Values
+from lyzr_traces_async.testing._target import ROUTE, Target
 
 from .channel import serve
 from .troubles import KINDS, Trouble
@@ -89,12 +89,13 @@ class TwoShapeServer(FakeTracesServer):
             if session in {None, answer.session} and (before is None or answer.moment < before)
         )
 
-    async def _answer(self, request: RecordedRequest, query: Values) -> Answer:
+    async def _answer(self, request: RecordedRequest, target: Target) -> Answer:
         other_shape = request.path == LANGFUSE_PATH
         if other_shape:
-            request.path = ROUTE + query.get("sessionId", "")
+            request.path = ROUTE + target.query.get("sessionId", "")
+            target = Target.of(request.method, request.path, target.query)
         session = request.path.removeprefix(ROUTE)
-        answer = await super()._answer(request, query)
+        answer = await super()._answer(request, target)
         self.requests.clear()
         self.answered.append(Answered(time.monotonic(), session, answer.status))
         if other_shape and answer.status == 200:

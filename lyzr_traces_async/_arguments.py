@@ -7,6 +7,7 @@ import ipaddress
 import re
 import sys
 from collections.abc import AsyncIterable, Callable, Iterable
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Final
 from uuid import UUID
@@ -26,10 +27,15 @@ __all__ = [
     "check_key",
     "check_seconds",
     "is_localhost",
+    "moment_of",
+    "opaque_id_of",
     "session_id_of",
 ]
 
 MAX_LIMIT: Final = 100
+
+# The longest id that the service takes, in characters, where it is not a UUID.
+MAX_OPAQUE: Final = 256
 
 # Larger counts are mistakes; JSON's readers agree on integers up to here (RFC 8259, 6).
 MAX_COUNT: Final = 2**53 - 1
@@ -88,6 +94,40 @@ def session_id_of(value: object, mask: Callable[[str], str] = str) -> str:
             f"session_id must be a UUID such as 3fa85f64-5717-4562-b3fc-2c963f66afa6, not {_shown(value, mask)}"
         )
     return text
+
+
+def opaque_id_of(name: str, value: object, mask: Callable[[str], str] = str) -> str:
+    """Return an opaque id that is sent in a URL.
+
+    :param mask: takes the API key out of a text. An id that has it is refused: servers write URLs into logs.
+    :raises InvalidArgumentError: if it is no string, is empty or too long, or is no Unicode text.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_OPAQUE or mask(value) != value:
+        raise InvalidArgumentError(
+            f"{name} must be a string of 1 to {MAX_OPAQUE} characters, without the API key, not {_shown(value, mask)}"
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(f"{name} has half of a surrogate pair in it: {_shown(value)}") from None
+    return value
+
+
+def moment_of(name: str, value: object) -> datetime | None:
+    """Return a moment in UTC; of a date, its first in UTC; ``None`` for none.
+
+    :raises InvalidArgumentError: if it is neither, or has no time zone.
+    """
+    if value is None:
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidArgumentError(f"{name} must be a date, or a datetime with a time zone, not {_shown(value)}")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgumentError(f"{name} has no equal in UTC: {_shown(value)}") from None
 
 
 def check_count(name: str, value: object, maximum: int = MAX_COUNT, *, minimum: int = 1) -> None:

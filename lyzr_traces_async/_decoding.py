@@ -1,20 +1,21 @@
-"""The body of a good answer, from bytes to values. Pure."""
+"""The body of a good answer, from bytes to values, or to an error that says what is wrong with it. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import msgspec
 from cattrs import BaseValidationError, transform_error
 
+from ._json import read_json
 from ._shape import read_quickly, read_thoroughly
+from ._siblings import SessionsPage, light_parts, read_sessions, read_trace
 from ._wire import camel_case
 from .errors import ResponseDecodeError
-from .models import TracePage
+from .models import TraceDetail, TracePage
 
-__all__ = ["LOOKED_AT", "beginning_of", "decode_page", "read_json", "text_of"]
+__all__ = ["LOOKED_AT", "beginning_of", "decode_page", "decode_sessions", "decode_trace", "text_of"]
 
 _TEXT_SHOWN: Final = 2048
 # Of a text that is to be shown. So much more than that, that what is shown does not end within the key.
@@ -24,37 +25,11 @@ LOOKED_AT: Final = 64 * _TEXT_SHOWN
 _PROBLEMS_SHOWN: Final = 1000
 _PROBLEM_SHOWN: Final = 300
 
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-
-_decode: Final = msgspec.json.Decoder().decode
-
-
-def read_json(body: bytes) -> Any:
-    """Read any JSON text (RFC 8259).
-
-    :raises msgspec.MsgspecError: if it is none, or has a number that is out of range.
-    :raises UnicodeDecodeError: if it is not in UTF-8.
-    :raises RecursionError: if it is nested too deeply.
-    """
-    # Whoever reads may ignore it (8.1).
-    body = body.removeprefix(_BYTE_ORDER_MARK)
-    try:
-        return _decode(body)
-    except msgspec.DecodeError:
-        # Half of a surrogate pair is within the grammar (8.2), and what JavaScript writes of a text that was cut in the
-        # middle of an emoji. It stands for no character.
-        mended = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape["half"] else escape[0], body)
-        if mended == body:
-            raise
-        return _decode(mended)
+_T = TypeVar("_T")
 
 
 def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
-    """Read the body of a 200.
+    """Read the body of a 200 that has a page of traces.
 
     :param body: the answer's body, decompressed.
     :param mask: takes the API key out of a text, should the server have echoed it.
@@ -63,10 +38,24 @@ def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
     try:
         return read_quickly(body)
     except (msgspec.MsgspecError, ValueError, OverflowError):
-        pass
+        pass  # so that this is not the context of what is raised below
+    return _decode("a page of traces", body, mask, lambda body: read_thoroughly(read_json(body)))
+
+
+def decode_trace(body: bytes, mask: Callable[[str], str] = str) -> TraceDetail:
+    """Read the body of a 200 that has one trace, raising as :func:`decode_page` does."""
+    return _decode("a trace with its observations", body, mask, lambda body: read_trace(read_json(body)))
+
+
+def decode_sessions(body: bytes, mask: Callable[[str], str] = str) -> SessionsPage:
+    """Read the body of a 200 that has a part of the list of sessions, raising as :func:`decode_page` does."""
+    return _decode("a list of sessions", body, mask, lambda body: read_sessions(light_parts(body)))
+
+
+def _decode(what: str, body: bytes, mask: Callable[[str], str], read: Callable[[bytes], _T]) -> _T:
     no_json = False
     try:
-        return read_thoroughly(read_json(body))
+        return read(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         found: tuple[str, ...] = (f"not JSON: {exc}",)
         # Numbers out of range, and too many brackets, come again with every answer.
@@ -76,8 +65,8 @@ def decode_page(body: bytes, mask: Callable[[str], str] = str) -> TracePage:
     problems = tuple(_shortened(mask(problem)) for problem in found[:_PROBLEMS_SHOWN])
     shown = "; ".join(problems[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
     error = ResponseDecodeError(
-        f"the answer is not a page of traces: {shown}. Does the base URL lead to the API, and is there a newer version "
-        f"of this library? As for the answer: {beginning_of(body, mask)}.",
+        f"the answer is not {what}: {shown}. Does the base URL lead to the API, and is there a newer version of this "
+        f"library? As for the answer: {beginning_of(body, mask)}.",
         problems=problems,
     )
     error._no_json = no_json

@@ -28,7 +28,7 @@ from .errors import (
     ServiceNotConfiguredError,
     WrongEventLoopError,
 )
-from .models import SessionTraces, Trace
+from .models import SessionInfo, SessionTraces, Trace
 
 __all__ = ["Stream"]
 
@@ -43,7 +43,7 @@ _FATAL: Final = (
 # Pages of one session that are asked for at once: of use where few sessions are left. Many take turns for the slots.
 _PREFETCH: Final = 8
 
-SessionIds = Iterable[str | UUID] | AsyncIterable[str | UUID]
+SessionIds = Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo]
 
 
 class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
@@ -193,7 +193,8 @@ async def _throw(ids: AsyncIterator[object], cancelled: asyncio.CancelledError) 
     raise cancelled
 
 
-async def _walk(sender: Sender, session_id: object, limit: int) -> SessionTraces:
+async def _walk(sender: Sender, given: object, limit: int) -> SessionTraces:
+    session_id = given.session_id if type(given) is SessionInfo else given
     name = _shown(session_id, sender.mask)
     traces: list[Trace] = []
     try:

@@ -8,8 +8,12 @@ time: one bad minute, or one heavy trace, does not make all the rest of a list c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-__all__ = ["Limits"]
+__all__ = ["HEAVY_ATTEMPTS", "Limits"]
+
+# One time-out may be chance; one that repeats means that the page is too heavy.
+HEAVY_ATTEMPTS: Final = 2
 
 
 class Limits:
@@ -38,9 +42,14 @@ class Limits:
         again_from = self._not_before[above]
         return (above, None) if position >= again_from else (limit, again_from)
 
-    def is_probe(self, limit: int) -> bool:
-        """Say whether a limit is larger than the one that worked last."""
-        return limit > self._steps[self._step]
+    def attempts(self, limit: int) -> int | None:
+        """Return after how many attempts a page that is too heavy is asked for in parts.
+
+        One is enough for a limit larger than the one that worked last. ``None`` for the smallest, which has no parts.
+        """
+        if limit == 1:
+            return None
+        return 1 if limit > self._steps[self._step] else HEAVY_ATTEMPTS
 
     def worked(self, limit: int) -> None:
         """Take note that a page of this limit came."""

@@ -10,11 +10,11 @@ import msgspec
 from multidict import CIMultiDict
 
 from . import errors
-from ._decoding import LOOKED_AT, beginning_of, read_json, text_of
+from ._decoding import LOOKED_AT, beginning_of, text_of
 from ._fields import Fields, quotas, retry_after
-from .models import TracePage
+from ._json import read_json
 
-__all__ = ["Answer", "error_of", "is_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
+__all__ = ["Answer", "error_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
 
 _MESSAGE_SHOWN: Final = 500
 # What is nested deeper could be held, but neither shown nor pickled.
@@ -83,12 +83,6 @@ def request_id_of(fields: Fields, mask: Callable[[str], str]) -> str | None:
     """Return the id under which the server has logged the request."""
     said = fields.get("X-Request-Id")
     return None if said is None else mask(_text(said))
-
-
-def is_of(session_id: str, page: TracePage) -> bool:
-    """Say whether all traces of a page are of this session, in whatever case it is written; those of none are."""
-    others = {trace.session_id for trace in page.traces} - {session_id, None}
-    return all(other is None or other.lower() == session_id.lower() for other in others)
 
 
 def _text(value: str) -> str:

@@ -1,4 +1,4 @@
-"""One page from the service, with as many attempts as it takes. Where the pure parts meet the transport."""
+"""An answer from the service, with as many attempts as it takes. Where the pure parts meet the transport."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import logging
 from collections import Counter
 from functools import partial
-from typing import Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 from uuid import uuid4
 
 import anyio
@@ -14,9 +14,9 @@ import attrs
 import tenacity
 from yarl import URL
 
-from ._decoding import decode_page
 from ._logs import logged, logger, one_line
-from ._responses import Answer, error_of, is_of, key_is_accepted, request_id_of
+from ._requests import PageRequest, Request
+from ._responses import Answer, error_of, key_is_accepted, request_id_of
 from ._retrying import Attempts
 from ._throttle import Throttle
 from ._transport import Transport
@@ -26,13 +26,13 @@ from .errors import (
     AuthenticationError,
     ClientClosedError,
     LyzrTracesError,
-    PaginationError,
     RateLimitError,
-    ResponseDecodeError,
 )
 from .models import ClientStats, RetryPolicy, TracePage
 
 __all__ = ["Sender"]
+
+_T = TypeVar("_T")
 
 
 @attrs.define
@@ -48,22 +48,16 @@ class _Life:
 
 
 @attrs.define
-class _Call:
-    """One page that is asked for, and the attempts at it.
+class _Call(Generic[_T]):
+    """A question that is asked, and the attempts at it.
 
     :ivar turn: the walk that it belongs to; a single call has its own.
     """
 
-    session_id: str
-    page: int
-    limit: int
+    request: Request[_T]
     url: URL
     attempts: Attempts
     turn: object
-
-    @property
-    def place(self) -> str:
-        return f"session {self.session_id}, page {self.page}"
 
 
 class Cancellable(Protocol):
@@ -75,7 +69,7 @@ class Cancellable(Protocol):
 
 
 class Sender:
-    """Gets pages: for everything that a client does at once.
+    """Gets answers: for everything that a client does at once.
 
     :param base_url: where the API is, without a slash at the end.
     :param timeout: seconds for one attempt, connect to last byte.
@@ -132,14 +126,10 @@ class Sender:
         answers: dict[int, TracePage | LyzrTracesError] = {}
 
         async def get(page: int, others: anyio.CancelScope | None = None) -> None:
-            try:
-                answers[page] = await self.page(
-                    walk.session_id, page, walk.limit, turn=walk, heavy_attempts=walk.heavy_attempts
-                )
-            except LyzrTracesError as error:
-                answers[page] = error
-                if others is not None and isinstance(error, fatal):
-                    others.cancel()
+            request = PageRequest(walk.session_id, page, walk.limit)
+            answers[page] = answer = await self.outcome(request, turn=walk, heavy_attempts=walk.heavy_attempts)
+            if others is not None and isinstance(answer, fatal):
+                others.cancel()
 
         limit = walk.limit
         window = walk.window()
@@ -156,33 +146,39 @@ class Sender:
                 raise answer
         return [answers[page] for page in window]
 
-    async def page(
-        self, session_id: str, page: int, limit: int, *, turn: object = None, heavy_attempts: int | None = None
-    ) -> TracePage:
-        """Get one page.
+    async def outcome(self, request: Request[_T], *, turn: object, heavy_attempts: int | None) -> _T | LyzrTracesError:
+        """Ask, and return the answer, or why it could not be had."""
+        try:
+            return await self.get(request, turn=turn, heavy_attempts=heavy_attempts)
+        except LyzrTracesError as error:
+            return error
+
+    async def get(self, request: Request[_T], *, turn: object = None, heavy_attempts: int | None = None) -> _T:
+        """Ask, and return the answer.
 
         :param turn: the walk that it belongs to; a single call has its own.
-        :raises LyzrTracesError: what went wrong at the last attempt, with session, page and attempts.
+        :param heavy_attempts: how many attempts it is worth where it is too heavy, and can be asked for in parts.
+        :raises LyzrTracesError: what went wrong at the last attempt, with what was asked for and the attempts.
         """
         self.check_open()
         self.check_loop()
-        url = URL(f"{self._base_url}/traces/session/{session_id}?page={page}&limit={limit}", encoded=True)
         attempts = Attempts(self._retry, heavy_attempts=heavy_attempts)
         attempts.since = self._throttle.now()
-        call = _Call(session_id, page, limit, url, attempts, attempts if turn is None else turn)
+        url = URL(f"{self._base_url}{request.target}", encoded=True)
+        call = _Call(request, url, attempts, attempts if turn is None else turn)
         with anyio.CancelScope() as scope:  # for `aclose`
             self.calls.add(scope)
             try:
                 return await self._attempts(call)
             except LyzrTracesError as error:
-                error.session_id, error.page, error.attempts = session_id, page, attempts.made or None
+                vars(error).update(request.particulars, attempts=attempts.made or None)
                 raise
             finally:
                 self.calls.remove(scope)
-        raise ClientClosedError("the client was closed while this call was under way", session_id=session_id, page=page)
+        raise ClientClosedError("the client was closed while this call was under way", **request.particulars)
 
-    async def _attempts(self, call: _Call) -> TracePage:
-        # Nearly every page is had at the first attempt, which is not worth setting up the others.
+    async def _attempts(self, call: _Call[_T]) -> _T:
+        # Nearly every answer is had at the first attempt, which is not worth setting up the others.
         try:
             return await self._attempt(call)
         except LyzrTracesError as error:
@@ -194,10 +190,10 @@ class Sender:
             wait=lambda _: call.attempts.wait,
             sleep=anyio.sleep,
         )
-        answer: TracePage = await retrying(self._attempt, call)
+        answer: _T = await retrying(self._attempt, call)
         return answer
 
-    def _again(self, call: _Call, error: BaseException) -> bool:
+    def _again(self, call: _Call[Any], error: BaseException) -> bool:
         if not isinstance(error, LyzrTracesError):
             return False
         attempts, throttle = call.attempts, self._throttle
@@ -210,13 +206,15 @@ class Sender:
             throttle.refused(wait)
             attempts.wait = 0.0
             if again:
-                logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.place)
+                logger.info("refused, the next attempt in %.1f s: %s [%s]", wait, failed, call.request.place)
         elif again:
             made, most = attempts.failures, self._retry.attempts
-            logger.info("attempt %d of %d failed, the next in %.1f s: %s [%s]", made, most, wait, failed, call.place)
+            logger.info(
+                "attempt %d of %d failed, the next in %.1f s: %s [%s]", made, most, wait, failed, call.request.place
+            )
         return again
 
-    async def _attempt(self, call: _Call) -> TracePage:
+    async def _attempt(self, call: _Call[_T]) -> _T:
         answer = self._throttle.send(
             partial(self._request, call),
             turn=call.turn,
@@ -224,23 +222,23 @@ class Sender:
             since=call.attempts.since,
             refused=call.attempts.refused,
         )
-        outcome = self._judge(await answer, call)
-        if isinstance(outcome, TracePage):
-            return outcome
-        raise outcome
+        outcome = self._judge(await answer, call.request)
+        if isinstance(outcome, LyzrTracesError):
+            raise outcome
+        return outcome
 
-    async def _request(self, call: _Call) -> Answer:
+    async def _request(self, call: _Call[Any]) -> Answer:
         call.attempts.made += 1
         self.tally["requests"] += 1
         self.tally["retries"] += call.attempts.made > 1
         request_id = str(uuid4())
         exchange = self._transport.get(call.url, request_id, self._timeout)
         if logger.isEnabledFor(logging.DEBUG):  # or else no page has to pay for it
-            exchange = logged(exchange, f"{call.place}, limit {call.limit}", request_id, self.mask)
+            exchange = logged(exchange, call.request.place, request_id, self.mask)
         return await exchange
 
-    def _judge(self, answer: Answer, call: _Call) -> TracePage | LyzrTracesError:
-        """Return an answer's page, or its error: not raised here, where a traceback would show the raw answer."""
+    def _judge(self, answer: Answer, request: Request[_T]) -> _T | LyzrTracesError:
+        """Return what an answer says, or its error: not raised here, where a traceback would show the raw answer."""
         self._life.key_accepted |= key_is_accepted(answer)
         error = error_of(answer, self.mask)
         if error is not None:
@@ -248,23 +246,12 @@ class Sender:
             if isinstance(error, AuthenticationError):
                 error._permanent = not self._life.key_accepted
             return error
-        failure: LyzrTracesError
-        try:
-            decoded = decode_page(answer.body, self.mask)
-        except ResponseDecodeError as exc:
-            failure = exc.with_traceback(None)
-        else:
-            said = decoded.pagination.page
-            if not is_of(call.session_id, decoded):
+        outcome = request.read(answer.body, self.mask)
+        if isinstance(outcome, LyzrTracesError):
+            outcome.request_id = request_id_of(answer.fields, self.mask)
+            if isinstance(outcome, APIConnectionError):
                 answer.discard()
-                failure = APIConnectionError("the answer has traces of another session: it is one to another request")
-                failure._dropped = True
-            elif said == call.page:
-                return decoded
-            else:
-                failure = PaginationError(f"asked for page {call.page}, the answer is page {said}")
-        failure.request_id = request_id_of(answer.fields, self.mask)
-        return failure
+        return outcome
 
     async def aclose(self) -> None:
         """End all calls that are under way with :class:`ClientClosedError`, and close the connections."""

@@ -1,8 +1,5 @@
 """What a page of traces looks like, and the two ways to read one. Pure.
 
-Types are checked, never coerced: ``"4"`` is not an integer, ``true`` is not ``1``, ``null`` is not ``"None"``. The one
-exception is in the contract: an integer is a legal number of seconds or dollars.
-
 The quick way is msgspec's, which checks a page while it parses it. It knows the fields of the models, and gives up at
 the first thing that is not as usual. The thorough way is cattrs', on the parsed document: it keeps the fields that the
 models do not know, and finds every problem with its path. A page that both can read is the same value by either.
@@ -11,18 +8,15 @@ models do not know, and finds every problem with its path. A page that both can 
 from __future__ import annotations
 
 import itertools
-import re
-from calendar import monthrange
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import msgspec
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, override
 from msgspec.structs import astuple
 
+from ._checks import at_least, fields_of, in_utc, list_of, only, reader
 from ._wire import camel_case
 from .models import Pagination, Trace, TracePage
 
@@ -34,8 +28,6 @@ _LEAST: Final = {name: 1 if name in ("page", "limit") else 0 for name in get_typ
 
 # A trace's fields, and what the API calls them, in its order.
 WIRE_NAMES: Final = {name: camel_case(name) for name in _TRACE_TYPES}
-_KNOWN: Final = frozenset(WIRE_NAMES.values())
-_NULLS: Final = {WIRE_NAMES[name]: None for name, kind in _TRACE_TYPES.items() if type(None) in get_args(kind)}
 
 
 # --- The quick way
@@ -47,7 +39,7 @@ def _row(name: str, fields: Iterable[tuple[str, Any] | tuple[str, Any, Any]]) ->
 
 
 def _trace_field(name: str, kind: Any) -> tuple[str, Any] | tuple[str, Any, None]:
-    if WIRE_NAMES[name] in _NULLS:
+    if type(None) in get_args(kind):
         return name, kind, None
     # A time is left to Python: msgspec rounds what is beyond microseconds.
     return name, str if kind is datetime else kind
@@ -76,136 +68,24 @@ def read_quickly(body: bytes) -> TracePage:
     for trace in traces:
         trace.timestamp = moment = moment_of(trace.timestamp)
         if moment.tzinfo is not UTC:
-            trace.timestamp = _in_utc(moment)
+            trace.timestamp = in_utc(moment)
     return TracePage(traces, Pagination(*astuple(rows.pagination)))
 
 
 # --- The thorough way
 
-_JSON_NAMES: Final = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "a boolean",
-    int: "an integer",
-    float: "a number",
-    type(None): "null",
-}
-_RFC3339: Final = re.compile(
-    r"(?P<minute>\d{4}-\d\d-\d\d[t ]\d\d:\d\d):(?P<second>\d\d)(\.\d+)?(?P<offset>z|[+-]\d\d:\d\d)",
-    re.ASCII | re.IGNORECASE,
-)
-
-
-def _unexpected(expected: str, value: object) -> TypeError:
-    return TypeError(f"expected {expected}, got {_JSON_NAMES[type(value)]}")
-
-
-def _string(value: Any, _: Any) -> str:
-    if value.__class__ is not str:
-        raise _unexpected("a string", value)
-    return value
-
-
-def _optional_string(value: Any, _: Any) -> str | None:
-    if value is not None and value.__class__ is not str:
-        raise _unexpected("a string or null", value)
-    return value
-
-
-def _integer(value: Any, _: Any) -> int:
-    if value.__class__ is not int:
-        raise _unexpected("an integer", value)
-    return value
-
-
-def _optional_number(value: Any, _: Any) -> float | None:
-    if value is None or value.__class__ is float:
-        return value
-    if value.__class__ is int:
-        return float(value)
-    raise _unexpected("a number or null", value)
-
-
-def _timestamp(value: Any, _: Any) -> datetime:
-    if value.__class__ is not str:
-        raise _unexpected("an RFC 3339 date-time", value)
-    try:
-        return _in_utc(datetime.fromisoformat(value))
-    except ValueError:
-        # Python reads more than RFC 3339 has, but neither its small letters nor its leap seconds.
-        written = _RFC3339.fullmatch(value)
-        if written is None:
-            raise
-    if written["second"] != "60":
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    # Python has no such second. The last moment before it keeps the day, and the order of what happened.
-    moment = datetime.fromisoformat(f"{written['minute']}:59.999999{written['offset'].upper()}").astimezone(UTC)
-    if (moment.day, moment.hour, moment.minute) != (monthrange(moment.year, moment.month)[1], 23, 59):
-        raise ValueError("second 60 is a leap second, which comes only at 23:59 UTC of the last day of a month")
-    return moment
-
-
-def _in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("expected an RFC 3339 date-time with its offset from UTC, got one without")
-    return moment.astimezone(UTC)
-
-
-def _at_least(minimum: int) -> Callable[[Any, Any], int]:
-    def count(value: Any, _: Any) -> int:
-        number = _integer(value, _)
-        if number < minimum:
-            raise ValueError(f"expected an integer >= {minimum}, got {number}")
-        return number
-
-    return count
-
-
-_Hook = Callable[[Any, Any], Any]
-
-_CHECKS: Final[dict[Any, _Hook]] = {
-    str: _string,
-    str | None: _optional_string,
-    int: _integer,
-    float | None: _optional_number,
-    datetime: _timestamp,
-}
-
-
-def _only(kind: type, expected: str, hook: _Hook) -> _Hook:
-    def checked(value: Any, cls: Any) -> Any:
-        if value.__class__ is not kind:
-            raise _unexpected(expected, value)
-        return hook(value, cls)
-
-    return checked
-
-
-def _fields_of(cls: type, checks: dict[str, _Hook], **others: Any) -> _Hook:
-    others |= {name: override(rename=camel_case(name), struct_hook=check) for name, check in checks.items()}
-    return make_dict_structure_fn(cls, _converter, **others)
-
-
-def _trace(value: Any, cls: Any) -> Trace:
-    trace: Trace = _read_trace(_NULLS | value, cls)
-    extra = {name: value[name] for name in value if name not in _KNOWN}
-    trace.extra = extra  # type: ignore[misc]  # frozen to the type checker only; nobody has seen it yet
-    return trace
-
-
-_converter: Final = Converter()
-_read_trace: Final = _fields_of(
-    Trace, {name: _CHECKS[kind] for name, kind in _TRACE_TYPES.items()}, extra=override(omit=True)
-)
-_converter.register_structure_hook(Trace, _only(dict, "an object", _trace))
-_read_pagination: Final = _fields_of(Pagination, {name: _at_least(least) for name, least in _LEAST.items()})
-_read_page: Final = _fields_of(
-    TracePage,
-    {
-        "traces": _only(list, "an array", _converter.get_structure_hook(tuple[Trace, ...])),
-        "pagination": _only(dict, "an object", _read_pagination),
-    },
+_read_page: Final = only(
+    dict,
+    "an object",
+    fields_of(
+        TracePage,
+        {
+            "traces": list_of(Trace, reader(Trace)),
+            "pagination": only(
+                dict, "an object", fields_of(Pagination, {name: at_least(least) for name, least in _LEAST.items()})
+            ),
+        },
+    ),
 )
 
 
@@ -215,5 +95,5 @@ def read_thoroughly(document: Any) -> TracePage:
     :raises TypeError: if it is no object.
     :raises cattrs.BaseValidationError: if there are problems in it: all of them.
     """
-    page: TracePage = _only(dict, "an object", _read_page)(document, TracePage)
+    page: TracePage = _read_page(document, TracePage)
     return page

@@ -223,8 +223,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         size += len(chunk)
         if size > MAX_BODY:
             raise ResponseTooLargeError(
-                f"the answer's body is larger than {MAX_BODY >> 20} MiB after decompression: ask for fewer traces a "
-                "page with `limit`, and check that the base URL leads to the API"
+                f"the answer's body is larger than {MAX_BODY >> 20} MiB after decompression: ask for less at once with "
+                "`limit`, where the call has one, and check that the base URL leads to the API"
             )
         chunks.append(chunk)
     return b"".join(chunks)

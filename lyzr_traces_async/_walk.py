@@ -18,8 +18,6 @@ from .models import TracePage
 
 __all__ = ["PageWalk"]
 
-# One time-out may be chance; one that repeats means that the page is too heavy.
-HEAVY_ATTEMPTS: Final = 2
 # So many answers in a row that bring neither a new trace nor the end nearer, and the walk is not getting anywhere.
 MAX_IDLE_ANSWERS: Final = 100
 # So many positions in a row without a trace, and the list's length makes no sense.
@@ -48,7 +46,7 @@ class PageWalk:
         self.session_id = session_id
         self.done = False
         self.limit = limit
-        self.heavy_attempts: int | None = HEAVY_ATTEMPTS
+        self.heavy_attempts: int | None = None
         self._tally = tally
         self._callers_limit = limit
         self._start = (start_page - 1) * limit
@@ -73,8 +71,7 @@ class PageWalk:
         """Return the pages to ask for next, all at once: 1, 2, 4 ... up to ``prefetch``."""
         position = self._list.covered
         limit, until = self._limits.at(position, self._list.total)
-        attempts = 1 if self._limits.is_probe(limit) else HEAVY_ATTEMPTS
-        self.heavy_attempts = attempts if limit > 1 else None
+        self.heavy_attempts = self._limits.attempts(limit)
         if limit != self.limit:
             self.limit = limit
             self._size = 1

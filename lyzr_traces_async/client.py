@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
@@ -20,14 +21,18 @@ from ._arguments import (
     check_ids,
     check_key,
     check_seconds,
+    moment_of,
+    opaque_id_of,
     session_id_of,
 )
 from ._fanout import Stream
+from ._requests import PageRequest, TraceRequest
 from ._sending import Sender
+from ._session_list import SessionWalk
 from ._transport import Transport
 from ._walk import PageWalk
 from .errors import InvalidArgumentError
-from .models import ClientStats, RetryPolicy, SessionTraces, Trace, TracePage
+from .models import ClientStats, RetryPolicy, SessionInfo, SessionTraces, Trace, TraceDetail, TracePage
 
 if TYPE_CHECKING:
     import aiohttp
@@ -168,7 +173,7 @@ class TracesClient:
         asked_for = session_id_of(session_id, self._mask)
         check_count("page", page)
         check_count("limit", limit, MAX_LIMIT)
-        return await self._sender.page(asked_for, page, limit)
+        return await self._sender.get(PageRequest(asked_for, page, limit))
 
     def iter_session_traces(
         self, session_id: str | UUID, *, limit: int = 100, start_page: int = 1, prefetch: int = 8
@@ -220,7 +225,7 @@ class TracesClient:
 
     def stream_sessions(
         self,
-        session_ids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        session_ids: Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo],
         *,
         limit: int = 100,
         concurrency: int = 8,
@@ -235,9 +240,10 @@ class TracesClient:
         the stream: a wrong key, for one. It is raised from the iteration, as is what ``session_ids`` itself raises, of
         whatever kind. A stream never ends early without an error.
 
-        :param session_ids: the sessions, as an iterable or an async iterable of ids. One task draws them all, not the
-            consumer's: an async generator may have time-outs, task groups and context variables around its yields, or
-            draw from another stream. What cancels it there is raised where it waits; at the end it is closed.
+        :param session_ids: the sessions, as an iterable or an async iterable of ids, or of what :meth:`iter_sessions`
+            yields. One task draws them all, not the consumer's: an async generator may have time-outs, task groups and
+            context variables around its yields, or draw from another stream. What cancels it there is raised where it
+            waits; at the end it is closed.
         :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
         :param concurrency: sessions read at once, at least 1. They share the client's ``max_concurrency``, and take
             turns: a long session does not hold up short ones.
@@ -261,6 +267,59 @@ class TracesClient:
         self._sender.check_open()
         return Stream(self._sender, session_ids, limit=limit, concurrency=concurrency)
 
+    async def get_trace(self, session_id: str | UUID, trace_id: str) -> TraceDetail:
+        """Get one trace with its observations: what went in and out of each step, how long it took, what it cost.
+
+        :param session_id: the session, as in :meth:`list_session_traces`.
+        :param trace_id: the trace's id, as :attr:`Trace.trace_id` has it; 1 to 256 characters of any kind.
+        :raises InvalidArgumentError: if an argument is malformed.
+        :raises NotFoundError: if there is no such session, or it has no such trace; the text says which.
+        :raises LyzrTracesError: if the trace can't be had.
+
+        Example::
+
+            detail = await client.get_trace(session_id, trace.trace_id)
+            for step in detail.observations:
+                print(step.name, step.duration_seconds, step.model)
+        """
+        asked_for = session_id_of(session_id, self._mask)
+        return await self._sender.get(TraceRequest(asked_for, opaque_id_of("trace_id", trace_id, self._mask)))
+
+    def iter_sessions(
+        self,
+        *,
+        agent_id: str | None = None,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+    ) -> AsyncGenerator[SessionInfo, None]:
+        """Iterate over the sessions that have ended, the one that ended first coming first.
+
+        Sessions that end meanwhile stand at the end of the list and come last. Each comes once. It can be given to
+        :meth:`stream_sessions` as it is. To take up a walk that failed, pass the ``ended_at`` of the last session as
+        ``since``. As in the other walks, nothing is in flight and nothing is held between two sessions.
+
+        :param agent_id: only this agent's sessions; 1 to 256 characters.
+        :param since: only sessions that ended then or later: a ``datetime`` with a time zone, or a ``date``, which
+            stands for its first moment in UTC.
+        :param until: only sessions that ended then or earlier, likewise.
+        :raises InvalidArgumentError: at the call, if an argument is malformed, or ``since`` is later than ``until``.
+        :raises LyzrTracesError: if a part of the list can't be had; the sessions before it have been yielded by then.
+
+        Example::
+
+            yesterday = datetime.now(UTC) - timedelta(days=1)
+            async with client.stream_sessions(client.iter_sessions(since=yesterday)) as sessions:
+                async for session in sessions:
+                    print(session.session_id, len(session))
+        """
+        if agent_id is not None:
+            agent_id = opaque_id_of("agent_id", agent_id, self._mask)
+        begin, end = moment_of("since", since), moment_of("until", until)
+        if begin is not None and end is not None and begin > end:
+            raise InvalidArgumentError(f"since is later than until: {begin} > {end}")
+        self._sender.check_open()
+        return self._iter_sessions(SessionWalk(agent_id, begin, end))
+
     def _start(self, session_id: str | UUID, limit: int, start_page: int, prefetch: int) -> PageWalk:
         asked_for = session_id_of(session_id, self._mask)
         check_count("limit", limit, MAX_LIMIT)
@@ -269,8 +328,8 @@ class TracesClient:
         self._sender.check_open()
         return PageWalk(asked_for, self._sender.tally, limit=limit, start_page=start_page, prefetch=prefetch)
 
-    # Neither of the two generators contains the other: one that is dropped is then finalised in one step (PEP 525).
-    # And neither yields within a task group or a cancel scope (PEP 789).
+    # None of the generators contains another: one that is dropped is then finalised in one step (PEP 525).
+    # And none yields within a task group or a cancel scope (PEP 789).
 
     async def _iter_traces(self, walk: PageWalk) -> AsyncGenerator[Trace, None]:
         while not walk.done:
@@ -282,6 +341,12 @@ class TracesClient:
         while not walk.done:
             for page in walk.feed(await self._sender.window(walk)):
                 yield page
+
+    async def _iter_sessions(self, walk: SessionWalk) -> AsyncGenerator[SessionInfo, None]:
+        while not walk.done:
+            answer = await self._sender.outcome(walk.request(), turn=walk, heavy_attempts=walk.heavy_attempts)
+            for session in walk.feed(answer):
+                yield session
 
 
 def _check_retry(retry: object) -> None:

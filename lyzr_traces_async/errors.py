@@ -59,6 +59,7 @@ class LyzrTracesError(Exception):
 
     :ivar message: what went wrong and what to do about it, without the particulars below.
     :ivar session_id: the session that was asked for, where known.
+    :ivar trace_id: the trace that was asked for, where it was one.
     :ivar page: the page that was asked for, counted from 1, where known. A walk that failed can be taken up again
         from it with ``start_page``: it counts in the ``limit`` of the call, whatever the server made of it.
     :ivar attempts: how many requests were made for that page, where known.
@@ -75,6 +76,7 @@ class LyzrTracesError(Exception):
         message: str,
         *,
         session_id: str | None = None,
+        trace_id: str | None = None,
         page: int | None = None,
         attempts: int | None = None,
         request_id: str | None = None,
@@ -82,6 +84,7 @@ class LyzrTracesError(Exception):
         super().__init__(message)
         self.message = message
         self.session_id = session_id
+        self.trace_id = trace_id
         self.page = page
         self.attempts = attempts
         self.request_id = request_id
@@ -91,6 +94,7 @@ class LyzrTracesError(Exception):
             f"{name} {value}"
             for name, value in (
                 ("session", self.session_id),
+                ("trace", None if self.trace_id is None else repr(self.trace_id)),
                 ("page", self.page),
                 ("attempt", self.attempts),
                 ("request id", self.request_id),
@@ -167,12 +171,9 @@ class APIStatusError(LyzrTracesError):
         status: int,
         headers: Mapping[str, str] | None = None,
         body: str = "",
-        session_id: str | None = None,
-        page: int | None = None,
-        attempts: int | None = None,
-        request_id: str | None = None,
+        **particulars: Any,
     ) -> None:
-        super().__init__(message, session_id=session_id, page=page, attempts=attempts, request_id=request_id)
+        super().__init__(message, **particulars)
         self.status = status
         self.headers: Mapping[str, str] = CIMultiDict(headers or {})
         self.body = body
@@ -225,7 +226,10 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: there is nothing to read under this session id, or not yet."""
+    """404: there is nothing to read under this session id, or not yet; or the session has no such trace.
+
+    Which of the two it is, its text says.
+    """
 
     _advice = (
         "Either no session has this id, or it belongs to another organisation or user, or the call has not ended yet: "
@@ -233,6 +237,11 @@ class NotFoundError(APIStatusError):
     )
 
     def _advise(self) -> str:
+        if self.trace_id is not None and self.message.startswith("Trace not found"):
+            return (
+                "The session is there, but this trace is not one of it: trace ids are those that the session's list of "
+                "traces has, and a trace may have been deleted since"
+            )
         # The service says what was not found. Where nobody does, somebody else may have answered.
         doubt = "" if self.message.startswith("Trace ") else ". Or the base URL does not lead to the API"
         return f"{self._advice}{doubt}"

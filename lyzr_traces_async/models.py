@@ -7,6 +7,7 @@ every row of every page.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, overload
@@ -85,9 +86,9 @@ class _Traces(Model, Sequence[Trace]):
     __slots__ = ()
 
     @property
+    @abstractmethod
     def traces(self) -> tuple[Trace, ...]:
         """What it is a sequence of."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, index: int) -> Trace: ...

@@ -24,7 +24,8 @@ from lyzr_traces_async import (
     TracePage,
     TracesClient,
 )
-from lyzr_traces_async._decoding import decode_page, read_json
+from lyzr_traces_async._decoding import decode_page
+from lyzr_traces_async._json import read_json
 from lyzr_traces_async._shape import read_quickly, read_thoroughly
 from lyzr_traces_async.testing import FakeTracesServer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lyzr_traces_async._limits import Limits
+from lyzr_traces_async._limits import HEAVY_ATTEMPTS, Limits
 
 FAR = 10**6
 
@@ -45,12 +45,12 @@ def test_a_limit_that_failed_holds_off_for_the_page_that_it_failed_for() -> None
     for position in (300, 350):
         assert limits.at(position, FAR) == (50, 400)
     assert limits.at(400, FAR) == (100, None)
-    assert [limits.is_probe(limit) for limit in (50, 100)] == [False, True]
+    assert [limits.attempts(limit) for limit in (1, 50, 100)] == [None, HEAVY_ATTEMPTS, 1]
     limits.worked(50)
     assert limits.at(400, FAR) == (100, None)
     limits.worked(100)
     assert limits.at(500, FAR) == (100, None)
-    assert not limits.is_probe(100)
+    assert limits.attempts(100) == HEAVY_ATTEMPTS
 
 
 def test_a_limit_that_fails_again_is_tried_at_distances_that_double() -> None:

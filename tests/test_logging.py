@@ -47,7 +47,7 @@ async def test_every_retry_is_logged(server: FakeTracesServer, caplog: Logged) -
     server.fail_next(2, status=502, message="Langfuse request timed out")
     async with client_of(server) as client:
         await client.list_session_traces(SESSION)
-    what = f"HTTP 502: Langfuse request timed out [session {SESSION}, page 1]"
+    what = f"HTTP 502: Langfuse request timed out [session {SESSION}, page 1, limit 100]"
     assert told(caplog, logging.INFO) == [
         f"attempt 1 of 6 failed, the next in 0.5 s: {what}",
         f"attempt 2 of 6 failed, the next in 1.0 s: {what}",
@@ -92,7 +92,9 @@ async def test_a_refusal_is_logged_apart(server: FakeTracesServer, caplog: Logge
         await client.list_session_traces(SESSION)
     said = [text for text in told(caplog, logging.INFO) if "HTTP" in text]
     assert len(said) == 2
-    assert re.fullmatch(rf"refused, the next attempt in 31\.0 s: HTTP 429: .+ \[session {SESSION}, page 1\]", said[0])
+    assert re.fullmatch(
+        rf"refused, the next attempt in 31\.0 s: HTTP 429: .+ \[session {SESSION}, page 1, limit 100\]", said[0]
+    )
     assert said[1].startswith("attempt 1 of 6 failed, the next in 0.5 s: HTTP 500: ")
 
 

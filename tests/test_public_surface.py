@@ -18,7 +18,7 @@ import lyzr_traces_async
 from lyzr_traces_async import RetryPolicy, TracesClient, errors, models
 
 ID: Final = "session_id: str | UUID"
-IDS: Final = "session_ids: Iterable[str | UUID] | AsyncIterable[str | UUID]"
+IDS: Final = "session_ids: Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo]"
 WALK: Final = "limit: int = 100, start_page: int = 1, prefetch: int = 8"
 MANY: Final = "AbstractAsyncContextManager[AsyncIterator[SessionTraces]]"
 
@@ -49,6 +49,14 @@ SIGNATURES: Final[dict[str, tuple[Callable[..., Any], str]]] = {
         TracesClient.stream_sessions,
         f"(self, {IDS}, *, limit: int = 100, concurrency: int = 8) -> {MANY}",
     ),
+    "get_trace": (TracesClient.get_trace, f"(self, {ID}, trace_id: str) -> TraceDetail"),
+    "iter_sessions": (
+        TracesClient.iter_sessions,
+        (
+            "(self, *, agent_id: str | None = None, since: datetime | date | None = None, "
+            "until: datetime | date | None = None) -> AsyncGenerator[SessionInfo, None]"
+        ),
+    ),
     "with_options": (
         TracesClient.with_options,
         "(self, *, timeout: float | None = None, retry: RetryPolicy | None = None) -> Self",
@@ -69,6 +77,50 @@ FIELDS: Final = {
     "Pagination": {"page": "int", "limit": "int", "total_items": "int", "total_pages": "int"},
     "TracePage": {"traces": "tuple[Trace, ...]", "pagination": "Pagination"},
     "SessionTraces": {"session_id": "str", "error": "LyzrTracesError | None", "_traces": "tuple[Trace, ...]"},
+    "SessionInfo": {
+        "session_id": "str",
+        "room_name": "str",
+        "agent_id": "str | None",
+        "close_reason": "str | None",
+        "started_at": "datetime",
+        "ended_at": "datetime",
+        "duration_ms": "int | None",
+        "message_count": "int",
+        "extra": "Mapping[str, Any]",
+    },
+    "TraceDetail": {
+        "trace_id": "str",
+        "name": "str | None",
+        "session_id": "str | None",
+        "timestamp": "datetime",
+        "latency_seconds": "float | None",
+        "total_cost_usd": "float | None",
+        "html_path": "str | None",
+        "observations": "tuple[Observation, ...]",
+        "extra": "Mapping[str, Any]",
+    },
+    "Observation": {
+        "id": "str",
+        "type": "str",
+        "start_time": "datetime",
+        "trace_id": "str | None",
+        "parent_observation_id": "str | None",
+        "name": "str | None",
+        "level": "str | None",
+        "status_message": "str | None",
+        "model": "str | None",
+        "environment": "str | None",
+        "end_time": "datetime | None",
+        "completion_start_time": "datetime | None",
+        "model_parameters": "Mapping[str, Any] | None",
+        "input": "Any",
+        "output": "Any",
+        "metadata": "Any",
+        "usage_details": "Mapping[str, float]",
+        "cost_details": "Mapping[str, float]",
+        "extra": "Mapping[str, Any]",
+    },
+    "ObservationNode": {"observation": "Observation", "children": "tuple[ObservationNode, ...]"},
     "ClientStats": {
         "requests": "int",
         "retries": "int",

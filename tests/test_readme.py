@@ -35,7 +35,7 @@ def _blocks(language: str) -> list[Any]:
 @pytest.fixture(autouse=True)
 def _session(server: FakeTracesServer) -> None:
     """What the examples read."""
-    server.add_session(SESSION, traces=250)
+    server.add_session(SESSION, traces=250, observations=True)
 
 
 async def _run_part(code: str) -> None:
@@ -48,8 +48,9 @@ async def _run_part(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", _blocks("python"))
-def test_a_python_block_runs(code: str, tmp_path: Path) -> None:
+def test_a_python_block_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripts run as scripts, tests as tests, parts of a function in one."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "sessions.txt").write_text(f"{SESSION}\n{UNKNOWN}\n", encoding="utf-8")
     if "def test_" in code or "asyncio.run(" in code or "FastAPI(" in code:
         path = tmp_path / "test_block.py"
@@ -72,8 +73,10 @@ _DRIVERS = {
 from fastapi.testclient import TestClient
 
 with TestClient(app) as browser:
-    assert browser.get("/sessions/{SESSION}/cost").json()["usd"] > 0
+    assert 0 < browser.get("/sessions/{SESSION}/cost").json()["usd"] < 1
     assert browser.get("/sessions/{UNKNOWN}/cost").status_code == 404
+    assert browser.get("/sessions/{SESSION[:-1]}/cost").status_code == 422
+    assert browser.get("/sessions/{SESSION}/traces/no-such").json() == {{"detail": "Trace not found"}}
 """
 }
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lyzr_traces_async import _decoding
-from lyzr_traces_async._decoding import decode_page, read_json
+from lyzr_traces_async._decoding import decode_page
+from lyzr_traces_async._json import read_json
 from lyzr_traces_async._shape import WIRE_NAMES, read_quickly, read_thoroughly
 from lyzr_traces_async.errors import ResponseDecodeError
 from lyzr_traces_async.models import Trace, TracePage

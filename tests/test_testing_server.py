@@ -217,7 +217,7 @@ async def test_an_unknown_session_is_404(server: FakeTracesServer, http: aiohttp
     [
         ("GET", "/traces"),
         ("GET", "/traces/session/"),
-        ("GET", f"/traces/session/{SESSION}/trace-abc-123"),
+        ("GET", f"/traces/session/{SESSION}/trace-abc-123/more"),
         ("POST", f"/traces/session/{SESSION}"),
     ],
 )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from listsim import ListServer, failure_of, ids, page_of, walk_of, walk_on, walk_through
 
-from lyzr_traces_async._walk import HEAVY_ATTEMPTS, PageWalk
+from lyzr_traces_async._limits import HEAVY_ATTEMPTS
+from lyzr_traces_async._walk import PageWalk
 from lyzr_traces_async.errors import LyzrTracesError, PaginationError, ServerError
 from lyzr_traces_async.models import TracePage
 

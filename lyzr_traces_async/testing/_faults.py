@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from .._arguments import check_count, check_seconds
 from ..errors import InvalidArgumentError
 from ._answers import PLAIN, Delivery, Reply, error
-from ._service import Values, page_of
+from ._target import Target
 
 # They tell where the answer ends. Wrong ones would spoil the next answer on the connection too.
 FRAMING_FIELDS = frozenset({"content-length", "transfer-encoding"})
@@ -73,11 +73,9 @@ class Fault:
             return
         raise InvalidArgumentError(f"fail_next: {problem}")
 
-    def matches(self, session_id: str | None, query: Values) -> bool:
-        """Whether a request is meant: one for traces of ``session_id``, or any other where that is ``None``."""
-        if self.session_id not in {None, session_id}:
-            return False
-        return self.page is None or (session_id is not None and page_of(query) == self.page)
+    def matches(self, target: Target) -> bool:
+        """Whether a request is meant."""
+        return self.session_id in {None, target.session_id} and self.page in {None, target.page}
 
     @property
     def reply(self) -> Reply | None:
@@ -125,10 +123,10 @@ class Faults:
         fault.check()
         self._queue.append(fault)
 
-    def take(self, session_id: str | None, query: Values) -> Fault | None:
+    def take(self, target: Target) -> Fault | None:
         """The failure that a request meets, if any. It is then used up once."""
         for fault in self._queue:
-            if fault.matches(session_id, query):
+            if fault.matches(target):
                 fault.left -= 1
                 if not fault.left:
                     self._queue.remove(fault)

@@ -8,13 +8,14 @@ import struct
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import anyio
 from aiohttp import web
 
 from ._answers import Answer, Delivery
 from ._records import HeaderFields, RecordedRequest
-from ._service import Values
+from ._target import Target
 
 # The service closes an idle connection after so many seconds.
 KEEP_ALIVE = 5.0
@@ -23,12 +24,12 @@ BACKLOG = 1024
 # Linger for 0 seconds: closing then discards what is unsent and sends a RST. The structure differs by platform.
 LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
-# The request's query comes beside the record, which has no repeated names.
-Answering = Callable[[RecordedRequest, Values], Awaitable[Answer]]
+# What is asked for comes beside the record, which is decoded, and has no repeated names.
+Answering = Callable[[RecordedRequest, Target], Awaitable[Answer]]
 
 
 class Listener:
-    """Listens on a free port of 127.0.0.1 and sends what ``answering`` says."""
+    """Listens and sends what ``answering`` says."""
 
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
@@ -38,15 +39,20 @@ class Listener:
         )
         self._runner = web.ServerRunner(self._server)
 
-    async def start(self) -> int:
+    async def start(self, host: str, port: int) -> tuple[Any, ...]:
         """Listen.
 
-        :return: the port.
+        :return: the address of the socket, or of the first where a name stands for several addresses.
+        :raises OSError: if that is not possible.
         """
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=BACKLOG).start()
-        port: int = self._runner.addresses[0][1]
-        return port
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, host, port, backlog=BACKLOG).start()
+        except BaseException:
+            await self.stop()
+            raise
+        address: tuple[Any, ...] = self._runner.addresses[0]
+        return address
 
     async def stop(self) -> None:
         """Stop listening, drop all connections and wait until their tasks have ended, which takes no time."""
@@ -67,7 +73,8 @@ class Listener:
         record = RecordedRequest(
             method=request.method, path=request.path, query=dict(query), headers=HeaderFields(request.headers)
         )
-        answer = await self._answering(record, query)
+        target = Target.of(request.method, request.rel_url.raw_path, query)
+        answer = await self._answering(record, target)
         if answer.delivery is Delivery.TRUNCATED:
             return await _send_half(request, answer)
         if answer.delivery is Delivery.RESET:

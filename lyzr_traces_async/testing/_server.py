@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
 from .._arguments import check_count, session_id_of
 from ..errors import InvalidArgumentError
-from ..models import Trace
+from ._address import base_url_at, check_address
 from ._answers import Answer, error
+from ._contents import Contents
 from ._faults import NO_FAULT, Fault, Faults
 from ._http import Listener
+from ._portal import in_a_thread
 from ._quota import Quota, Window
 from ._records import RecordedRequest
-from ._service import Values, reply_to, session_of
-from ._store import Store
+from ._service import reply_to
+from ._target import Target
 
 REAL_QUOTA = Quota(requests=100, seconds=60)
 
 
-class FakeTracesServer:
-    """A Lyzr traces API on 127.0.0.1 that keeps the contract of the real one, for tests.
+class FakeTracesServer(Contents):
+    """A Lyzr traces API on this machine that keeps the contract of the real one, for tests.
 
     It authenticates, validates, pages, counts requests against a quota and tells of it in header fields, and fails
-    where it is told to. It listens on a free port from ``async with`` on, and is gone, with everything still under
-    way, when that is left. The methods and the attributes may be used from any thread, and before it listens.
+    where it is told to. It listens from ``async with`` on, and is gone, with everything still under way, when that is
+    left. The methods and the attributes may be used from any thread, and before it listens.
+
+    With a plain ``with`` it runs in a thread of its own: for synchronous code, and for fixtures of any scope.
 
     :param api_key: the key to accept.
     :param quota: how many requests are answered in a window of time, measured by the clock of the event loop;
         ``None`` for no limit and no header fields about one.
-    :raises InvalidArgumentError: if the key cannot be sent in a header field.
+    :param host: the address to listen on, or a name for it; ``0.0.0.0`` for all of this machine's, so that other
+        machines and containers reach it too. Its traces are made up, but whoever reaches it can read them.
+    :param port: the port to listen on, 0 to 65535; 0 for a free one.
+    :raises InvalidArgumentError: if the key cannot be sent in a header field, or host and port can be no address.
 
     :ivar latency: seconds to wait before every answer.
     :ivar on_request: called with each request when it has been recorded, and before anything else: a change that it
         makes to a list is visible in the answer to that very request. It is called in the event loop's thread, and
         must not block. If it raises, such as by an ``assert``, the answer is a 500, and the first exception is raised
-        where ``async with`` is left, or by the fixture after the test. ``None`` for no call.
+        where the block is left, or by the fixture after the test. ``None`` for no call.
     :ivar requests: every request so far, in the order of arrival.
 
     Example::
@@ -48,21 +56,41 @@ class FakeTracesServer:
             async with TracesClient(server.api_key, base_url=server.base_url) as client:
                 page = await client.list_session_traces("3fa85f64-5717-4562-b3fc-2c963f66afa6")
             assert len(page) == 45
+
+    A fixture for a whole run of pytest, with a quota::
+
+        @pytest.fixture(scope="session")
+        def api():
+            with FakeTracesServer(quota=Quota(requests=1000, seconds=60)) as server:
+                server.add_session("3fa85f64-5717-4562-b3fc-2c963f66afa6", traces=45)
+                yield server
     """
 
-    def __init__(self, *, api_key: str = "test-key", quota: Quota | None = REAL_QUOTA) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str = "test-key",
+        quota: Quota | None = REAL_QUOTA,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         if not (api_key and api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
             raise InvalidArgumentError("api_key must be printable ASCII, without spaces around it")
+        check_address(host, port)
+        super().__init__()
         self.api_key = api_key
         self.latency: float = 0.0
         self.on_request: Callable[[RecordedRequest], None] | None = None
         self.requests: list[RecordedRequest] = []
         self._quota = quota
+        self._host = host
+        self._port = port
         self._window: Window | None = None
-        self._store = Store()
         self._faults = Faults()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._listener: Listener | None = None
+        self._entered_with: str | None = None
+        self._listener: Listener
+        self._thread: AbstractContextManager[None]
         self._raised: Exception | None = None
         self._base_url: str | None = None
 
@@ -71,84 +99,38 @@ class FakeTracesServer:
 
     @property
     def base_url(self) -> str:
-        """Where the server listens: ``http://127.0.0.1:PORT/v1``. Known from ``async with`` on, and still after it.
+        """Where a client on this machine reaches it: ``http://127.0.0.1:PORT/v1``.
+
+        Known from the moment on when it is entered, and still when it has been left.
 
         :raises RuntimeError: if the server has not been entered yet.
         """
         if self._base_url is None:
-            raise RuntimeError("the server has no address yet: enter it with `async with`")
+            raise RuntimeError("the server has no address yet: enter it with `async with`, or `with`")
         return self._base_url
 
     async def __aenter__(self) -> Self:
-        if self._listener is not None:
-            raise RuntimeError("the server is running already")
-        self._loop = asyncio.get_running_loop()
-        self._window = None if self._quota is None else Window(self._quota)
-        self._listener = Listener(self._answer)
-        port = await self._listener.start()
-        self._base_url = f"http://127.0.0.1:{port}/v1"
+        with self._entering("async with"):
+            await self._start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        listener, self._listener = self._listener, None
-        assert listener is not None  # noqa: S101 -- what is left has been entered
-        await listener.stop()
-        raised, self._raised = self._raised, None
-        # Over what came of it in the block, but not over a cancellation or Ctrl-C.
-        if raised is not None and (error is None or isinstance(error, Exception)):
-            raise raised
+        with self._leaving("async with", error):
+            await self._stop()
 
-    def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace] = 0) -> tuple[Trace, ...]:
-        """Make a session known. Until then, the answer to its id is 404.
+    def __enter__(self) -> Self:
+        with self._entering("with"):
+            self._thread = in_a_thread(self._start, self._stop)
+            self._thread.__enter__()
+        return self
 
-        :param session_id: the session's id. It is compared letter by letter, as the service does.
-        :param traces: the session's traces, newest first, to be served exactly as given, with the fields in their
-            ``extra`` beside the known ones or, where the names are the same, in place of them; or how many to make
-            up. Made-up traces are the same every time.
-        :return: the traces, newest first.
-        :raises InvalidArgumentError: if the id is no UUID or is known already, a number is negative, or a trace
-            cannot be sent.
-        """
-        return self._store.add_session(session_id, traces)
-
-    def add_traces(
-        self, session_id: str | UUID, traces: int | Iterable[Trace] = 1, *, at: int = 0
-    ) -> tuple[Trace, ...]:
-        """Let traces arrive.
-
-        :param traces: as in `add_session`. The timestamps of made-up ones fit the place.
-        :param at: how many rows are to stay before them; 0 for the newest place.
-        :return: the new traces, newest first.
-        :raises InvalidArgumentError: if the session is unknown, or ``at`` lies beyond the end of its list.
-        """
-        return self._store.add(session_id, traces, at)
-
-    def remove_traces(self, session_id: str | UUID, n: int = 1, *, at: int = 0) -> tuple[Trace, ...]:
-        """Delete ``n`` traces, from row ``at`` on.
-
-        :return: the deleted traces.
-        :raises InvalidArgumentError: if the session is unknown, or has no such rows.
-        """
-        return self._store.remove(session_id, n, at)
-
-    def hide_traces(self, session_id: str | UUID, n: int, *, at: int = 0) -> tuple[Trace, ...]:
-        """Drop ``n`` rows, from row ``at`` on, from the pages they are on, though they still count.
-
-        The service does that to rows that its store returns without an id. It makes pages short, or empty.
-
-        :return: the traces that are hidden now.
-        :raises InvalidArgumentError: if the session is unknown, or has no such rows.
-        """
-        return self._store.hide(session_id, n, at)
-
-    def traces(self, session_id: str | UUID) -> tuple[Trace, ...]:
-        """The session's traces as they are now, newest first, without hidden ones.
-
-        :raises InvalidArgumentError: if the session is unknown.
-        """
-        return self._store.traces(session_id)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._leaving("with", error):
+            self._thread.__exit__(None, None, None)
 
     def spend_quota(self, n: int = 1) -> None:
         """Count ``n`` requests that nobody sent, as if strangers behind the same address had.
@@ -189,8 +171,8 @@ class FakeTracesServer:
         :param stall: wait so many seconds, then go on. On its own, the answer that follows is the usual one.
         :param body: answer with this body; with status 200, and as JSON, unless said otherwise.
         :param headers: header fields to add, or to change; ``None`` for a value removes the field.
-        :param session_id: let only requests for this session fail.
-        :param page: let only requests for this page fail.
+        :param session_id: let only requests for traces of this session fail, for one trace as well as for a page.
+        :param page: let only requests for this page of a session's traces fail.
         :raises InvalidArgumentError: if they make no sense, alone or together.
 
         Example: ``server.fail_next(2, status=502, page=3)``.
@@ -209,7 +191,41 @@ class FakeTracesServer:
         )
         self._faults.add(fault)
 
-    async def _answer(self, request: RecordedRequest, query: Values) -> Answer:
+    @contextmanager
+    def _entering(self, form: str) -> Iterator[None]:
+        if self._entered_with is not None:
+            raise RuntimeError(f"the server is running already: it was entered with `{self._entered_with}`")
+        self._entered_with = form
+        try:
+            yield
+        except BaseException:
+            self._entered_with = None
+            raise
+
+    @contextmanager
+    def _leaving(self, form: str, error: BaseException | None) -> Iterator[None]:
+        if self._entered_with != form:
+            how = f"was entered with `{self._entered_with}`" if self._entered_with else "is not running"
+            raise RuntimeError(f"the server {how}: it cannot be left with `{form}`")
+        try:
+            yield
+        finally:
+            self._entered_with = None
+        raised, self._raised = self._raised, None
+        # Over what came of it in the block, but not over a cancellation or Ctrl-C.
+        if raised is not None and (error is None or isinstance(error, Exception)):
+            raise raised
+
+    async def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._window = None if self._quota is None else Window(self._quota)
+        self._listener = Listener(self._answer)
+        self._base_url = base_url_at(await self._listener.start(self._host, self._port))
+
+    async def _stop(self) -> None:
+        await self._listener.stop()
+
+    async def _answer(self, request: RecordedRequest, target: Target) -> Answer:
         self.requests.append(request)
         failed = self._call_hook(request)
         fields = {"X-Request-Id": request.headers.get("X-Request-Id") or uuid4().hex}
@@ -217,8 +233,7 @@ class FakeTracesServer:
         if self._window is not None:
             spent = self._window.spend(asyncio.get_running_loop().time())
             fields.update(self._window.fields(spent))
-        session_id = session_of(request.method, request.path)
-        fault = self._faults.take(session_id, query) or NO_FAULT
+        fault = self._faults.take(target) or NO_FAULT
         # The quota is counted before the wait and the list is read after it: the service looks up the key, which is
         # what may take long, between the two.
         if (seconds := self.latency + (fault.stall or 0)) > 0:
@@ -231,7 +246,7 @@ class FakeTracesServer:
             reply = error(429)
             fields["Retry-After"] = str(spent.reset)
         else:
-            reply = reply_to(self._store, self.api_key, session_id, query, request.headers)
+            reply = reply_to(self._store, self._transcripts, self.api_key, target, request.headers)
         fields["Content-Type"] = reply.content_type
         return Answer(reply.status, reply.body, fault.change(fields), fault.delivery)
 

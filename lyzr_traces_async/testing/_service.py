@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any
 
-from multidict import MultiMapping
-
-from .._arguments import UUID_FORM
 from ._answers import Reply, error
 from ._store import Store
+from ._target import DEFAULT_PAGE, Form, Target
+from ._transcripts import Transcripts
 
-ROUTE = "/v1/traces/session/"
-
-DEFAULT_PAGE = 1
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+MAX_TRACE_ID = 256
 
-# No more digits than the integers have that JSON's readers agree on.
-INTEGER = re.compile(r"-?[0-9]{1,15}")
-
-
-# Values by name, of which a name may have several.
-Values = MultiMapping[str]
+DEFAULT_TRANSCRIPTS = 50
+MAX_TRANSCRIPTS = 200
 
 
-def session_of(method: str, path: str) -> str | None:
-    """The session id in the path of a request for a list of traces; ``None`` for any other request."""
-    if method != "GET" or not path.startswith(ROUTE):
-        return None
-    session_id = path[len(ROUTE) :]
-    return session_id if session_id and "/" not in session_id else None
-
-
-def reply_to(store: Store, api_key: str, session_id: str | None, query: Values, headers: Mapping[str, str]) -> Reply:
-    """What the service answers, in the order in which it checks: the key, the form, the session.
-
-    :param session_id: what ``session_of`` found.
-    """
+def reply_to(store: Store, transcripts: Transcripts, api_key: str, target: Target, headers: Mapping[str, str]) -> Reply:
+    """What the service answers, in the order in which it checks: the key, the form, the session, the trace."""
     key = headers.get("x-api-key")
     if not key:
         return error(401, "Missing x-api-key")
     if key != api_key:
         return error(401)
-    if session_id is None:
-        return error(404, "Not found")
-    issues: list[dict[str, Any]] = []
-    if not UUID_FORM.fullmatch(session_id):
-        issues.append(_issue("sessionId", "invalid_format", "Invalid UUID"))
-    page = _integer("page", query, DEFAULT_PAGE, None, issues)
-    limit = _integer("limit", query, DEFAULT_LIMIT, MAX_LIMIT, issues)
-    if issues:
-        return error(400, issues=issues)
+    return _found(store, transcripts, target)
+
+
+def _found(store: Store, transcripts: Transcripts, target: Target) -> Reply:
+    match target.segments:
+        case ("v1", "traces", "session", session_id):
+            return _traces(store, session_id, Form(target.query))
+        case ("v1", "traces", "session", session_id, trace_id):
+            return _trace(store, session_id, trace_id, Form(target.query))
+        case ("v1", "transcripts"):
+            return _transcripts(transcripts, Form(target.query))
+        case ("v1", "transcripts", "agent", agent_id):
+            return _transcripts(transcripts, Form(target.query), agent_id)
+    return error(404, "Not found")
+
+
+def _traces(store: Store, session_id: str, form: Form) -> Reply:
+    form.check_uuid("sessionId", session_id)
+    page = form.integer("page", DEFAULT_PAGE)
+    limit = form.integer("limit", DEFAULT_LIMIT, MAX_LIMIT)
+    if form.issues:
+        return error(400, issues=form.issues)
     found = store.page(session_id, page, limit)
     if found is None:
         return error(404)
@@ -62,30 +55,37 @@ def reply_to(store: Store, api_key: str, session_id: str | None, query: Values, 
     return Reply(200, b'{"traces":[%b],"pagination":{%b}}' % (b",".join(traces), pagination.encode()))
 
 
-def page_of(query: Values) -> int | None:
-    """The page that a request for traces asks for; ``None`` where that makes no sense."""
-    issues: list[dict[str, Any]] = []
-    page = _integer("page", query, DEFAULT_PAGE, None, issues)
-    return None if issues else page
+def _trace(store: Store, session_id: str, trace_id: str, form: Form) -> Reply:
+    form.check_uuid("sessionId", session_id)
+    form.check_length("traceId", trace_id, MAX_TRACE_ID)
+    if form.issues:
+        return error(400, issues=form.issues)
+    detail = store.detail(session_id, trace_id)
+    if detail is not None:
+        return Reply(200, b'{"trace":%b}' % detail)
+    if not store.knows(session_id):
+        return error(404)
+    return error(404, "Trace not found for session" if store.has_trace(trace_id) else "Trace not found")
 
 
-def _integer(name: str, query: Values, default: int, most: int | None, issues: list[dict[str, Any]]) -> int:
-    values = query.getall(name, [])
-    if not values:
-        return default
-    if len(values) > 1:
-        issues.append(_issue(name, "invalid_type", "Invalid input: expected number, received array"))
-        return default
-    if not INTEGER.fullmatch(values[0]):
-        issues.append(_issue(name, "invalid_type", "Invalid input: expected an integer"))
-        return default
-    value = int(values[0])
-    if value < 1:
-        issues.append(_issue(name, "too_small", "Too small: expected number to be >=1"))
-    elif most is not None and value > most:
-        issues.append(_issue(name, "too_big", f"Too big: expected number to be <={most}"))
-    return value
-
-
-def _issue(name: str, code: str, message: str) -> dict[str, Any]:
-    return {"path": [name], "code": code, "message": message}
+def _transcripts(transcripts: Transcripts, form: Form, agent_id: str | None = None) -> Reply:
+    """A page of all transcripts, or of one agent's, which has no ``from`` and ``to``."""
+    begin = end = None
+    if agent_id is None:
+        agent_id = form.text("agentId")
+        begin = form.moment("from")
+        end = form.moment("to")
+    session_id = form.text("sessionId")
+    if session_id is not None:
+        form.check_uuid("sessionId", session_id)
+    limit = form.integer("limit", DEFAULT_TRANSCRIPTS, MAX_TRANSCRIPTS)
+    offset = form.integer("offset", 0, least=0)
+    newest_first = form.choice("sort", "desc", "asc") == "desc"
+    if form.issues:
+        return error(400, issues=form.issues)
+    rows = transcripts.rows(agent_id=agent_id, session_id=session_id, begin=begin, end=end, newest_first=newest_first)
+    items = [row.encoded for row in rows[offset : offset + limit]]
+    following = offset + len(items)
+    place = f'"total":{len(rows)},"limit":{limit},"offset":{offset},"nextOffset":'
+    place += f"{following}" if items and following < len(rows) else "null"
+    return Reply(200, b'{"items":[%b],%b}' % (b",".join(items), place.encode()))

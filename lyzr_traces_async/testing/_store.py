@@ -8,19 +8,26 @@ from uuid import UUID
 
 import attrs
 
-from .._arguments import check_count, session_id_of
+from .._arguments import check_count, check_flag, session_id_of
 from ..errors import InvalidArgumentError
-from ..models import Trace
+from ..models import Observation, Trace
+from ._observations import check_number, encode_detail, make_up
 from ._traces import encode, generate
 
 
 @attrs.define
 class Row:
-    """A trace's place in a list. It is encoded once, when it is added, and not for every page that shows it."""
+    """A trace's place in a list. It is encoded once, when it is added, and not for every page that shows it.
+
+    :ivar observed: whether observations are made up for it.
+    :ivar detail: the trace with its observations, encoded, once somebody has asked for that or given them.
+    """
 
     trace: Trace
     encoded: bytes
+    observed: bool
     hidden: bool = False
+    detail: bytes | None = None
 
 
 @attrs.define
@@ -32,6 +39,10 @@ class Session:
 
     rows: list[Row] = attrs.field(factory=list)
     generated: int = 0
+
+    def row(self, trace_id: str) -> Row | None:
+        """The first row with such a trace."""
+        return next((row for row in self.rows if row.trace.trace_id == trace_id), None)
 
 
 class Store:
@@ -58,26 +69,60 @@ class Store:
         with self._lock:
             return tuple(row.trace for row in self._session(session_id).rows if not row.hidden)
 
-    def add_session(self, session_id: str | UUID, traces: int | Iterable[Trace]) -> tuple[Trace, ...]:
+    def knows(self, session_id: str) -> bool:
+        """Whether there is such a session."""
+        with self._lock:
+            return session_id in self._sessions
+
+    def detail(self, session_id: str, trace_id: str) -> bytes | None:
+        """The encoded trace with its observations, hidden or not; ``None`` where the session has no such trace."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+            row = None if session is None else session.row(trace_id)
+            if row is None:
+                return None
+            if row.detail is None:
+                row.detail = encode_detail(row.trace, make_up(row.trace) if row.observed else ())
+            return row.detail
+
+    def has_trace(self, trace_id: str) -> bool:
+        """Whether any session has such a trace."""
+        with self._lock:
+            return any(session.row(trace_id) for session in self._sessions.values())
+
+    def set_observations(self, session_id: str | UUID, trace_id: str, observations: Iterable[Observation]) -> None:
+        """Give a trace its observations."""
+        observations = list(observations)
+        with self._lock:
+            row = self._session(session_id).row(trace_id)
+            if row is None:
+                raise InvalidArgumentError(f"session {session_id} has no trace {trace_id!r}")
+            row.detail = encode_detail(row.trace, observations)
+
+    def add_session(
+        self, session_id: str | UUID, traces: int | Iterable[Trace], *, observed: bool
+    ) -> tuple[Trace, ...]:
         """Make a session known, and give it traces."""
         session_id = session_id_of(session_id)
-        given = _given(traces)
+        given = _given(traces, observed=observed)
         session = Session()
-        rows = _new_rows(session, session_id, given, 0)
+        rows = _new_rows(session, session_id, given, 0, observed=observed)
         with self._lock:
             if session_id in self._sessions:
                 raise InvalidArgumentError(f"session {session_id} is there already; use add_traces()")
             self._sessions[session_id] = session
         return rows
 
-    def add(self, session_id: str | UUID, traces: int | Iterable[Trace], at: int) -> tuple[Trace, ...]:
+    def add(
+        self, session_id: str | UUID, traces: int | Iterable[Trace], at: int, *, observed: bool
+    ) -> tuple[Trace, ...]:
         """Insert traces so that the first of them becomes row ``at``."""
         # The iterable may be code that itself calls the server, so it is not run under the lock.
-        given = _given(traces)
+        given = _given(traces, observed=observed)
         with self._lock:
             session = self._session(session_id)
             check_count("at", at, len(session.rows), minimum=0)
-            return _new_rows(session, session_id_of(session_id), given, at)
+            return _new_rows(session, session_id_of(session_id), given, at, observed=observed)
 
     def remove(self, session_id: str | UUID, n: int, at: int) -> tuple[Trace, ...]:
         """Take ``n`` rows away, from row ``at`` on."""
@@ -102,21 +147,31 @@ class Store:
         return session
 
 
-def _given(traces: int | Iterable[Trace]) -> int | list[Row]:
+def _given(traces: int | Iterable[Trace], *, observed: bool) -> int | list[Row]:
+    check_flag("observations", observed)
     if isinstance(traces, Iterable):
-        return [Row(trace, encode(trace)) for trace in traces]
+        return [_row(trace, observed=observed) for trace in traces]
     check_count("traces, where it is no iterable,", traces, minimum=0)
     return traces
 
 
-def _new_rows(session: Session, session_id: str, given: int | list[Row], at: int) -> tuple[Trace, ...]:
+def _row(trace: Trace, *, observed: bool) -> Row:
+    encoded = encode(trace)
+    if observed:
+        check_number(trace)
+    return Row(trace, encoded, observed)
+
+
+def _new_rows(
+    session: Session, session_id: str, given: int | list[Row], at: int, *, observed: bool
+) -> tuple[Trace, ...]:
     rows = session.rows
     if isinstance(given, int):
         newer = rows[at - 1].trace if at > 0 else None
         older = rows[at].trace if at < len(rows) else None
         made = generate(session_id, session.generated, given, newer=newer, older=older)
         session.generated += given
-        given = [Row(trace, encode(trace)) for trace in made]
+        given = [_row(trace, observed=observed) for trace in made]
     rows[at:at] = given
     return tuple(row.trace for row in given)
 

@@ -1,14 +1,15 @@
-"""Traces as the service sends them, and made-up ones that look like them."""
+"""Traces as the service lists them, and made-up ones that look like them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
-import msgspec
+import attrs
 
 from ..errors import InvalidArgumentError
 from ..models import Trace
+from ._encoding import encode as encode_model
 
 # Name, seconds, US dollars and observations of the steps that take turns in a call.
 STEPS = (
@@ -25,34 +26,35 @@ FIRST_TIMESTAMP = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
 STEP = timedelta(milliseconds=412)
 MILLISECOND = timedelta(milliseconds=1)
 
-_encoder = msgspec.json.Encoder()
+# Where nobody knows how long a trace took, what is made up for it is as in one of a second.
+SECONDS_UNKNOWN = 1.0
+MOST_SECONDS = 3600.0
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def encode(trace: Trace) -> bytes:
-    """A trace as JSON, with the service's names. Fields of ``extra`` come beside them, or in place of them."""
+    """A trace as JSON, as a list shows it."""
     if not isinstance(trace, Trace):
         raise InvalidArgumentError(f"traces must be a number or an iterable of Trace; there is {trace!r} among them")
-    if trace.timestamp.utcoffset() is None:
-        raise InvalidArgumentError(
-            f"the timestamp of trace {trace.trace_id!r} must be aware, that is, have a time zone"
-        )
-    timestamp = trace.timestamp.astimezone(UTC).replace(tzinfo=None)
-    try:
-        return _encoder.encode(
-            {
-                "traceId": trace.trace_id,
-                "name": trace.name,
-                "sessionId": trace.session_id,
-                "timestamp": f"{timestamp.isoformat(timespec='milliseconds')}Z",
-                "latencySeconds": trace.latency_seconds,
-                "totalCostUsd": trace.total_cost_usd,
-                "observationCount": trace.observation_count,
-                "htmlPath": trace.html_path,
-                **trace.extra,
-            }
-        )
-    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
-        raise InvalidArgumentError(f"trace {trace.trace_id!r} cannot be sent as JSON: {error}") from error
+    return encode_model(attrs.evolve(trace, timestamp=whole_milliseconds(trace.timestamp)), words_for(trace))
+
+
+def words_for(trace: Trace) -> str:
+    """What an error calls a trace."""
+    return f"trace {trace.trace_id!r}"
+
+
+def whole_milliseconds(moment: datetime) -> datetime:
+    """A moment as the service keeps it: what is below a millisecond is cut off."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def moment_in(trace: Trace, share: float) -> datetime:
+    """The moment at which so much of a trace's time has passed."""
+    seconds = SECONDS_UNKNOWN if trace.latency_seconds is None else trace.latency_seconds
+    passed = timedelta(milliseconds=round(1000 * share * min(max(0.0, seconds), MOST_SECONDS)))
+    begin = whole_milliseconds(trace.timestamp)
+    return begin + min(passed, LATEST - begin)
 
 
 def generate(session_id: str, first: int, count: int, *, newer: Trace | None, older: Trace | None) -> list[Trace]:

@@ -18,12 +18,7 @@ def traces_server() -> Iterator[FakeTracesServer]:
     It runs in a thread of its own, so that it serves synchronous tests, and asynchronous ones under any plugin.
     """
     # Here, since pytest loads this plugin wherever the library is installed, and most test runs there do not use it.
-    from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 -- see above
-
     from ._server import FakeTracesServer  # noqa: PLC0415 -- see above
 
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(FakeTracesServer(quota=None)) as server,
-    ):
+    with FakeTracesServer(quota=None) as server:
         yield server

@@ -28,7 +28,8 @@ with atheris.instrument_imports(include=["lyzr_traces_async", "cattrs"], exclude
     from multidict import CIMultiDict
 
     from lyzr_traces_async import LyzrTracesError, ResponseDecodeError, TracePage
-    from lyzr_traces_async._decoding import decode_page, read_json
+    from lyzr_traces_async._decoding import decode_page
+    from lyzr_traces_async._json import read_json
     from lyzr_traces_async._responses import Answer, error_of
     from lyzr_traces_async._shape import read_thoroughly
 

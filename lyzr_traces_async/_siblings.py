@@ -1,0 +1,114 @@
+"""What the sibling endpoints answer: a trace with its observations, and the sessions that have ended. Pure.
+
+Of a session only what is light is parsed: its chat may have megabytes, and is passed over as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from ._checks import at_least, fields_of, list_of, only, reader
+from ._json import read_json, read_mended
+from ._wire import camel_case
+from .models import Observation, SessionInfo, TraceDetail
+
+__all__ = ["SessionsPage", "light_parts", "read_sessions", "read_trace"]
+
+# The largest unknown field of a session that is read, in bytes of JSON, and those that never are.
+_LIGHT: Final = 4096
+_HEAVY: Final = frozenset({"chatHistory", "sessionReport"})
+_KNOWN: Final = frozenset(camel_case(field.name) for field in attrs.fields(SessionInfo))
+
+
+@attrs.frozen
+class _TraceAnswer:
+    trace: TraceDetail
+
+
+@attrs.frozen
+class SessionsPage:
+    """A part of the list of sessions.
+
+    :ivar next_offset: where the next part begins, or ``None`` at the end of the list.
+    """
+
+    items: tuple[SessionInfo, ...]
+    offset: int
+    next_offset: int | None
+
+
+_read_answer: Final = only(
+    dict,
+    "an object",
+    fields_of(_TraceAnswer, {"trace": reader(TraceDetail, observations=list_of(Observation, reader(Observation)))}),
+)
+_read_sessions: Final = only(
+    dict,
+    "an object",
+    fields_of(
+        SessionsPage,
+        {
+            "items": list_of(SessionInfo, reader(SessionInfo)),
+            "offset": at_least(0),
+            "next_offset": lambda value, cls: None if value is None else at_least(1)(value, cls),
+        },
+    ),
+)
+
+
+def read_trace(document: Any) -> TraceDetail:
+    """Read one trace with its observations.
+
+    :raises TypeError: if the document is no object.
+    :raises cattrs.BaseValidationError: if there are problems in it: all of them.
+    """
+    answer: _TraceAnswer = _read_answer(document, _TraceAnswer)
+    return answer.trace
+
+
+def read_sessions(document: Any) -> SessionsPage:
+    """Read a part of the list of sessions, raising as :func:`read_trace` does."""
+    page: SessionsPage = _read_sessions(document, SessionsPage)
+    return page
+
+
+_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def light_parts(body: bytes) -> Any:
+    """Parse a list of sessions, without what is heavy in them.
+
+    :raises msgspec.MsgspecError: if it is no JSON.
+    :raises UnicodeDecodeError: if it is not in UTF-8.
+    """
+    document = _fields_of(body)
+    if not isinstance(document, dict):
+        return document
+    parsed = {name: read_json(bytes(field)) for name, field in document.items() if name != "items"}
+    if "items" in document:
+        items = bytes(document["items"])
+        parts = read_mended(items, _items) if items[:1] == b"[" else None
+        parsed["items"] = read_json(items) if parts is None else [_light(_fields_of(bytes(part))) for part in parts]
+    return parsed
+
+
+def _fields_of(text: bytes) -> Any:
+    """Return an object's fields, each as it stands; or another value, parsed."""
+    try:
+        return read_mended(text, _fields)
+    except msgspec.ValidationError:
+        return read_json(text)
+
+
+def _light(fields: Any) -> Any:
+    if not isinstance(fields, dict):
+        return fields
+    return {
+        name: read_json(bytes(field))
+        for name, field in fields.items()
+        if name in _KNOWN or (name not in _HEAVY and memoryview(field).nbytes <= _LIGHT)
+    }
