@@ -15,11 +15,13 @@ from rich.style import Style
 from rich.text import Text
 
 from ._links import NO_DASHBOARD, Dashboard
-from ._text import Glyphs, encodable, visible
+from ._text import Glyphs, encodable, fit, visible
 
-__all__ = ["GAP", "Column", "Scene", "choose_columns", "header_line", "least_width", "row_line"]
+__all__ = ["ENDLESS", "GAP", "Column", "Scene", "choose_columns", "header_line", "least_width", "row_line"]
 
 GAP = 2
+# The width of a pipe, in terminal cells.
+ENDLESS = 10_000
 
 T = TypeVar("T")
 
@@ -41,6 +43,13 @@ class Scene:
     def shown(self, text: str) -> str:
         """Make text from the server fit to be written here."""
         return encodable(visible(text), self.encoding)
+
+    def cut(self, text: str | None, width: int) -> str | None:
+        """Make it fit for a column too, where there is an edge; in a pipe it stays whole."""
+        if text is None:
+            return None
+        shown = self.shown(text)
+        return shown if self.plain else fit(shown, width, self.glyphs.ellipsis)
 
 
 def _nowhere(_row: object, _scene: Scene) -> None:
@@ -105,7 +114,7 @@ def least_width(columns: Sequence[Column[T]]) -> int:
 def _measured(column: Column[T], rows: Iterable[T], scene: Scene) -> Column[T]:
     if not column.whole:
         return column
-    return evolve(column, width=max(_longest(column, rows, scene, 1_000_000), cell_len(column.title)))
+    return evolve(column, width=max(_longest(column, rows, scene, ENDLESS), cell_len(column.title)))
 
 
 def _longest(column: Column[T], rows: Iterable[T], scene: Scene, width: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from lyzr_traces_async import Trace
+from lyzr_traces_async import SessionInfo, Trace
 from lyzr_traces_async._wire import camel_case
 
 from ._text import json_escaped, visible
@@ -29,14 +29,14 @@ _BOM = "\ufeff"
 _HEADER = [camel_case(field.name) for field in attrs.fields(Trace)]
 
 
-def json_line(trace: Trace) -> str:
-    """Write a trace as one line of JSON: the API's fields by their own names, then those this version does not know.
+def json_line(value: Trace | SessionInfo) -> str:
+    """Write a value as one line of JSON: the API's fields by their own names, then those this version does not know.
 
-    The line is read back as an equal trace, but it is not the server's text: a field that was absent is null, a time is
+    The line is read back as an equal value, but it is not the server's text: a field that was absent is null, a time is
     in UTC without digits below a microsecond, seconds and dollars have a point (``1`` is ``1.0``), half of a surrogate
     pair is U+FFFD, and control characters are escapes.
     """
-    return json_escaped(_json(trace.to_dict())) + "\n"
+    return json_escaped(_json(value.to_dict())) + "\n"
 
 
 def csv_row(trace: Trace) -> list[str]:

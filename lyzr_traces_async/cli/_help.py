@@ -48,6 +48,22 @@ For example, one session; the slowest traces of all sessions since yesterday; so
     --name speech-to-text --format csv --bom > traces.csv
 """
 
+_SESSIONS = """\
+List the sessions that have ended, the one that ended first coming first.
+
+It is where session ids come from. They are written as they come, so that another command can begin with the first.
+
+The table fits itself to the terminal; jsonl has one object a line, with the fields of the API but for the chat and
+other large ones.
+
+For example:
+
+  lyzr-traces sessions --since yesterday --until today
+
+  lyzr-traces sessions --agent 69b1f0c24e7d8a5c3b2a1f00 --since 7d --format ids |
+    lyzr-traces list - --format jsonl > traces.jsonl
+"""
+
 _DEMO = """\
 Show what this library does, without an account.
 
@@ -61,5 +77,6 @@ For example:
 # Each command is the function `command` of the room with its name.
 COMMANDS: Final = {
     "list": _LIST,
+    "sessions": _SESSIONS,
     "demo": _DEMO,
 }

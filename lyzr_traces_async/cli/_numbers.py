@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "dollars", "seconds"]
+__all__ = ["clock", "counted", "dollars", "seconds"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -34,3 +34,11 @@ def dollars(value: float, width: int = 10) -> str:
         return sign + (text if len(text) < width else f"{value:.{decimals - 3}e}")
     cents = len(text) - decimals + 2
     return sign + text[:cents] + text[cents:].rstrip("0").ljust(decimals - 2)
+
+
+def clock(milliseconds: int) -> str:
+    """Write a duration as hours, minutes and seconds, as far as there are any: ``1:04:12``, ``4:12``, ``0:07``."""
+    minutes, rest = divmod((abs(milliseconds) + 500) // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"-{text}" if milliseconds < 0 else text

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lyzr_traces_async import Trace
 
-from ._columns import Column, Scene, choose_columns, header_line, row_line
+from ._columns import ENDLESS, Column, Scene, choose_columns, header_line, row_line
 from ._links import NO_DASHBOARD, Dashboard
 from ._numbers import counted, seconds
 from ._output import print_facts
@@ -20,9 +20,6 @@ from ._totals import Totals
 from ._trace_columns import layouts, scale_axis
 
 __all__ = ["Table"]
-
-# In terminal cells; a pipe has no edge.
-_ENDLESS = 10_000
 
 
 class Table:
@@ -64,7 +61,7 @@ class Table:
         lines: list[Text] = []
         if not self._columns:
             self._set_scale(traces)
-            width = _ENDLESS if self._plain else self._console.width
+            width = ENDLESS if self._plain else self._console.width
             self._columns = choose_columns(self._layouts, width, traces, self._scene)
             lines.append(header_line([self._titled(column) for column in self._columns]))
         for trace in traces:

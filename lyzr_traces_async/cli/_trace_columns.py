@@ -53,19 +53,12 @@ def _name(trace: Trace, width: int, scene: Scene) -> str | None:
     return None if trace.name is None else fit(scene.shown(trace.name), width, scene.glyphs.ellipsis)
 
 
-def _whole(text: str | None, width: int, scene: Scene) -> str | None:
-    """Show an id: whole in a pipe; on a terminal too, unless a later row's is longer than all of the first rows'."""
-    if text is None or scene.plain:
-        return text and scene.shown(text)
-    return fit(scene.shown(text), width, scene.glyphs.ellipsis)
-
-
 def _id(trace: Trace, width: int, scene: Scene) -> str | None:
-    return _whole(trace.trace_id, width, scene)
+    return scene.cut(trace.trace_id, width)
 
 
 def _session(trace: Trace, width: int, scene: Scene) -> str | None:
-    return _whole(trace.session_id, width, scene)
+    return scene.cut(trace.session_id, width)
 
 
 def _link(trace: Trace, width: int, scene: Scene) -> str | None:
