@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
+from cyclopts.completion.detect import ShellDetectionError
 
 from lyzr_traces_async import InvalidArgumentError, LyzrTracesError, __version__
 
@@ -13,6 +14,8 @@ from ._output import abandon_stdout, complain, make_console
 from ._statuses import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, WRONG_USE
 
 __all__ = ["run"]
+
+_COMPLETION = "--install-completion"
 
 app = App(
     name="lyzr-traces",
@@ -27,6 +30,7 @@ app = App(
 for _name, _text in COMMANDS.items():
     app.command(f"lyzr_traces_async.cli._{_name}:command", name=_name, help=_text)
 app.register_install_completion_command(
+    name=_COMPLETION,
     help="Install completion for the shell in use: bash, zsh or fish. It adds a line to the shell's start-up file."
 )
 
@@ -39,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
         # What an interrupted write left behind would hold up the exit for as long as nobody reads it.
         abandon_stdout()
         return INTERRUPTED
-    except (CycloptsError, InvalidArgumentError) as error:
+    except (CycloptsError, InvalidArgumentError, ShellDetectionError) as error:
         complain(" ".join(str(error).split()), hint=_hint(argv))
         return WRONG_USE
     except LyzrTracesError as error:
@@ -58,5 +62,5 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _hint(argv: Sequence[str]) -> str:
-    command = next((f"{name} " for name in argv[:1] if name in COMMANDS), "")
+    command = next((f"{name} " for name in argv[:1] if name in (*COMMANDS, _COMPLETION)), "")
     return f"Try 'lyzr-traces {command}--help'."

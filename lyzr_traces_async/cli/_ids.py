@@ -103,7 +103,7 @@ class SessionIds:
 
 def id_in_line(line: bytes) -> str:
     """Return what stands in a line, without its comment, blanks, line end and byte order mark; empty if nothing."""
-    return line.decode(errors="replace").partition("#")[0].strip("\ufeff \t\r\n\v\f")
+    return line.decode(errors="replace").partition("#")[0].replace("\ufeff", "").strip()
 
 
 async def read_lines() -> AsyncGenerator[bytes, None]:
