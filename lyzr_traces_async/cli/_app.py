@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
-from cyclopts.completion.detect import ShellDetectionError
 
 from lyzr_traces_async import InvalidArgumentError, LyzrTracesError, __version__
 
@@ -14,8 +13,6 @@ from ._output import abandon_stdout, complain, make_console
 from ._statuses import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, WRONG_USE
 
 __all__ = ["run"]
-
-_COMPLETION = "--install-completion"
 
 app = App(
     name="lyzr-traces",
@@ -30,7 +27,6 @@ app = App(
 for _name, _text in COMMANDS.items():
     app.command(f"lyzr_traces_async.cli._{_name}:command", name=_name, help=_text)
 app.register_install_completion_command(
-    name=_COMPLETION,
     help="Install completion for the shell in use: bash, zsh or fish. It adds a line to the shell's start-up file."
 )
 
@@ -38,12 +34,12 @@ app.register_install_completion_command(
 def run(argv: Sequence[str]) -> int:
     """Run a command; return the exit status, whatever happens."""
     try:
-        status = app(argv, console=make_console(), exit_on_error=False, print_error=False, result_action="return_value")
+        return _call(argv)
     except KeyboardInterrupt:
         # What an interrupted write left behind would hold up the exit for as long as nobody reads it.
         abandon_stdout()
         return INTERRUPTED
-    except (CycloptsError, InvalidArgumentError, ShellDetectionError) as error:
+    except (CycloptsError, InvalidArgumentError) as error:
         complain(" ".join(str(error).split()), hint=_hint(argv))
         return WRONG_USE
     except LyzrTracesError as error:
@@ -57,10 +53,18 @@ def run(argv: Sequence[str]) -> int:
         abandon_stdout()
         complain(str(error))
         return FAILED
+
+
+def _call(argv: Sequence[str]) -> int:
+    try:
+        status = app(argv, console=make_console(), exit_on_error=False, print_error=False, result_action="return_value")
+    except SystemExit:
+        # Of the installation of completion, which has said what it could not find out.
+        return WRONG_USE
     # The commands return one; help, version and completion do not.
     return status if isinstance(status, int) else DONE
 
 
 def _hint(argv: Sequence[str]) -> str:
-    command = next((f"{name} " for name in argv[:1] if name in (*COMMANDS, _COMPLETION)), "")
+    command = next((f"{name} " for name in argv[:1] if name in COMMANDS), "")
     return f"Try 'lyzr-traces {command}--help'."

@@ -60,7 +60,8 @@ For example:
 
   lyzr-traces sessions --since yesterday --until today
 
-  lyzr-traces sessions --agent 69b1f0c24e7d8a5c3b2a1f00 --since 7d --format ids |
+  lyzr-traces sessions --agent 69b1f0c24e7d8a5c3b2a1f00 --since 7d \\
+    --format ids |
     lyzr-traces list - --format jsonl > traces.jsonl
 """
 
