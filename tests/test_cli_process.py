@@ -23,6 +23,7 @@ from lyzr_traces_async.testing import FakeTracesServer
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them")
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 # In seconds: far longer than a test that succeeds.
 PATIENCE = 30.0
 COMMAND = [sys.executable, "-W", "default::ResourceWarning", "-m", "lyzr_traces_async"]
@@ -123,12 +124,14 @@ def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer
         assert ended(process) == (130, "", "")
 
 
+@pytest.mark.parametrize("ids", [[SESSION], [SESSION, OTHER]])
 @pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
-def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str) -> None:
+def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str, ids: list[str]) -> None:
     """A reader that has seen enough is no error to be told of; the status is that of SIGPIPE."""
-    traces_server.add_session(SESSION, traces=1000)
+    for session_id in ids:
+        traces_server.add_session(session_id, traces=1000)
     traces_server.latency = 0.05
-    with started(traces_server, "list", SESSION, "--format", kind) as process:
+    with started(traces_server, "list", *ids, "--format", kind) as process:
         lines(process, 1)
         assert process.stdout is not None
         process.stdout.close()

@@ -65,7 +65,7 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     for room in rooms:
         monkeypatch.delitem(sys.modules, f"lyzr_traces_async.cli.{room}")
         monkeypatch.delattr(lyzr_traces_async.cli, room)
-    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{library}.")]:
         monkeypatch.delitem(sys.modules, name)
 
     class Missing:
@@ -73,7 +73,7 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
 
         def find_spec(self, name: str, *_: object) -> None:
             """Refuse the library."""
-            if name.partition(".")[0] == library:
+            if f"{name}.".startswith(f"{library}."):
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
@@ -97,6 +97,13 @@ def test_another_missing_library_is_not_blamed_on_the_extra(monkeypatch: pytest.
     with pytest.raises(ImportError) as caught:
         main(["list", SESSION])
     assert "msgspec" in str(caught.value.__cause__)
+
+
+def test_a_missing_file_of_this_package_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even before there is a command to look for."""
+    without(monkeypatch, "lyzr_traces_async.cli._help")
+    with pytest.raises(ModuleNotFoundError, match="_help"):
+        main(["--version"])
 
 
 @pytest.mark.parametrize("where", ["lyzr_traces_async.cli._demo.run_demo", "lyzr_traces_async.cli._app.run"])

@@ -123,14 +123,65 @@ def test_a_narrow_terminal_gets_fewer_columns(width: int, titles: list[str]) -> 
     assert [title for title in re.split(r"  +", header.strip()) if title] == titles
 
 
+@pytest.mark.parametrize(
+    ("width", "several", "titles"),
+    [
+        (200, False, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "trace", "dashboard"]),
+        (102, False, ["time (UTC)", "name", "latency", "cost", "trace"]),
+        (80, False, ["UTC", "name", "latency", "cost", "trace"]),
+        (79, False, ["time (UTC)", "name", "latency", "cost"]),
+        (60, False, ["UTC", "name", "latency", "cost"]),
+        (40, False, ["UTC", "name", "latency"]),
+        (20, False, ["name", "latency"]),
+        (200, True, ["session", "time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "trace", "dashboard"]),
+        (140, True, ["session", "time (UTC)", "name", "latency", "cost", "trace"]),
+        (118, True, ["session", "UTC", "name", "latency", "cost", "trace"]),
+        (113, True, ["session", "time (UTC)", "name", "latency", "cost", "trace"]),
+        (60, True, ["session", "UTC", "name", "latency", "cost"]),
+        (20, True, ["name", "latency"]),
+    ],
+)
+def test_rows_in_another_order_have_their_date_and_session(width: int, titles: list[str], *, several: bool) -> None:
+    """The session is whole where there is room for both ids, since both are needed to look at the trace; else short."""
+    lines = drawn([TRACE], width=width, ranked=True, several=several).splitlines()
+    place = next(number for number, line in enumerate(lines) if "name  " in line)
+    header, row = lines[place : place + 2]
+    assert [title for title in re.split(r"  +", header.strip()) if title] == titles
+    assert ("03-25 18:19:24" in row) is ("(UTC)" in header or "UTC" in header)
+    assert (SESSION in row) is (several and width not in (113, 60, 20))
+    assert ("3fa85f64…" in row) is (several and width in (113, 60))
+
+
 @settings(max_examples=40)
-@given(traces=st.lists(TRACES, max_size=4), width=st.integers(20, 200), complete=st.booleans())
-def test_no_line_is_wider_than_the_terminal(traces: list[Trace], width: int, *, complete: bool) -> None:
+@given(
+    traces=st.lists(TRACES, max_size=4),
+    width=st.integers(20, 200),
+    complete=st.booleans(),
+    ranked=st.booleans(),
+    several=st.booleans(),
+)
+def test_no_line_is_wider_than_the_terminal(
+    traces: list[Trace], width: int, *, complete: bool, ranked: bool, several: bool
+) -> None:
     """Whatever the traces are, each is one line, and every line fits."""
-    lines = drawn(traces, width=width, complete=complete).splitlines()
+    lines = drawn(traces, width=width, complete=complete, ranked=ranked, several=several).splitlines()
     assert max(map(cell_len, lines)) <= width
     days = {trace.timestamp.date() for trace in traces}
-    assert len([line for line in lines if re.fullmatch(r"\d{4}-\d\d-\d\d", line)]) >= len(days)
+    assert ranked or len([line for line in lines if re.fullmatch(r"\d{4}-\d\d-\d\d", line)]) >= len(days)
+
+
+def test_an_id_that_is_longer_than_those_of_the_first_rows_is_cut_on_a_terminal_only() -> None:
+    """The columns stay in line there; in a pipe, whatever is to be pasted is whole."""
+    later = attrs.evolve(TRACE, trace_id="9" * 200)
+    lines = drawn([TRACE], [later], width=160).splitlines()
+    assert max(map(cell_len, lines)) <= 160
+    assert "9" * 31 + "…" in lines[4]
+    assert "9" * 200 in drawn([TRACE], [later], terminal=False)
+
+
+def test_an_id_of_the_first_rows_that_leaves_no_room_has_no_column() -> None:
+    """A part of it would be of no use."""
+    assert "9" * 5 not in drawn([attrs.evolve(TRACE, trace_id="9" * 200)], width=160)
 
 
 @settings(max_examples=40)

@@ -24,8 +24,8 @@ Id = Annotated[
     str,
     Parameter(
         name="ID",
-        help="A session's UUID, or `-` for ids from standard input: one a line, `#` begins a comment. Repeated ids "
-        "count once.",
+        help="A session's UUID, or `-` for ids from standard input, also among others: one a line, `#` begins a "
+        "comment. Repeated ids count once.",
         allow_leading_hyphen=True,  # or a lone `-` would be an unknown option
     ),
 ]
