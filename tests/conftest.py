@@ -81,7 +81,15 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing of the caller's terminal or account reach a test of the command line."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL"):
+    for name in (
+        "COLUMNS",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+        "LYZR_API_KEY",
+        "LYZR_TRACES_BASE_URL",
+        "LYZR_DASHBOARD_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
 

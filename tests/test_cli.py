@@ -118,8 +118,7 @@ def test_a_wrong_key_is_an_error_of_the_api(capsys: Captured, monkeypatch: pytes
         (["list", SESSION, "--format", "xml"], "xml"),
         (["list", SESSION, "--api-key", "x"], "--api-key"),
         (["list", SESSION, "more"], "more"),
-        (["list"], "SESSION_ID"),
-        (["lst"], "lst"),
+        (["list"], "no session id: give one or more, or - to read them from standard input"),
         (["list", "\x1b[31m"], r"\x1b[31m"),
     ],
 )
@@ -133,9 +132,17 @@ def test_wrong_use_is_refused_in_a_line_with_a_hint(
     line, hint, end = err.split("\n")
     assert line.startswith("lyzr-traces: ")
     assert complaint in line
-    assert (hint, end) == ("Try 'lyzr-traces --help' or 'lyzr-traces list --help'.", "")
+    assert (hint, end) == ("Try 'lyzr-traces list --help'.", "")
     assert "\x1b" not in err
     assert server.requests == []
+
+
+def test_a_command_that_there_is_not_is_wrong_use(capsys: Captured) -> None:
+    """The hint leads to the list of those that there are."""
+    assert main(["lst"]) == 2
+    line, hint, _ = capsys.readouterr().err.split("\n")
+    assert "lst" in line
+    assert hint == "Try 'lyzr-traces --help'."
 
 
 def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:

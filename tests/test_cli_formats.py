@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lyzr_traces_async import Pagination, Trace, TracePage
+from lyzr_traces_async import Trace
 from lyzr_traces_async._decoding import decode_page
 from lyzr_traces_async._wire import rfc3339
 from lyzr_traces_async.cli._formats import CsvSink, JsonlSink, csv_row, json_line, safe_cell
@@ -56,11 +56,6 @@ TRACES = st.builds(
     html_path=st.none() | TEXT,
     extra=st.dictionaries(TEXT.map("x-{}".format), JSON),
 )
-
-
-def page(*traces: Trace) -> TracePage:
-    """Make the traces the only page of a session."""
-    return TracePage(traces, Pagination(1, 100, len(traces), 1))
 
 
 def parsed(text: str) -> list[list[str]]:
@@ -166,7 +161,9 @@ def test_a_cell_that_a_spreadsheet_would_run_begins_with_a_quote(text: str, cell
 def test_a_row_reads_back_as_the_cells_that_were_written(trace: Trace) -> None:
     """RFC 4180, one record a line, numbers exact, nothing that a spreadsheet would run."""
     written: list[str] = []
-    CsvSink(written.append).page(page(trace))
+    sink = CsvSink(written.append)
+    sink.open("", "")
+    sink.rows([trace])
     header, row = parsed("".join(written))
     assert header == HEADER
     assert row == csv_row(trace)
@@ -184,20 +181,35 @@ def test_a_missing_value_is_an_empty_cell_and_a_negative_number_stays_a_number()
 
 
 def test_the_header_of_csv_comes_once_and_also_for_an_empty_session() -> None:
-    """It comes with the first page, not again with the next, and even without any rows."""
+    """It comes with the first session, not again with the next, and even without any rows."""
     written: list[str] = []
     sink = CsvSink(written.append)
     for _ in range(2):
-        sink.page(page())
-    sink.end(complete=True)
-    assert written == [",".join(HEADER) + "\r\n", ""]
+        sink.open("", "")
+        sink.rows([])
+        sink.end(0)
+    assert "".join(written) == ",".join(HEADER) + "\r\n"
+
+
+def test_a_byte_order_mark_comes_once_and_before_all() -> None:
+    """Excel knows by it that the file is UTF-8."""
+    written: list[str] = []
+    sink = CsvSink(written.append, bom=True)
+    for _ in range(2):
+        sink.open("", "")
+        sink.rows([BARE])
+    text = "".join(written)
+    assert text.startswith("\ufefftraceId,")
+    assert text.count("\ufeff") == 1
+    assert len(parsed(text)) == 3
 
 
 def test_json_lines_are_written_a_page_at_a_time() -> None:
     """One write for each page, so that a pipe gets whole pages."""
     written: list[str] = []
     sink = JsonlSink(written.append)
-    sink.page(page(TRACE, BARE))
-    sink.page(page(BARE))
-    sink.end(complete=True)
+    sink.open("", "")
+    sink.rows([TRACE, BARE])
+    sink.rows([BARE])
+    sink.end(3)
     assert [text.count("\n") for text in written] == [2, 1]

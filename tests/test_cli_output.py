@@ -8,16 +8,22 @@ import logging
 import os
 import re
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from lyzr_traces_async import TracesClient
 from lyzr_traces_async.cli import main
+from lyzr_traces_async.cli._ids import SessionIds
+from lyzr_traces_async.cli._many import Sweep
 from lyzr_traces_async.cli._output import Progress
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
+UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
 
 ERASE = "\r\x1b[2K"
 
@@ -139,6 +145,55 @@ def test_a_terminal_shows_for_how_long_the_quota_is_waited_for(
     assert "quota" not in capsys.readouterr().out
 
 
+def test_a_terminal_shows_how_many_sessions_are_done(server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes it away for every line of an error, which begins on a clean line."""
+    server.add_session(SESSION, traces=2)
+    server.add_session(OTHER, traces=2)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["list", SESSION, UNKNOWN, OTHER, "--format", "jsonl"]) == 1
+    assert isinstance(sys.stderr, Terminal)
+    shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # of a busy machine
+    assert re.fullmatch(r"\r\x1b\[2K0 of 3 sessions\r.*\r\x1b\[2K3 of 3 sessions\r\x1b\[2K", shown, re.DOTALL)
+    assert re.search(r"\r\x1b\[2Klyzr-traces: HTTP 404: [^\r]+\n\r\x1b\[2K\d of 3 sessions\r", shown)
+
+
+async def test_what_the_quota_held_back_is_told_beside_the_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it grows, and with the number of sessions only where that is known."""
+    async with FakeTracesServer(quota=Quota(requests=2, seconds=5)) as server:
+        for session_id in (SESSION, OTHER, UNKNOWN):
+            server.add_session(session_id, traces=1)
+        monkeypatch.setenv("LYZR_API_KEY", server.api_key)
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        async with TracesClient(server.api_key, base_url=server.base_url) as client:
+            with Progress() as progress:
+                ids = SessionIds([SESSION, OTHER, UNKNOWN], progress.complain)
+                sweep = Sweep(client, ids, progress)
+                async with aclosing(sweep.sessions()) as sessions:
+                    assert len([session async for session in sessions]) == 3
+                assert (sweep.done, sweep.failed, sweep.status) == (3, 0, 0)
+                ids.total = None
+                sweep.done = 1
+                progress.show(sweep._told)
+    assert isinstance(sys.stderr, Terminal)
+    shown = sys.stderr.getvalue()
+    assert re.search(r"\x1b\[2K3 of 3 sessions, \d s held back by the quota\r", shown)
+    assert re.search(r"\x1b\[2K1 session, \d s held back by the quota", shown)
+
+
+async def test_a_complaint_leaves_what_was_shown_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shown or not: it is shown again only where it was."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress() as progress:
+        progress.complain("one")
+        progress.show("page 1")
+        progress.complain("two")
+    assert isinstance(sys.stderr, Terminal)
+    shown = sys.stderr.getvalue()
+    assert shown == f"lyzr-traces: one\n{ERASE}page 1{ERASE}lyzr-traces: two\n{ERASE}page 1{ERASE}"
+
+
 @pytest.mark.usefixtures("server")
 def test_progress_is_gone_when_an_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The complaint begins on a clean line."""
@@ -223,7 +278,7 @@ def test_a_terminal_gets_styles_unless_they_are_not_wanted(
     """NO_COLOR with any value turns all of them off; the bars stay."""
     server.add_session(SESSION, traces=5)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "120")
     if no_color is not None:
         monkeypatch.setenv("NO_COLOR", no_color)
     assert main(["list", SESSION]) == 0

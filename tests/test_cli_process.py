@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import attrs
 import pytest
 from rich.cells import cell_len
 
@@ -22,6 +23,7 @@ from lyzr_traces_async.testing import FakeTracesServer
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them")
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 # In seconds: far longer than a test that succeeds.
 PATIENCE = 30.0
 COMMAND = [sys.executable, "-W", "default::ResourceWarning", "-m", "lyzr_traces_async"]
@@ -43,11 +45,14 @@ def environment(server: FakeTracesServer, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(server: FakeTracesServer, *arguments: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    server: FakeTracesServer, *arguments: str, stdin: int | None = None, **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command line; Python tells of everything that was not closed."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
         env=environment(server, **env),
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
@@ -97,6 +102,18 @@ def test_the_first_page_is_out_before_the_second_has_come(
         assert ended(process) == (130, "", "")
 
 
+def test_ids_are_taken_from_a_pipe_as_they_come(traces_server: FakeTracesServer) -> None:
+    """The first session is out while the pipe is still open; Ctrl-C then ends the wait for another id, quietly."""
+    traces_server.add_session(SESSION, traces=3)
+    with started(traces_server, "list", "-", "--format", "jsonl", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{SESSION}\n".encode())
+        assert all(line.startswith('{"traceId":"') for line in lines(process, 3))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert ended(process) == (130, "", "")
+
+
 def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer) -> None:
     """Nothing was shown, and nothing is."""
     traces_server.add_session(SESSION, traces=1)
@@ -107,12 +124,14 @@ def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer
         assert ended(process) == (130, "", "")
 
 
+@pytest.mark.parametrize("ids", [[SESSION], [SESSION, OTHER]])
 @pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
-def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str) -> None:
+def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str, ids: list[str]) -> None:
     """A reader that has seen enough is no error to be told of; the status is that of SIGPIPE."""
-    traces_server.add_session(SESSION, traces=1000)
+    for session_id in ids:
+        traces_server.add_session(session_id, traces=1000)
     traces_server.latency = 0.05
-    with started(traces_server, "list", SESSION, "--format", kind) as process:
+    with started(traces_server, "list", *ids, "--format", kind) as process:
         lines(process, 1)
         assert process.stdout is not None
         process.stdout.close()
@@ -140,7 +159,7 @@ def test_a_process_that_fails_leaves_nothing_open(traces_server: FakeTracesServe
     assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"], ["sessions"]])
 def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arguments: list[str]) -> None:
     """Help and the demo too, where standard output can write nothing else."""
     with started(traces_server, *arguments, PYTHONIOENCODING="ascii") as process:
@@ -181,6 +200,29 @@ def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -
     assert len([line for line in shown if line.startswith("18:19:")]) == 25
     assert max(map(cell_len, shown)) <= 80
     assert all(line.isprintable() for line in shown)
+
+
+def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces_server: FakeTracesServer) -> None:
+    """The escape codes of a real terminal: each address is closed again, and what the server sends stays within."""
+    (trace,) = traces_server.add_session(SESSION, traces=1)
+    evil = attrs.evolve(trace, trace_id="evil", html_path="/\x1b\\\x1b]0;title\x07;é")
+    http = attrs.evolve(trace, trace_id="http", html_path="http://other.example/")
+    traces_server.add_traces(SESSION, [evil, http])
+    env = environment(traces_server, LYZR_DASHBOARD_URL="https://dash.example")
+    with on_a_terminal(160, "list", SESSION, env=env) as (process, outside):
+        screen = b"".join(iter(lambda: _read(outside), b"")).decode()
+        assert process.wait(PATIENCE) == 0
+    opened = re.findall(
+        r"\x1b\]8;id=\d+;([^\x1b]+)\x1b\\(?:\x1b\[[0-9;]*m)?([^\x1b]+)(?:\x1b\[0m)?\x1b\]8;;\x1b\\", screen
+    )
+    whole = f"https://dash.example{trace.html_path}"
+    assert [(target, text) for target, text in opened if text in ("evil", "http", trace.trace_id)] == [
+        ("https://dash.example/%1B%5C%1B%5D0%3Btitle%07%3B%C3%A9", "evil"),
+        (whole, trace.trace_id),
+    ]
+    assert [target for target, text in opened if text.startswith("…") or text == whole] == [whole]
+    assert screen.count("\x1b]8;id=") == screen.count("\x1b]8;;\x1b\\") == len(opened)
+    assert "\x1b]0;" not in screen
 
 
 @pytest.mark.parametrize("columns", [60, 200])

@@ -14,14 +14,19 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from lyzr_traces_async import Pagination, Trace, TracePage
-from lyzr_traces_async.cli._columns import Glyphs, Scene, bar, choose_columns, dollars, glyphs_for, scale_axis, seconds
-from lyzr_traces_async.cli._table import Table, Totals
+from lyzr_traces_async import Trace
+from lyzr_traces_async.cli._columns import Scene, choose_columns, least_width
+from lyzr_traces_async.cli._links import Dashboard
+from lyzr_traces_async.cli._numbers import dollars, seconds
+from lyzr_traces_async.cli._table import Table
+from lyzr_traces_async.cli._text import Glyphs, glyphs_for
+from lyzr_traces_async.cli._totals import Totals
+from lyzr_traces_async.cli._trace_columns import bar, layouts, scale_axis
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 MOMENT = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
 TRACE = Trace(
-    trace_id="trace-abc-123",
+    trace_id="0123456789abcdef0123456789abcdef",
     name="voice-agent-response",
     session_id=SESSION,
     timestamp=MOMENT,
@@ -63,19 +68,34 @@ def slow(latency: float | None) -> Trace:
 
 
 def drawn(
-    *pages: list[Trace], width: int = 120, terminal: bool = True, encoding: str = "utf-8", complete: bool = True
+    *pages: list[Trace],
+    width: int = 120,
+    terminal: bool = True,
+    encoding: str = "utf-8",
+    complete: bool = True,
+    colours: bool = False,
+    more: int = 0,
+    dashboard: str = "",
+    ranked: bool = False,
+    several: bool = False,
 ) -> str:
-    """Print the pages of a session, without colours."""
+    """Print the pages of a session that has ``more`` traces than these, without colours."""
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, newline="")
     console = Console(
-        file=file, width=width, force_terminal=terminal, color_system=None, markup=False, legacy_windows=False
+        file=file,
+        width=width,
+        force_terminal=terminal,
+        color_system="standard" if colours else None,
+        markup=False,
+        legacy_windows=False,
     )
-    table = Table(console, SESSION)
+    table = Table(console, Dashboard.at(dashboard), ranked=ranked, several=several)
     items = sum(map(len, pages))
-    for number, traces in enumerate(pages, 1):
-        table.page(TracePage(tuple(traces), Pagination(number, 10, items, len(pages))))
-    table.end(complete=complete)
+    table.open(SESSION, f"{items} traces")
+    for traces in pages:
+        table.rows(traces)
+    table.end(items + more, "" if complete else "stopped")
     file.flush()
     return raw.getvalue().decode(encoding)
 
@@ -83,12 +103,14 @@ def drawn(
 @pytest.mark.parametrize(
     ("width", "titles"),
     [
-        (200, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "dashboard"]),
-        (120, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "dashboard"]),
-        (94, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs"]),
-        (80, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs"]),
-        (67, ["time (UTC)", "name", "latency", "0 1.25 s", "cost"]),
-        (60, ["time (UTC)", "name", "latency", "cost"]),
+        (200, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "trace", "dashboard"]),
+        (129, ["time (UTC)", "name", "latency", "0 1.25 s", "cost", "obs", "trace", "dashboard"]),
+        (120, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "trace"]),
+        (101, ["time (UTC)", "name", "latency", "0 1.25 s", "cost", "trace"]),
+        (91, ["time (UTC)", "name", "latency", "cost", "trace"]),
+        (80, ["UTC", "name", "latency", "cost", "trace"]),
+        (74, ["UTC", "name", "latency", "cost", "trace"]),
+        (73, ["time (UTC)", "name", "latency", "cost"]),
         (40, ["UTC", "name", "latency", "cost"]),
         (30, ["UTC", "name", "latency"]),
         (20, ["name", "latency"]),
@@ -101,14 +123,65 @@ def test_a_narrow_terminal_gets_fewer_columns(width: int, titles: list[str]) -> 
     assert [title for title in re.split(r"  +", header.strip()) if title] == titles
 
 
+@pytest.mark.parametrize(
+    ("width", "several", "titles"),
+    [
+        (200, False, ["time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "trace", "dashboard"]),
+        (102, False, ["time (UTC)", "name", "latency", "cost", "trace"]),
+        (80, False, ["UTC", "name", "latency", "cost", "trace"]),
+        (79, False, ["time (UTC)", "name", "latency", "cost"]),
+        (60, False, ["UTC", "name", "latency", "cost"]),
+        (40, False, ["UTC", "name", "latency"]),
+        (20, False, ["name", "latency"]),
+        (200, True, ["session", "time (UTC)", "name", "latency", "0", "1.25 s", "cost", "obs", "trace", "dashboard"]),
+        (140, True, ["session", "time (UTC)", "name", "latency", "cost", "trace"]),
+        (118, True, ["session", "UTC", "name", "latency", "cost", "trace"]),
+        (113, True, ["session", "time (UTC)", "name", "latency", "cost", "trace"]),
+        (60, True, ["session", "UTC", "name", "latency", "cost"]),
+        (20, True, ["name", "latency"]),
+    ],
+)
+def test_rows_in_another_order_have_their_date_and_session(width: int, titles: list[str], *, several: bool) -> None:
+    """The session is whole where there is room for both ids, since both are needed to look at the trace; else short."""
+    lines = drawn([TRACE], width=width, ranked=True, several=several).splitlines()
+    place = next(number for number, line in enumerate(lines) if "name  " in line)
+    header, row = lines[place : place + 2]
+    assert [title for title in re.split(r"  +", header.strip()) if title] == titles
+    assert ("03-25 18:19:24" in row) is ("(UTC)" in header or "UTC" in header)
+    assert (SESSION in row) is (several and width not in (113, 60, 20))
+    assert ("3fa85f64…" in row) is (several and width in (113, 60))
+
+
 @settings(max_examples=40)
-@given(traces=st.lists(TRACES, max_size=4), width=st.integers(20, 200), complete=st.booleans())
-def test_no_line_is_wider_than_the_terminal(traces: list[Trace], width: int, *, complete: bool) -> None:
+@given(
+    traces=st.lists(TRACES, max_size=4),
+    width=st.integers(20, 200),
+    complete=st.booleans(),
+    ranked=st.booleans(),
+    several=st.booleans(),
+)
+def test_no_line_is_wider_than_the_terminal(
+    traces: list[Trace], width: int, *, complete: bool, ranked: bool, several: bool
+) -> None:
     """Whatever the traces are, each is one line, and every line fits."""
-    lines = drawn(traces, width=width, complete=complete).splitlines()
+    lines = drawn(traces, width=width, complete=complete, ranked=ranked, several=several).splitlines()
     assert max(map(cell_len, lines)) <= width
     days = {trace.timestamp.date() for trace in traces}
-    assert len([line for line in lines if re.fullmatch(r"\d{4}-\d\d-\d\d", line)]) >= len(days)
+    assert ranked or len([line for line in lines if re.fullmatch(r"\d{4}-\d\d-\d\d", line)]) >= len(days)
+
+
+def test_an_id_that_is_longer_than_those_of_the_first_rows_is_cut_on_a_terminal_only() -> None:
+    """The columns stay in line there; in a pipe, whatever is to be pasted is whole."""
+    later = attrs.evolve(TRACE, trace_id="9" * 200)
+    lines = drawn([TRACE], [later], width=160).splitlines()
+    assert max(map(cell_len, lines)) <= 160
+    assert "9" * 31 + "…" in lines[4]
+    assert "9" * 200 in drawn([TRACE], [later], terminal=False)
+
+
+def test_an_id_of_the_first_rows_that_leaves_no_room_has_no_column() -> None:
+    """A part of it would be of no use."""
+    assert "9" * 5 not in drawn([attrs.evolve(TRACE, trace_id="9" * 200)], width=160)
 
 
 @settings(max_examples=40)
@@ -144,18 +217,21 @@ def test_a_table_in_a_pipe_has_whole_dates_whole_links_and_no_bars() -> None:
     """Each line stands for itself, and nothing is drawn."""
     link = "https://dashboard.example/" + "x" * 200
     text = drawn([attrs.evolve(TRACE, html_path=link)], terminal=False, complete=False)
-    assert re.search(r"^2026-03-25 18:19:24.347  voice-agent-response +1.250 s +\$0.0034 +4  https", text, re.MULTILINE)
+    assert re.search(
+        r"^2026-03-25 18:19:24.347  voice-agent-response +1.250 s +\$0.0034 +4  [0-9a-f]{32}  https", text, re.MULTILINE
+    )
     assert link in text
     assert "━" not in text
     assert "bars" not in text
-    assert "incomplete: stopped after 1 of 1 trace\n" in text
+    assert "incomplete: stopped\n" in text
 
 
 def test_what_is_missing_is_a_dash_and_is_counted_below() -> None:
     """A missing number is neither a zero in its row nor one in the sums."""
-    text = drawn([TRACE, attrs.evolve(BARE, name="x"), BARE], [attrs.evolve(TRACE, latency_seconds=None)])
-    assert re.search(rf"^18:19:24.347  x +{DASH} +{DASH} +0  {DASH}$", text, re.MULTILINE)
-    assert re.search(rf"^18:19:24.347  {DASH} +{DASH} +{DASH} +0  {DASH}$", text, re.MULTILINE)
+    pages = [TRACE, attrs.evolve(BARE, name="x"), BARE], [attrs.evolve(TRACE, latency_seconds=None)]
+    text = drawn(*pages, width=140)
+    assert re.search(rf"^18:19:24.347  x +{DASH} +{DASH} +0  t +{DASH}$", text, re.MULTILINE)
+    assert re.search(rf"^18:19:24.347  {DASH} +{DASH} +{DASH} +0  t +{DASH}$", text, re.MULTILINE)
     assert "4 traces · $0.0068 in all · latency: median 1.250 s, slowest 1.250 s\n" in text
     assert "cost missing for 2 traces · latency missing for 3 traces\n" in text
 
@@ -167,22 +243,23 @@ def test_sums_that_nothing_is_known_of_are_left_out() -> None:
 
 def test_an_empty_session_is_told_in_a_line() -> None:
     """No header where there are no rows, and no sums of nothing."""
-    assert drawn([]) == f"{SESSION} · 0 traces on 1 page\n"
+    assert drawn([]) == f"{SESSION} · 0 traces\n"
 
 
-def test_nothing_is_said_where_there_was_no_page() -> None:
-    """An error before the first page leaves standard output empty."""
-    assert drawn(complete=False) == ""
+def test_what_was_not_asked_for_is_counted_too() -> None:
+    """Also where nothing was found at all."""
+    assert "\n1 of 13 traces · $0.0034 in all · " in drawn([TRACE], more=12)
+    assert drawn([], more=12) == f"{SESSION} · 0 traces\n\n0 of 12 traces\n"
 
 
 def test_bars_are_drawn_against_the_slowest_of_the_first_page() -> None:
     """A later trace that is slower is marked, and the legend says what the bars mean."""
-    text = drawn([slow(2.0), slow(1.0), slow(None)], [slow(3.0)], width=80)
+    text = drawn([slow(2.0), slow(1.0), slow(None)], [slow(3.0)], width=120)
     widest = max(line.count("━") for line in text.splitlines())
     bars = [re.sub("[^━╸▶]", "", line) for line in text.splitlines() if line.startswith("18:")]
     assert bars == ["━" * widest, "━" * (widest // 2) + "╸" * (widest % 2), "", "━" * (widest - 1) + "▶"]
     assert text.endswith("\nbars: full length is 2.000 s, the slowest of the first page; ▶ is beyond\n")
-    assert "beyond" not in drawn([slow(2.0)], [slow(1.0)])
+    assert drawn([slow(2.0)], [slow(1.0)]).endswith("\nbars: full length is 2.000 s, the slowest\n")
 
 
 @pytest.mark.parametrize("latency", [None, 0.0, -1.0])
@@ -195,7 +272,7 @@ def test_there_are_no_bars_where_the_first_page_gives_no_scale(latency: float | 
 
 def test_an_output_without_the_characters_gets_ascii() -> None:
     """Dashes, dots and bars have an equivalent in every encoding."""
-    text = drawn([TRACE, BARE, attrs.evolve(TRACE, name="é" * 60)], width=80, encoding="ascii")
+    text = drawn([TRACE, BARE, attrs.evolve(TRACE, name="é" * 60)], width=110, encoding="ascii")
     assert "==" in text
     assert "..." in text
     assert "3 traces, $0.0068 in all, " in text
@@ -205,12 +282,12 @@ def test_an_output_without_the_characters_gets_ascii() -> None:
 def test_the_summary_takes_more_lines_where_it_does_not_fit() -> None:
     """A fact is not broken in the middle where a line of its own has room for it."""
     lines = drawn([TRACE], width=45, complete=False).splitlines()
-    assert lines[:2] == [SESSION, "1 trace on 1 page"]
+    assert lines[:2] == [SESSION, "1 traces"]
     assert lines[-4:] == [
         "",
         "1 trace · $0.0034 in all",
         "latency: median 1.250 s, slowest 1.250 s",
-        "incomplete: stopped after 1 of 1 trace",
+        "incomplete: stopped",
     ]
 
 
@@ -299,27 +376,28 @@ def test_glyphs_depend_on_the_encoding() -> None:
     assert glyphs_for("cp1252") == ASCII
 
 
-@pytest.mark.parametrize("plain", [True, False])
-def test_columns_never_take_more_than_the_line(*, plain: bool) -> None:
-    """At every width that has room for two columns; the last of a plain line is not padded."""
+@pytest.mark.parametrize("ranked", [True, False])
+@pytest.mark.parametrize("several", [True, False])
+def test_columns_never_take_more_than_the_line(*, ranked: bool, several: bool) -> None:
+    """At every width that has room for two columns."""
     long = attrs.evolve(TRACE, name="x" * 500, html_path="/" * 500)
     for width in range(20, 300):
         for traces in ([], [TRACE], [BARE], [TRACE, long]):
-            columns = choose_columns(width, traces, Scene("utf-8", ASCII), plain=plain)
-            assert sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width
+            choice = layouts(plain=False, ranked=ranked, several=several)
+            assert least_width(choose_columns(choice, width, traces, Scene("utf-8", ASCII))) <= width
 
 
 @pytest.mark.parametrize(
     ("width", "widths"),
     [
-        (95, {"name": 20, "dashboard": 20, "": 8}),
-        (98, {"name": 20, "dashboard": 23, "": 8}),
-        (101, {"name": 20, "dashboard": 26, "": 8}),
-        (110, {"name": 20, "dashboard": 26, "": 17}),
+        (129, {"name": 20, "dashboard": 20, "": 8}),
+        (132, {"name": 20, "dashboard": 23, "": 8}),
+        (135, {"name": 20, "dashboard": 26, "": 8}),
+        (144, {"name": 20, "dashboard": 26, "": 17}),
         (200, {"name": 20, "dashboard": 26, "": 24}),
     ],
 )
 def test_room_goes_to_what_has_something_to_show(width: int, widths: dict[str, int]) -> None:
     """First to the names, then to the links, which are of use only whole, and what is left to the bars."""
-    columns = choose_columns(width, [TRACE, BARE], Scene("utf-8", ASCII), plain=False)
+    columns = choose_columns(layouts(plain=False), width, [TRACE, BARE], Scene("utf-8", ASCII))
     assert {column.title: column.width for column in columns if column.most} == widths

@@ -1,218 +1,149 @@
-"""The table's columns: which of them a width has room for, and how each shows a trace."""
+"""Tables whose rows are printed as they come: which columns a width has room for, and how a row becomes a line.
+
+Rich's own table knows all of its rows before the first is printed, fills each line with blanks to its end, cuts what
+is to be whole in a pipe, and has one ellipsis, which not every encoding has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
 from attrs import evolve, frozen
 from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
 
-from lyzr_traces_async import Trace
+from ._links import NO_DASHBOARD, Dashboard
+from ._text import Glyphs, encodable, fit, visible
 
-from ._text import encodable, fit, fit_tail, visible
-
-__all__ = ["Column", "Glyphs", "Scene", "choose_columns", "dollars", "glyphs_for", "scale_axis", "seconds"]
+__all__ = ["ENDLESS", "GAP", "Column", "Scene", "choose_columns", "header_line", "least_width", "row_line"]
 
 GAP = 2
+# The width of a pipe, in terminal cells.
+ENDLESS = 10_000
 
-
-class Glyphs(NamedTuple):
-    """The characters that not every encoding has."""
-
-    missing: str
-    ellipsis: str
-    dot: str
-    bar: str
-    half_bar: str
-    beyond: str
-
-
-_UNICODE = Glyphs("–", "…", " · ", "━", "╸", "▶")  # noqa: RUF001 - the dash is meant
-_ASCII = Glyphs("-", "...", ", ", "=", "-", ">")
-
-
-def glyphs_for(encoding: str) -> Glyphs:
-    """Choose the glyphs that ``encoding`` can write."""
-    text = "".join(_UNICODE)
-    return _UNICODE if encodable(text, encoding) == text else _ASCII
+T = TypeVar("T")
 
 
 @frozen
 class Scene:
-    """What a cell depends on besides its trace.
+    """What a cell depends on besides its row.
 
+    :ivar plain: whether the output is no terminal, where nothing is drawn, and ids and links are whole.
     :ivar scale: the latency that a bar of full length stands for, in seconds, or ``None`` while that is not known.
     """
 
     encoding: str
     glyphs: Glyphs
+    plain: bool = False
+    dashboard: Dashboard = NO_DASHBOARD
     scale: float | None = None
 
     def shown(self, text: str) -> str:
         """Make text from the server fit to be written here."""
         return encodable(visible(text), self.encoding)
 
+    def cut(self, text: str | None, width: int) -> str | None:
+        """Make it fit for a column too, where there is an edge; in a pipe it stays whole."""
+        if text is None:
+            return None
+        shown = self.shown(text)
+        return shown if self.plain else fit(shown, width, self.glyphs.ellipsis)
+
+
+def _nowhere(_row: object, _scene: Scene) -> None:
+    return None
+
 
 @frozen
-class Column:
+class Column(Generic[T]):
     """One column: its title, its cells and its width.
 
-    :ivar cell: makes a trace's cell of at most ``width`` terminal cells; ``None`` where the value is missing.
+    :ivar cell: makes a row's cell of at most ``width`` terminal cells; ``None`` where the value is missing.
     :ivar width: in terminal cells; the least if there is a ``most``.
     :ivar most: how wide it may become where there is room.
     :ivar turn: the columns with the lowest take what they need of that room first.
+    :ivar fills: whether it takes whatever room it gets; others take no more than what they have to show.
+    :ivar whole: whether it is of use only uncut: a table has it only where the longest of the first rows fits.
+    :ivar target: the address that a click on a row's cell opens, if there is one.
     """
 
     title: str
-    cell: Callable[[Trace, int, Scene], str | None]
+    cell: Callable[[T, int, Scene], str | None]
     width: int
     style: str = ""
     right: bool = False
     most: int = 0
     turn: int = 0
+    fills: bool = False
+    whole: bool = False
+    target: Callable[[T, Scene], str | None] = _nowhere
 
 
-def seconds(value: float, width: int = 9) -> str:
-    """Write a latency, to the millisecond where ``width`` allows it; a very long one with fewer digits."""
-    for decimals in range(3 if width >= 9 else 2, -1, -1):
-        text = f"{value:.{decimals}f} s"
-        if len(text) <= width:
-            return text
-    return f"{value:.{max(width - 7, 0) // 2}e} s"
+def choose_columns(
+    layouts: Sequence[Sequence[Column[T]]], width: int, rows: Sequence[T], scene: Scene
+) -> tuple[Column[T], ...]:
+    """Choose the first layout that a line of ``width`` terminal cells has room for, with its columns' final widths.
 
-
-def dollars(value: float, width: int = 10) -> str:
-    """Write a cost with its decimal point where that of others is, and no zeros behind the cents.
-
-    What is too little to show is not shown as nothing, and what is too much is written with an exponent.
+    :param layouts: from the widest to the narrowest; the last one is taken where none fits.
+    :param rows: the first ones: rows are shown as they come, so the others have to do with their widths.
     """
-    sign = "-$" if value < 0 else "$"
-    value, decimals = abs(value), width - 4
-    text = f"{value:.{decimals}f}"
-    if value > 0 and float(text) == 0:
-        return f"{sign[:-1]}<${10**-decimals:.{decimals}f}"
-    if len(text) >= width:
-        text = f"{value:.2f}"
-        return sign + (text if len(text) < width else f"{value:.{decimals - 3}e}")
-    cents = len(text) - decimals + 2
-    return sign + text[:cents] + text[cents:].rstrip("0").ljust(decimals - 2)
-
-
-def bar(latency: float, scale: float, width: int, glyphs: Glyphs) -> str:
-    """Draw a latency; one beyond the scale has a mark at its end."""
-    if latency > scale:
-        return glyphs.bar * (width - 1) + glyphs.beyond
-    if latency <= 0:
-        return ""
-    # Anything that took time at all is seen.
-    halves = max(round(latency / scale * width * 2), 1)
-    return glyphs.bar * (halves // 2) + glyphs.half_bar * (halves % 2)
-
-
-def scale_axis(scale: float, width: int) -> str:
-    """Write the title of the bars: what their beginning and their full length stand for, as far as there is room."""
-    end = f"{scale:.3g} s" if scale < 999.5 else f"{scale:.0f} s"
-    if len(end) > width:
-        return ""
-    return "0" + end.rjust(width - 1) if len(end) + 2 <= width else end.rjust(width)
-
-
-def _time(trace: Trace, width: int, _scene: Scene) -> str:
-    return trace.timestamp.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[11:23][:width]
-
-
-def _date_time(trace: Trace, _width: int, _scene: Scene) -> str:
-    return trace.timestamp.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:23]
-
-
-def _name(trace: Trace, width: int, scene: Scene) -> str | None:
-    return None if trace.name is None else fit(scene.shown(trace.name), width, scene.glyphs.ellipsis)
-
-
-def _link(trace: Trace, width: int, scene: Scene) -> str | None:
-    return None if trace.html_path is None else fit_tail(scene.shown(trace.html_path), width, scene.glyphs.ellipsis)
-
-
-def _whole_link(trace: Trace, _width: int, scene: Scene) -> str | None:
-    return None if trace.html_path is None else scene.shown(trace.html_path)
-
-
-def _bar(trace: Trace, width: int, scene: Scene) -> str:
-    if trace.latency_seconds is None or scene.scale is None:
-        return ""
-    return bar(trace.latency_seconds, scene.scale, width, scene.glyphs)
-
-
-def _observations(trace: Trace, width: int, scene: Scene) -> str:
-    return fit(str(trace.observation_count), width, scene.glyphs.ellipsis)
-
-
-def _latency(trace: Trace, width: int, scene: Scene) -> str | None:
-    value = trace.latency_seconds
-    return None if value is None else fit(seconds(value, width), width, scene.glyphs.ellipsis)
-
-
-def _cost(trace: Trace, width: int, scene: Scene) -> str | None:
-    value = trace.total_cost_usd
-    return None if value is None else fit(dollars(value, width), width, scene.glyphs.ellipsis)
-
-
-_TIME = Column("time (UTC)", _time, 12, "dim")
-_CLOCK = Column("UTC", _time, 8, "dim")
-_STAMP = Column("time (UTC)", _date_time, 23)
-_NAME = Column("name", _name, 20, most=48)
-_SHORT_NAME = Column("name", _name, 11, most=48)
-_LATENCY = Column("latency", _latency, 9, right=True)
-_SHORT_LATENCY = Column("latency", _latency, 7, right=True)
-BAR = Column("", _bar, 8, "cyan", most=24, turn=2)
-_COST = Column("cost", _cost, 10, right=True)
-_SHORT_COST = Column("cost", _cost, 8, right=True)
-_OBSERVATIONS = Column("obs", _observations, 4, "dim", right=True)
-_LINK = Column("dashboard", _link, 20, "dim", most=80, turn=1)
-# Nothing stands behind it on the line, so where there is no edge of a screen it need not be cut.
-_WHOLE_LINK = Column("dashboard", _whole_link, 20)
-
-# From the widest to the narrowest: what is dropped first matters least, or is also in the other formats.
-_ON_TERMINAL: Sequence[tuple[Column, ...]] = (
-    (_TIME, _NAME, _LATENCY, BAR, _COST, _OBSERVATIONS, _LINK),
-    (_TIME, _NAME, _LATENCY, BAR, _COST, _OBSERVATIONS),
-    (_TIME, _NAME, _LATENCY, BAR, _COST),
-    (_TIME, _NAME, _LATENCY, _COST),
-    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST),
-    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY),
-    (_SHORT_NAME, _SHORT_LATENCY),
-)
-_PLAIN: Sequence[tuple[Column, ...]] = (
-    (_STAMP, _NAME, _LATENCY, _COST, _OBSERVATIONS, _WHOLE_LINK),
-    (_STAMP, _NAME, _LATENCY, _COST, _OBSERVATIONS),
-    (_STAMP, _NAME, _LATENCY, _COST),
-    (_STAMP, _SHORT_NAME, _SHORT_LATENCY),
-    (_SHORT_NAME, _SHORT_LATENCY),
-)
-
-
-def choose_columns(width: int, traces: Iterable[Trace], scene: Scene, *, plain: bool) -> tuple[Column, ...]:
-    """Choose the columns for a line of ``width`` terminal cells, with their final widths.
-
-    :param traces: those of the first page: rows are shown as they come, so the others have to do with its widths.
-    :param plain: whether the output is no terminal: whole dates, whole links, and no bars.
-    """
-    layouts = _PLAIN if plain else _ON_TERMINAL
-    columns = next((layout for layout in layouts if _least(layout) <= width), layouts[-1])
-    spare = max(width - _least(columns), 0)
-    widths = {column.title: column.width for column in columns}
-    for column in sorted(columns, key=lambda column: column.turn):
+    columns: list[Column[T]] = []
+    for layout in layouts:
+        columns = [_measured(column, rows, scene) for column in layout]
+        if least_width(columns) <= width:
+            break
+    spare = max(width - least_width(columns), 0)
+    widths = [column.width for column in columns]
+    for place in sorted(range(len(columns)), key=lambda place: columns[place].turn):
+        column = columns[place]
         if column.most:
-            # A bar fills whatever it gets; a text needs no more than its own length.
-            needed = (cell_len(column.cell(trace, column.most, scene) or "") for trace in traces)
-            wanted = column.most if column.cell is _bar else max(needed, default=0)
+            wanted = column.most if column.fills else _longest(column, rows, scene, column.most)
             more = min(spare, max(wanted - column.width, 0))
-            widths[column.title] += more
+            widths[place] += more
             spare -= more
-    return tuple(evolve(column, width=widths[column.title]) for column in columns)
+    return tuple(evolve(column, width=size) for column, size in zip(columns, widths, strict=True))
 
 
-def _least(columns: Sequence[Column]) -> int:
+def least_width(columns: Sequence[Column[T]]) -> int:
+    """Return how many terminal cells a line takes at least."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
+
+
+def _measured(column: Column[T], rows: Iterable[T], scene: Scene) -> Column[T]:
+    if not column.whole:
+        return column
+    return evolve(column, width=max(_longest(column, rows, scene, ENDLESS), cell_len(column.title)))
+
+
+def _longest(column: Column[T], rows: Iterable[T], scene: Scene, width: int) -> int:
+    return max((cell_len(column.cell(row, width, scene) or "") for row in rows), default=0)
+
+
+def header_line(columns: Sequence[Column[T]], style: str = "bold") -> Text:
+    """Write the titles."""
+    return _line(columns, [(column.title, Style.parse("dim" if column.fills else style)) for column in columns])
+
+
+def row_line(columns: Sequence[Column[T]], row: T, scene: Scene) -> Text:
+    """Write a row, with a mark where a value is missing."""
+    cells: list[tuple[str, Style]] = []
+    for column in columns:
+        cell = column.cell(row, column.width, scene)
+        if cell is None:
+            cells.append((scene.glyphs.missing, Style.parse("dim")))
+        else:
+            cells.append((cell, Style.parse(column.style) + Style(link=column.target(row, scene))))
+    return _line(columns, cells)
+
+
+def _line(columns: Sequence[Column[T]], cells: Iterable[tuple[str, Style]]) -> Text:
+    line = Text()
+    for column, (cell, style) in zip(columns, cells, strict=True):
+        space = " " * (column.width - cell_len(cell))
+        line.append((" " * GAP if line else "") + (space if column.right else ""))
+        line.append(cell, style)
+        line.append("" if column.right else space)
+    line.rstrip()
+    return line

@@ -8,9 +8,13 @@ from rich.text import Text
 from lyzr_traces_async import ClientStats, RetryPolicy, SessionTraces, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer
 
-from ._table import Table, Totals, print_facts
+from ._numbers import counted
+from ._output import make_console, print_facts
+from ._statuses import DONE
+from ._table import Table
+from ._totals import Totals
 
-__all__ = ["SNIPPET", "run_demo"]
+__all__ = ["SNIPPET", "command"]
 
 # The session of the API's own documentation: 45 traces, which are 5 pages of 10.
 DOCUMENTED = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -28,6 +32,12 @@ async with TracesClient() as client:  # key from LYZR_API_KEY
     async for trace in client.iter_session_traces(session_id):
         print(trace.name, trace.latency_seconds, trace.total_cost_usd)
 """
+
+
+async def command() -> int:
+    """Run the demo; return the exit status."""
+    await run_demo(make_console())
+    return DONE
 
 
 async def run_demo(console: Console) -> None:
@@ -53,14 +63,17 @@ async def run_demo(console: Console) -> None:
 async def _show_one(console: Console, client: TracesClient) -> None:
     _heading(console, "One session in pages of 10; the server fails once, on purpose")
     console.print()
-    table = Table(console, DOCUMENTED)
+    table = Table(console)
+    total = 0
     async for page in client.iter_session_pages(DOCUMENTED, limit=10):
         if page.pagination.page == 1:
-            table.page(page)
-            table.note(f"... and {page.pagination.total_items - len(page)} more, not shown here")
+            total = page.pagination.total_items
+            table.open(DOCUMENTED, f"{counted(total, 'trace')} on {counted(page.pagination.total_pages, 'page')}")
+            table.rows(page)
+            table.note(f"... and {total - len(page)} more, not shown here")
         else:
             table.skip(page)
-    table.end(complete=True)
+    table.end(total)
     table.note(f"page 3 failed once and was asked for again: {client.stats.retries} retry")
 
 

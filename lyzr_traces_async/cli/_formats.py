@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import attrs
 import msgspec
 
-from lyzr_traces_async import Trace, TracePage
-from lyzr_traces_async._shape import WIRE_NAMES
-from lyzr_traces_async._wire import rfc3339
+from lyzr_traces_async import SessionInfo, Trace
+from lyzr_traces_async._wire import camel_case
 
 from ._text import json_escaped, visible
 
@@ -23,29 +23,26 @@ _FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 # Spreadsheets skip these before they look for a formula.
 _SKIPPED = "".join(map(chr, range(0x21))) + "\x7f\xa0\u200b\u2060\u3000\ufeff"
 
+# By which Excel knows that a file is UTF-8.
+_BOM = "\ufeff"
 
-def _fields(trace: Trace) -> dict[str, Any]:
-    fields = {name: getattr(trace, attribute) for attribute, name in WIRE_NAMES.items()}
-    fields["timestamp"] = rfc3339(trace.timestamp)
-    return fields
+_HEADER = [camel_case(field.name) for field in attrs.fields(Trace)]
 
 
-def json_line(trace: Trace) -> str:
-    """Write a trace as one line of JSON: the API's fields by their own names, then those this version does not know.
+def json_line(value: Trace | SessionInfo) -> str:
+    """Write a value as one line of JSON: the API's fields by their own names, then those this version does not know.
 
-    The line is read back as an equal trace, but it is not the server's text: a field that was absent is null, a time is
+    The line is read back as an equal value, but it is not the server's text: a field that was absent is null, a time is
     in UTC without digits below a microsecond, seconds and dollars have a point (``1`` is ``1.0``), half of a surrogate
     pair is U+FFFD, and control characters are escapes.
     """
-    return json_escaped(_json(_fields(trace) | dict(trace.extra))) + "\n"
+    return json_escaped(_json(value.to_dict())) + "\n"
 
 
 def csv_row(trace: Trace) -> list[str]:
     """Write a trace as the cells of a row; a missing value is an empty cell, unknown fields are one JSON object."""
-    cells = [
-        safe_cell(value) if isinstance(value, str) else "" if value is None else str(value)
-        for value in _fields(trace).values()
-    ]
+    values = attrs.evolve(trace, extra={}).to_dict().values()
+    cells = [safe_cell(value) if isinstance(value, str) else "" if value is None else str(value) for value in values]
     return [*cells, json_escaped(_json(dict(trace.extra))) if trace.extra else ""]
 
 
@@ -64,33 +61,43 @@ def _json(value: dict[str, Any]) -> str:
 
 
 class JsonlSink:
-    """JSON lines, written page by page."""
+    """JSON lines. The exit status tells whether they were all."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 
-    def page(self, page: TracePage) -> None:
-        """Write a page's traces at once, so that the next program in a pipe can begin."""
-        self._write("".join(map(json_line, page)))
+    def open(self, _title: str, _size: str) -> None:
+        """Do nothing: each line stands for itself."""
 
-    def end(self, *, complete: bool) -> None:
-        """Do nothing: the exit status tells whether that was all."""
+    def rows(self, traces: Sequence[Trace]) -> None:
+        """Write traces at once, so that the next program in a pipe can begin."""
+        self._write("".join(map(json_line, traces)))
+
+    def end(self, _of: int, _incomplete: str = "") -> None:
+        """Do nothing."""
 
 
 class CsvSink:
-    """RFC 4180, written page by page, the header with the first."""
+    """RFC 4180. The exit status tells whether the rows were all.
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    :param bom: whether to begin with a byte order mark.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, bom: bool = False) -> None:
         self._write = write
-        self._header: list[list[str]] = [[*WIRE_NAMES.values(), "extra"]]
+        self._begin = (_BOM if bom else "") + _csv([_HEADER])
 
-    def page(self, page: TracePage) -> None:
-        """Write a page's traces at once, so that the next program in a pipe can begin."""
-        self._write(_csv([*self._header, *map(csv_row, page)]))
-        self._header = []
+    def open(self, _title: str, _size: str) -> None:
+        """Write the header, the first time: also where there are no rows."""
+        self._write(self._begin)
+        self._begin = ""
 
-    def end(self, *, complete: bool) -> None:
-        """Do nothing: the exit status tells whether that was all."""
+    def rows(self, traces: Sequence[Trace]) -> None:
+        """Write traces at once, so that the next program in a pipe can begin."""
+        self._write(_csv(map(csv_row, traces)))
+
+    def end(self, _of: int, _incomplete: str = "") -> None:
+        """Do nothing."""
 
 
 def _csv(rows: Iterable[list[str]]) -> str:

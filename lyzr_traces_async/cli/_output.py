@@ -7,15 +7,18 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
-from ._text import fit, visible
+from ._text import fit, glyphs_for, visible
 
-__all__ = ["Progress", "abandon_stdout", "complain", "make_console", "write_utf8"]
+__all__ = ["Progress", "abandon_stdout", "complain", "make_console", "print_facts", "write_utf8"]
 
 _logger: Final = logging.getLogger("lyzr_traces_async")
 
@@ -49,6 +52,20 @@ def make_console() -> Console:
     width = console.width if console.is_terminal else shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns
     console.width = max(width, _MIN_WIDTH)
     return console
+
+
+def print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+    """Print texts with their styles side by side, on more lines where a terminal's is too short for all."""
+    dot = glyphs_for(console.encoding).dot
+    endless = not console.is_terminal
+    lines: list[Text] = []
+    for fact, style in facts:
+        if lines and (endless or lines[-1].cell_len + cell_len(dot + fact) <= console.width):
+            lines[-1].append(dot).append(fact, style)
+        else:
+            lines.append(Text().append(fact, style))
+    for line in lines:
+        console.print(line, soft_wrap=endless)
 
 
 def write_utf8(text: str) -> None:
@@ -94,7 +111,7 @@ class Progress(logging.Handler):
         super().__init__()
         dumb = os.environ.get("TERM", "dumb") == "dumb"
         self._enabled = sys.stderr is not None and sys.stderr.isatty() and not dumb
-        self._text = ""
+        self._text: Callable[[], str] = str
         self._since = 0.0
         self._next: asyncio.TimerHandle | None = None
         self._level_before = _logger.level
@@ -116,11 +133,15 @@ class Progress(logging.Handler):
         """Show what was logged."""
         self.show(record.getMessage())
 
-    def show(self, text: str) -> None:
-        """Show ``text`` in place of what was shown before. It needs the event loop to be running."""
+    def show(self, text: str | Callable[[], str]) -> None:
+        """Show ``text`` in place of what was shown before, asked for anew each second where it is to be called.
+
+        It needs the event loop to be running.
+        """
         if self._enabled:
             self._stop()
-            self._text, self._since = visible(text), asyncio.get_running_loop().time()
+            self._text = text if callable(text) else lambda: text
+            self._since = asyncio.get_running_loop().time()
             self._draw()
 
     def clear(self) -> None:
@@ -129,12 +150,20 @@ class Progress(logging.Handler):
             self._stop()
             self._write("\r\x1b[2K")
 
+    def complain(self, message: str) -> None:
+        """Write one line about what went wrong, and take up again what was shown."""
+        shown = self._next is not None
+        self.clear()
+        complain(message)
+        if shown:
+            self._draw()
+
     def _draw(self) -> None:
         loop = asyncio.get_running_loop()
         seconds = round(loop.time() - self._since)
         counted = f" ({seconds} s)" if seconds else ""
         # In the last column, some terminals would go on to the next line already.
-        self._write(f"\r\x1b[2K{fit(self._text, _stderr_width() - 1 - len(counted), '...')}{counted}")
+        self._write(f"\r\x1b[2K{fit(visible(self._text()), _stderr_width() - 1 - len(counted), '...')}{counted}")
         self._next = loop.call_at(self._since + seconds + 1, self._draw)
 
     def _stop(self) -> None:

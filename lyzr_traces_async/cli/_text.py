@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
 from lyzr_traces_async._text import UNSAFE, visible
 
-__all__ = ["encodable", "fit", "fit_tail", "json_escaped", "visible"]
+__all__ = ["Glyphs", "encodable", "fit", "fit_tail", "glyphs_for", "json_escaped", "visible"]
 
 # A cell may hold a few code points (combining marks, joined emoji), but a flood of them is cut off.
 _CODE_POINTS_PER_CELL = 8
@@ -45,3 +46,24 @@ def fit_tail(text: str, width: int, ellipsis: str) -> str:
     while cell_len(tail) > room:
         tail = tail[1:]
     return ellipsis[:width] + tail
+
+
+class Glyphs(NamedTuple):
+    """The characters that not every encoding has."""
+
+    missing: str
+    ellipsis: str
+    dot: str
+    bar: str
+    half_bar: str
+    beyond: str
+
+
+_UNICODE = Glyphs("–", "…", " · ", "━", "╸", "▶")  # noqa: RUF001 - the dash is meant
+_ASCII = Glyphs("-", "...", ", ", "=", "-", ">")
+
+
+def glyphs_for(encoding: str) -> Glyphs:
+    """Choose the glyphs that ``encoding`` can write."""
+    text = "".join(_UNICODE)
+    return _UNICODE if encodable(text, encoding) == text else _ASCII

@@ -1,0 +1,83 @@
+"""What ``--help`` says. Not in docstrings, since Python leaves those out with ``-OO``.
+
+The first sentence of a command's text stands in the list of commands. Lines that begin with blanks stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["COMMANDS", "PROGRAM"]
+
+PROGRAM: Final = """\
+The traces of Lyzr voice sessions.
+
+Environment: `LYZR_API_KEY` is the key; there is no option for it, since a command line is readable by every process.
+`LYZR_TRACES_BASE_URL` is the API to ask, if not the public one. `LYZR_DASHBOARD_URL` stands before links that are only
+a path. `NO_COLOR` turns all styles off.
+
+Exit status: 0 success; 1 an error of the API or the network, also of one session among many; 2 wrong use; 130 Ctrl-C;
+141 nobody reads the pipe.
+"""
+
+_LIST = """\
+List all traces of sessions.
+
+One session comes page by page, newest traces first. Several are read at the same time, and come in the order in which
+they are done, each whole. A session that fails is told of on standard error, and the others go on.
+
+The table fits itself to the terminal; a click on a trace's id or link opens it, where the terminal knows links and
+`LYZR_DASHBOARD_URL` is set. In a pipe it has whole ids and links, no colours, no bars and no escape codes.
+
+jsonl has one object a line, with every field of the API under its own name, also those that this version does not
+know. A missing value is null (but `sessionId` is always the session that was asked for), times are in UTC to the
+microsecond, and seconds, dollars and whatever else has a decimal point are numbers of double precision.
+
+csv is safe to open in a spreadsheet: text that it would take for a formula has a single quote before it. A missing
+value is an empty cell, control characters are replaced by escapes, and fields that this version does not know are a
+JSON object in the last column. jsonl and csv are always UTF-8.
+
+For example, one session; the slowest traces of all sessions since yesterday; some traces, for Excel:
+
+  lyzr-traces list 3fa85f64-5717-4562-b3fc-2c963f66afa6
+
+  lyzr-traces sessions --since yesterday --format ids |
+    lyzr-traces list - --sort latency --top 10
+
+  lyzr-traces list 3fa85f64-5717-4562-b3fc-2c963f66afa6 \\
+    --name speech-to-text --format csv --bom > traces.csv
+"""
+
+_SESSIONS = """\
+List the sessions that have ended, the one that ended first coming first.
+
+It is where session ids come from. They are written as they come, so that another command can begin with the first.
+
+The table fits itself to the terminal; jsonl has one object a line, with the fields of the API but for the chat and
+other large ones.
+
+For example:
+
+  lyzr-traces sessions --since yesterday --until today
+
+  lyzr-traces sessions --agent 69b1f0c24e7d8a5c3b2a1f00 --since 7d \\
+    --format ids |
+    lyzr-traces list - --format jsonl > traces.jsonl
+"""
+
+_DEMO = """\
+Show what this library does, without an account.
+
+The real client asks a server in this very process. Nothing leaves the machine.
+
+For example:
+
+  lyzr-traces demo
+"""
+
+# Each command is the function `command` of the room with its name.
+COMMANDS: Final = {
+    "list": _LIST,
+    "sessions": _SESSIONS,
+    "demo": _DEMO,
+}

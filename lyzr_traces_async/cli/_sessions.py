@@ -1,0 +1,100 @@
+"""``lyzr-traces sessions``: the sessions that have ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Protocol
+
+from cyclopts import Parameter
+
+from lyzr_traces_async import LyzrTracesError, SessionInfo
+
+from ._environment import open_client
+from ._formats import json_line
+from ._output import Progress, make_console, write_utf8
+from ._session_table import SessionTable
+from ._statuses import DONE
+from ._text import visible
+from ._when import moment
+
+__all__ = ["Agent", "Since", "Until", "command"]
+
+Format = Literal["table", "jsonl", "ids"]
+
+Agent = Annotated[str | None, Parameter(help="Only this agent's sessions.")]
+Since = Annotated[
+    str | None,
+    Parameter(
+        help="Only sessions that ended then or later: `2026-03-25`, `2026-03-25T18:19:24Z`, `today`, `yesterday`, or "
+        "how long ago: `90m`, `12h`, `7d`. A date is its first moment; what has no time zone is in UTC."
+    ),
+]
+Until = Annotated[str | None, Parameter(help="Only sessions that ended then or earlier; written likewise.")]
+
+
+class Sink(Protocol):
+    """Where sessions are written to."""
+
+    def row(self, session: SessionInfo, /) -> None:
+        """Write a session, and flush."""
+
+    def end(self, *, complete: bool) -> None:
+        """Write what comes after the last one; ``complete`` unless an error ended the list."""
+
+
+class _Lines:
+    """A line a session. The exit status tells whether they were all."""
+
+    def __init__(self, line: Callable[[SessionInfo], str]) -> None:
+        self._line = line
+
+    def row(self, session: SessionInfo) -> None:
+        """Write it at once, so that the next program in a pipe can begin."""
+        write_utf8(self._line(session))
+
+    def end(self, *, complete: bool) -> None:
+        """Do nothing."""
+
+
+async def command(
+    *,
+    agent: Agent = None,
+    since: Since = None,
+    until: Until = None,
+    format_: Annotated[
+        Format, Parameter(name="--format", help="What to write; ids are one a line, for `lyzr-traces list -`.")
+    ] = "table",
+) -> int:
+    """List the sessions that have ended; return the exit status."""
+    now = datetime.now(UTC)
+    begin, end = (
+        None if text is None else moment(option, text, now) for option, text in (("--since", since), ("--until", until))
+    )
+    sinks: dict[Format, Callable[[], Sink]] = {
+        "table": lambda: SessionTable(make_console()),
+        "jsonl": lambda: _Lines(json_line),
+        "ids": lambda: _Lines(lambda session: f"{visible(session.session_id)}\n"),
+    }
+    async with open_client() as client:
+        await _write(client.iter_sessions(agent_id=agent, since=begin, until=end), sinks[format_]())
+    return DONE
+
+
+async def _write(sessions: AsyncGenerator[SessionInfo, None], sink: Sink) -> None:
+    begun = False
+    with Progress() as progress:
+        try:
+            async with aclosing(sessions):
+                progress.show("the list of sessions")
+                async for session in sessions:
+                    progress.clear()
+                    begun = True
+                    sink.row(session)
+        except LyzrTracesError:
+            progress.clear()
+            if begun:
+                sink.end(complete=False)
+            raise
+    sink.end(complete=True)

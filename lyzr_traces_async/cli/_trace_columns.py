@@ -1,0 +1,156 @@
+"""The columns of a trace, and which of them stand together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from lyzr_traces_async import Trace
+
+from ._columns import Column, Scene
+from ._numbers import dollars, seconds
+from ._text import Glyphs, fit, fit_tail
+
+__all__ = ["bar", "layouts", "scale_axis"]
+
+
+def bar(latency: float, scale: float, width: int, glyphs: Glyphs) -> str:
+    """Draw a latency; one beyond the scale has a mark at its end."""
+    if latency > scale:
+        return glyphs.bar * (width - 1) + glyphs.beyond
+    if latency <= 0:
+        return ""
+    # Anything that took time at all is seen.
+    halves = max(round(latency / scale * width * 2), 1)
+    return glyphs.bar * (halves // 2) + glyphs.half_bar * (halves % 2)
+
+
+def scale_axis(scale: float, width: int) -> str:
+    """Write the title of the bars: what their beginning and their full length stand for, as far as there is room."""
+    end = f"{scale:.3g} s" if scale < 999.5 else f"{scale:.0f} s"
+    if len(end) > width:
+        return ""
+    return "0" + end.rjust(width - 1) if len(end) + 2 <= width else end.rjust(width)
+
+
+def _moment(trace: Trace) -> str:
+    return trace.timestamp.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:23]
+
+
+def _time(trace: Trace, width: int, _scene: Scene) -> str:
+    return _moment(trace)[11:][:width]
+
+
+def _date_time(trace: Trace, _width: int, _scene: Scene) -> str:
+    return _moment(trace)
+
+
+def _short_date_time(trace: Trace, _width: int, _scene: Scene) -> str:
+    return _moment(trace)[5:19]
+
+
+def _name(trace: Trace, width: int, scene: Scene) -> str | None:
+    return None if trace.name is None else fit(scene.shown(trace.name), width, scene.glyphs.ellipsis)
+
+
+def _id(trace: Trace, width: int, scene: Scene) -> str | None:
+    return scene.cut(trace.trace_id, width)
+
+
+def _session(trace: Trace, width: int, scene: Scene) -> str | None:
+    return scene.cut(trace.session_id, width)
+
+
+def _link(trace: Trace, width: int, scene: Scene) -> str | None:
+    if trace.html_path is None:
+        return None
+    text = scene.shown(scene.dashboard.whole(trace.html_path))
+    return text if scene.plain else fit_tail(text, width, scene.glyphs.ellipsis)
+
+
+def _target(trace: Trace, scene: Scene) -> str | None:
+    return None if trace.html_path is None else scene.dashboard.target(trace.html_path)
+
+
+def _bar(trace: Trace, width: int, scene: Scene) -> str:
+    if trace.latency_seconds is None or scene.scale is None:
+        return ""
+    return bar(trace.latency_seconds, scene.scale, width, scene.glyphs)
+
+
+def _observations(trace: Trace, width: int, scene: Scene) -> str:
+    return fit(str(trace.observation_count), width, scene.glyphs.ellipsis)
+
+
+def _latency(trace: Trace, width: int, scene: Scene) -> str | None:
+    value = trace.latency_seconds
+    return None if value is None else fit(seconds(value, width), width, scene.glyphs.ellipsis)
+
+
+def _cost(trace: Trace, width: int, scene: Scene) -> str | None:
+    value = trace.total_cost_usd
+    return None if value is None else fit(dollars(value, width), width, scene.glyphs.ellipsis)
+
+
+_TIME = Column("time (UTC)", _time, 12, "dim")
+_CLOCK = Column("UTC", _time, 8, "dim")
+_STAMP = Column("time (UTC)", _date_time, 23)
+_SHORT_STAMP = Column("UTC", _short_date_time, 14, "dim")
+_NAME = Column("name", _name, 20, most=48)
+_SHORT_NAME = Column("name", _name, 11, most=48)
+_LATENCY = Column("latency", _latency, 9, right=True)
+_SHORT_LATENCY = Column("latency", _latency, 7, right=True)
+_BAR = Column("", _bar, 8, "cyan", most=24, turn=2, fills=True)
+_COST = Column("cost", _cost, 10, right=True)
+_SHORT_COST = Column("cost", _cost, 8, right=True)
+_OBSERVATIONS = Column("obs", _observations, 4, "dim", right=True)
+_ID = Column("trace", _id, 0, whole=True, target=_target)
+_SESSION = Column("session", _session, 0, "dim", whole=True)
+_SHORT_SESSION = Column("session", _session, 9, "dim")
+_LINK = Column("dashboard", _link, 20, "dim", most=80, turn=1, target=_target)
+
+# From the widest to the narrowest: what is dropped first matters least, or is also in the other formats.
+_ON_TERMINAL = (
+    (_TIME, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID, _LINK),
+    (_TIME, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID),
+    (_TIME, _NAME, _LATENCY, _BAR, _COST, _ID),
+    (_TIME, _NAME, _LATENCY, _COST, _ID),
+    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST, _ID),
+    (_TIME, _NAME, _LATENCY, _COST),
+    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST),
+    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY),
+    (_SHORT_NAME, _SHORT_LATENCY),
+)
+# Where the order is not that of time, each row has its date.
+_RANKED = (
+    (_STAMP, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID, _LINK),
+    (_STAMP, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID),
+    (_STAMP, _NAME, _LATENCY, _BAR, _COST, _ID),
+    (_STAMP, _NAME, _LATENCY, _COST, _ID),
+    (_SHORT_STAMP, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST, _ID),
+    (_STAMP, _NAME, _LATENCY, _COST),
+    (_SHORT_STAMP, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST),
+    (_SHORT_STAMP, _SHORT_NAME, _SHORT_LATENCY),
+    (_SHORT_NAME, _SHORT_LATENCY),
+)
+# A pipe has no edge.
+_PLAIN = ((_STAMP, _NAME, _LATENCY, _COST, _OBSERVATIONS, _ID, _LINK),)
+
+
+def layouts(*, plain: bool, ranked: bool = False, several: bool = False) -> Sequence[Sequence[Column[Trace]]]:
+    """Return what may stand together on a line, from the widest to the narrowest.
+
+    :param plain: whether the output is no terminal: whole dates, whole links, and no bars.
+    :param ranked: whether the rows are in another order than that of time.
+    :param several: whether they are of several sessions. A whole session's id matters as much as a trace's: both are
+        needed to look at the trace.
+    """
+    usual = _PLAIN if plain else _RANKED if ranked else _ON_TERMINAL
+    if not several:
+        return usual
+    with_ids = [layout for layout in usual if _ID in layout]
+    return [
+        *((_SESSION, *layout) for layout in with_ids),
+        *((_SHORT_SESSION, *layout) for layout in usual),
+        *usual,
+    ]

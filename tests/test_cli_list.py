@@ -1,0 +1,256 @@
+"""`list`: sessions, one or many, as they come or ranked, all or some of their traces."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from lyzr_traces_async import Trace
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.testing import FakeTracesServer
+
+ONE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+TWO = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
+UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
+
+Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+def rows(text: str) -> list[str]:
+    """Return the lines of a table in a pipe that are traces."""
+    return [line for line in text.splitlines() if "2026-03-25 " in line]
+
+
+def latencies(traces: tuple[Trace, ...]) -> list[Trace]:
+    """Sort traces as --sort latency does."""
+    known = [trace for trace in traces if trace.latency_seconds is not None]
+    return [
+        *sorted(known, key=lambda trace: -(trace.latency_seconds or 0.0)),
+        *(trace for trace in traces if trace.latency_seconds is None),
+    ]
+
+
+def test_several_sessions_have_a_heading_and_a_summary_each(server: FakeTracesServer, capsys: Captured) -> None:
+    """In the order in which they are done, each whole, with a line between them."""
+    server.add_session(ONE, traces=3)
+    server.add_session(TWO, traces=5)
+    assert main(["list", ONE, TWO, ONE]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    blocks = re.split(f"^(?=(?:{ONE}|{TWO}) · )", out, flags=re.MULTILINE)[1:]
+    assert sorted(len(rows(block)) for block in blocks) == [3, 5]
+    for block, count in ((next(b for b in blocks if b.startswith(ONE)), 3), (next(b for b in blocks if TWO in b), 5)):
+        assert re.match(f"[-0-9a-f]{{36}} · {count} traces\ntime \\(UTC\\)  ", block)
+        assert f"\n\n{count} traces · $" in block
+    assert blocks[0].endswith("\n\n")
+
+
+def test_one_session_that_fails_keeps_none_of_the_others_back(server: FakeTracesServer, capsys: Captured) -> None:
+    """It has a line on standard error, and the status tells that not all was well."""
+    server.add_session(ONE, traces=3)
+    server.add_session(TWO, traces=5)
+    for arguments in ([], ["--sort", "cost"]):
+        assert main(["list", ONE, UNKNOWN, TWO, "--format", "jsonl", *arguments]) == 1
+        out, err = capsys.readouterr()
+        assert len(out.splitlines()) == 8
+        assert re.fullmatch(rf"lyzr-traces: HTTP 404: [^\n]+ \[session {UNKNOWN}[^\n]+\n", err)
+
+
+def test_a_key_that_is_refused_ends_all_with_one_line(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other session will fare better."""
+    server.add_session(ONE, traces=3)
+    monkeypatch.setenv("LYZR_API_KEY", "wrong")
+    assert main(["list", ONE, TWO, "--sort", "cost"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"lyzr-traces: HTTP 401: [^\n]+\n", err)
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_trace_that_does_not_say_its_session_gets_the_one_that_was_asked_for(
+    server: FakeTracesServer, capsys: Captured, kind: str, *, several: bool
+) -> None:
+    """Or nobody could tell whose it is; one that does say it is left alone."""
+    first, second = server.add_session(ONE, traces=2)
+    server.add_traces(ONE, [attrs.evolve(first, trace_id="a", session_id=None)])
+    server.add_traces(ONE, [attrs.evolve(second, trace_id="b", session_id=ONE.upper())])
+    server.add_session(TWO)
+    assert main(["list", ONE, *([TWO] if several else []), "--format", kind]) == 0
+    out = capsys.readouterr().out
+    found = list(csv.DictReader(io.StringIO(out))) if kind == "csv" else [json.loads(row) for row in out.splitlines()]
+    assert [row["sessionId"] for row in found] == [ONE.upper(), ONE, ONE, ONE]
+
+
+@pytest.mark.parametrize("sort", ["latency", "cost"])
+def test_the_largest_come_first_over_all_sessions(server: FakeTracesServer, capsys: Captured, sort: str) -> None:
+    """One table, which says of each trace which session it is of; what is not known comes last."""
+    every = (*server.add_session(ONE, traces=40), *server.add_session(TWO, traces=40))
+    assert main(["list", ONE, TWO, "--sort", sort, "--format", "jsonl"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    field = "latencySeconds" if sort == "latency" else "totalCostUsd"
+    values = [row[field] for row in found]
+    known = [value for value in values if value is not None]
+    assert len(values) == 80
+    assert values == [*sorted(known, reverse=True), *[None] * (80 - len(known))]
+    assert {row["traceId"] for row in found} == {trace.trace_id for trace in every}
+    assert main(["list", ONE, TWO, "--sort", sort, "--top", "3"]) == 0
+    heading, titles, *table = capsys.readouterr().out.splitlines()
+    assert heading == f"2 sessions · 80 traces, {'slowest' if sort == 'latency' else 'dearest'} first"
+    assert titles.split() == ["session", "time", "(UTC)", "name", "latency", "cost", "obs", "trace", "dashboard"]
+    assert [line.split()[0] for line in table[:3]] == [row["sessionId"] for row in found[:3]]
+    assert [row["traceId"] in line for row, line in zip(found, table[:3], strict=False)] == [True] * 3
+    assert table[4].startswith("3 of 80 traces · $")
+
+
+def test_one_session_is_ranked_when_all_of_it_is_there(server: FakeTracesServer, capsys: Captured) -> None:
+    """Without a column for what is the same in each row."""
+    traces = server.add_session(ONE, traces=25)
+    assert main(["list", ONE, "--sort", "latency", "--limit", "10"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{ONE} · 25 traces, slowest first\ntime (UTC)  ")
+    assert [line.split()[-2] for line in rows(out)] == [trace.trace_id for trace in latencies(traces)]
+
+
+def test_a_ranking_that_could_not_be_completed_says_so(server: FakeTracesServer, capsys: Captured) -> None:
+    """What was read until then is not lost; before anything was read, nothing is written."""
+    server.add_session(ONE, traces=30)
+    server.fail_next(status=403, page=2)
+    assert main(["list", ONE, "--sort", "latency", "--limit", "10"]) == 1
+    out, err = capsys.readouterr()
+    assert len(rows(out)) == 10
+    assert out.endswith("\nincomplete: stopped after 10 of 30 traces\n")
+    assert err.count("\n") == 1
+    server.fail_next(status=403)
+    assert main(["list", ONE, "--sort", "latency"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_nothing_is_ranked_where_every_session_failed(server: FakeTracesServer, capsys: Captured) -> None:
+    """A table of nothing would look like an answer."""
+    assert main(["list", ONE, UNKNOWN, "--sort", "latency"]) == 1
+    assert len(server.requests) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 2
+
+
+def test_the_newest_of_a_session_are_had_without_reading_the_rest(server: FakeTracesServer, capsys: Captured) -> None:
+    """The walk ends with the page that has the last of them; the summary is of those, and says how many there are."""
+    traces = server.add_session(ONE, traces=100)
+    assert main(["list", ONE, "--top", "12", "--limit", "10"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[-2] for line in rows(out)] == [trace.trace_id for trace in traces[:12]]
+    assert "\n12 of 100 traces · $" in out
+    assert len(server.requests) < 5
+
+
+def test_the_newest_of_each_of_several_sessions(server: FakeTracesServer, capsys: Captured) -> None:
+    """The number is meant for each, since each is sorted for itself."""
+    server.add_session(ONE, traces=5)
+    server.add_session(TWO, traces=1)
+    assert main(["list", ONE, TWO, "--top", "2"]) == 0
+    out = capsys.readouterr().out
+    assert len(rows(out)) == 3
+    assert "\n2 of 5 traces · $" in out
+    assert "\n1 trace · $" in out
+
+
+def test_only_traces_of_the_names_that_were_given(server: FakeTracesServer, capsys: Captured) -> None:
+    """Exactly those, page by page; the summary says of how many they are."""
+    first = server.add_session(ONE, traces=45)[0]
+    server.add_traces(ONE, [attrs.evolve(first, trace_id="a", name=None)])
+    names = ["--name", "text-to-speech", "--name", "speech-to-text"]
+    assert main(["list", ONE, "--limit", "10", *names]) == 0
+    out = capsys.readouterr().out
+    assert len(rows(out)) == 30
+    assert "voice-agent-response" not in out
+    assert "\n30 of 46 traces · $" in out
+    assert main(["list", ONE, "--sort", "cost", "--top", "2", *names]) == 0
+    assert "\n2 of 46 traces · $" in capsys.readouterr().out
+    assert main(["list", ONE, "--name", "Speech-to-text"]) == 0
+    assert capsys.readouterr().out == f"{ONE} · 46 traces on 1 page\n\n0 of 46 traces\n"
+
+
+def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, capsys: Captured) -> None:
+    """Once, also for several sessions, and only where it was asked for."""
+    server.add_session(ONE, traces=2)
+    server.add_session(TWO, traces=2)
+    assert main(["list", ONE, TWO, "--format", "csv", "--bom"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("\ufefftraceId,")
+    assert out.count("traceId") == 1
+    assert out.count("\ufeff") == 1
+    assert main(["list", ONE, "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("traceId,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--top", "0"], "--top must be 1 or more, not 0"),
+        (["--top", "-1"], "--top must be 1 or more, not -1"),
+        (["--bom"], "--bom is for --format csv only"),
+        (["--bom", "--format", "jsonl"], "--bom is for --format csv only"),
+        (["--sort", "name"], "name"),
+        (["--lim", "3"], "unknown option: --lim"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_sent(
+    server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
+) -> None:
+    """Status 2 and a line that says why."""
+    assert main(["list", ONE, *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert complaint in err.splitlines()[0]
+    assert not server.requests
+
+
+def test_a_dashboard_that_is_none_is_wrong_use(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found before anything is sent."""
+    monkeypatch.setenv("LYZR_DASHBOARD_URL", "dash.example")
+    assert main(["list", ONE]) == 2
+    assert "LYZR_DASHBOARD_URL must begin with https://" in capsys.readouterr().err
+    assert not server.requests
+
+
+def test_links_are_whole_in_a_pipe(server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the dashboard before them; JSON and CSV have what the API has."""
+    monkeypatch.setenv("LYZR_DASHBOARD_URL", "https://dash.example/base/")
+    (trace,) = server.add_session(ONE, traces=1)
+    assert main(["list", ONE]) == 0
+    out = capsys.readouterr().out
+    assert f"  https://dash.example/base{trace.html_path}\n" in out
+    assert "\x1b" not in out
+    assert main(["list", ONE, "--format", "jsonl"]) == 0
+    assert json.loads(capsys.readouterr().out)["htmlPath"] == trace.html_path
+
+
+def test_ids_come_from_a_file_of_many(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As `sessions --format ids` writes them."""
+    for number in range(30):
+        server.add_session(f"3fa85f64-5717-4562-b3fc-{number:012}", traces=2)
+    assert main(["sessions", "--format", "ids"]) == 0
+    path = tmp_path / "ids"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    with path.open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert main(["list", "-", "--format", "jsonl"]) == 0
+    found = [json.loads(line)["sessionId"] for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 60
+    assert len(set(found)) == 30

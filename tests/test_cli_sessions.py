@@ -1,0 +1,219 @@
+"""`sessions`: the sessions that have ended, where ids come from."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from lyzr_traces_async import SessionInfo
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.cli._numbers import clock
+from lyzr_traces_async.cli._session_table import SessionTable
+from lyzr_traces_async.testing import FakeTracesServer
+
+AGENT = "69b1f0c24e7d8a5c3b2a1f00"
+MOMENT = datetime(2026, 3, 25, 19, 0, 12, tzinfo=UTC)
+SESSION = SessionInfo(
+    session_id="3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    room_name="room-edb09ff63efc",
+    agent_id=AGENT,
+    close_reason="job_shutdown",
+    started_at=MOMENT - timedelta(minutes=2),
+    ended_at=MOMENT,
+    duration_ms=120_000,
+    message_count=14,
+)
+BARE = attrs.evolve(SESSION, agent_id=None, close_reason=None, duration_ms=None)
+
+Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+def drawn(sessions: Iterable[SessionInfo], width: int = 160, *, terminal: bool = True, complete: bool = True) -> str:
+    """Print sessions, without colours."""
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=terminal, color_system=None, markup=False, legacy_windows=False
+    )
+    table = SessionTable(console)
+    for session in sessions:
+        table.row(session)
+    table.end(complete=complete)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_sessions_are_listed_as_a_table(server: FakeTracesServer, capsys: Captured) -> None:
+    """All of them, in the order in which they ended, with whole ids."""
+    sessions = server.add_transcripts(250)
+    assert main(["sessions"]) == 0
+    out, err = capsys.readouterr()
+    header, *rows, blank, count = out.splitlines()
+    assert header.split() == ["ended", "(UTC)", "duration", "msgs", "agent", "close", "reason", "room", "session"]
+    assert [row.split()[-1] for row in rows] == [session.session_id for session in sessions]
+    assert (blank, count, err) == ("", "250 sessions", "")
+
+
+def test_ids_are_one_a_line(server: FakeTracesServer, capsys: Captured) -> None:
+    """For `lyzr-traces list -`."""
+    sessions = server.add_transcripts(30)
+    assert main(["sessions", "--format", "ids"]) == 0
+    assert capsys.readouterr().out == "".join(f"{session.session_id}\n" for session in sessions)
+
+
+def test_json_lines_have_the_fields_of_the_api(server: FakeTracesServer, capsys: Captured) -> None:
+    """Without the heavy ones."""
+    sessions = server.add_transcripts(3)
+    assert main(["sessions", "--format", "jsonl"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found == [session.to_dict() for session in sessions]
+    assert not {"chatHistory", "sessionReport"} & set(found[0])
+
+
+def test_sessions_of_an_agent_and_of_a_time(server: FakeTracesServer, capsys: Captured) -> None:
+    """The first and the last moment belong to it."""
+    server.add_transcripts(5)
+    mine = server.add_transcripts(5, agent_id=AGENT)
+    begin, end = mine[1].ended_at.isoformat(), mine[3].ended_at.isoformat()
+    assert main(["sessions", "--agent", AGENT, "--since", begin, "--until", end, "--format", "ids"]) == 0
+    assert capsys.readouterr().out.split() == [session.session_id for session in mine[1:4]]
+
+
+def test_what_is_asked_for_may_be_said_in_words(server: FakeTracesServer, capsys: Captured) -> None:
+    """From the present on, as the clock has it."""
+    now = datetime.now(UTC)
+    old, new = (attrs.evolve(SESSION, session_id=f"{n}fa85f64-5717-4562-b3fc-2c963f66afa6") for n in (1, 2))
+    server.add_transcripts([attrs.evolve(old, ended_at=now - timedelta(days=3))])
+    server.add_transcripts([attrs.evolve(new, ended_at=now - timedelta(hours=1))])
+    assert main(["sessions", "--since", "12h", "--format", "ids"]) == 0
+    assert capsys.readouterr().out.split() == [new.session_id]
+    assert main(["sessions", "--since", "7d", "--until", "2d", "--format", "ids"]) == 0
+    assert capsys.readouterr().out.split() == [old.session_id]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--since", "tomorrow"], "--since takes a date or a time such as 2026-03-25 or "),
+        (["--until", "2026-02-30"], "--until takes a date or a time such as 2026-03-25 or "),
+        (["--since", "today", "--until", "yesterday"], "since is later than until: "),
+        (["--agent", ""], "agent_id"),
+        (["--format", "csv"], "csv"),
+        (["more"], "more"),
+    ],
+)
+def test_wrong_use_is_refused_before_anything_is_sent(
+    server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
+) -> None:
+    """Status 2, one line, and where to read on."""
+    assert main(["sessions", *arguments]) == 2
+    out, err = capsys.readouterr()
+    line, hint, _ = err.split("\n")
+    assert out == ""
+    assert complaint in line
+    assert hint == "Try 'lyzr-traces sessions --help'."
+    assert not server.requests
+
+
+def test_no_sessions_are_told_in_a_line(server: FakeTracesServer, capsys: Captured) -> None:
+    """In a table; for programs there is nothing."""
+    assert main(["sessions"]) == 0
+    assert capsys.readouterr() == ("0 sessions\n", "")
+    assert main(["sessions", "--format", "ids"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert len(server.requests) == 2
+
+
+def test_a_failure_in_the_middle_keeps_what_came_before(server: FakeTracesServer, capsys: Captured) -> None:
+    """Also those rows that the widths were still to be found from; before anything came, nothing is written."""
+    server.add_transcripts(250)
+
+    def refuse(kind: str) -> tuple[str, str]:
+        assert main(["sessions", "--format", kind]) == 1
+        return capsys.readouterr()
+
+    server.on_request = lambda request: (
+        server.fail_next(status=403) if request.query.get("offset", "0") != "0" else None
+    )
+    out, err = refuse("table")
+    assert out.endswith(" sessions\nincomplete: the list goes on\n")
+    assert len(re.findall("^2026-03-2", out, re.MULTILINE)) > 20
+    assert re.fullmatch(r"lyzr-traces: HTTP 403: [^\n]+\n", err)
+    assert refuse("ids")[0].count("\n") == len(re.findall("^2026-03-2", out, re.MULTILINE))
+    server.on_request = None
+    server.fail_next(status=403)
+    assert refuse("table")[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (160, ["ended (UTC)", "duration", "msgs", "agent", "close reason", "room", "session"]),
+        (136, ["ended (UTC)", "duration", "msgs", "agent", "close reason", "room", "session"]),
+        (135, ["ended (UTC)", "duration", "msgs", "agent", "close reason", "session"]),
+        (116, ["ended (UTC)", "duration", "msgs", "agent", "session"]),
+        (80, ["ended (UTC)", "duration", "msgs", "session"]),
+        (72, ["ended (UTC)", "duration", "session"]),
+        (60, ["ended (UTC)", "session"]),
+        (20, ["session"]),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_and_the_whole_id(width: int, titles: list[str]) -> None:
+    """It is there to be pasted."""
+    header, row, *_ = drawn([SESSION], width).splitlines()
+    assert re.split(r"  +", header) == titles
+    assert row.endswith(SESSION.session_id)
+    assert cell_len(row) <= max(width, 36)
+
+
+def test_rows_are_in_line_whatever_comes_after_the_first_ones() -> None:
+    """The first twenty decide; what is too long for them is cut on a terminal, and whole in a pipe."""
+    sessions = [SESSION] * 20 + [attrs.evolve(SESSION, room_name="日本" * 50, close_reason="x" * 90, agent_id="y" * 90)]
+    lines = drawn(sessions).splitlines()[1:22]
+    assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
+    assert "日本" * 50 in drawn(sessions, terminal=False)
+    assert "x" * 90 in drawn(sessions, terminal=False)
+
+
+def test_what_is_missing_is_a_dash() -> None:
+    """Neither nothing nor zero."""
+    assert re.search(r"^2026-03-25 19:00:12 +– +14  – +– +room-", drawn([BARE]), re.MULTILINE)  # noqa: RUF001
+
+
+def test_hostile_text_is_shown_and_not_obeyed(server: FakeTracesServer, capsys: Captured) -> None:
+    """In every column and format: no escape code, no line of its own."""
+    evil = "a\x1b[31m\nb\u202e"
+    server.add_transcripts(
+        [attrs.evolve(SESSION, session_id=evil, room_name=evil, agent_id=evil, close_reason=evil, extra={"x": evil})]
+    )
+    for kind in ("table", "jsonl", "ids"):
+        main(["sessions", "--format", kind])
+        out = capsys.readouterr().out
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", out)
+        assert len(out.splitlines()) in (0, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0:00"),
+        (499, "0:00"),
+        (500, "0:01"),
+        (59_499, "0:59"),
+        (252_000, "4:12"),
+        (3_599_500, "1:00:00"),
+        (3_852_000, "1:04:12"),
+        (-12_000, "-0:12"),
+        (360_000_000, "100:00:00"),
+    ],
+)
+def test_a_duration_is_read_as_on_a_clock(milliseconds: int, text: str) -> None:
+    """Hours only where there are any; a negative one, of clocks that disagree, says so."""
+    assert clock(milliseconds) == text
