@@ -40,7 +40,7 @@ class FakeTracesServer(Contents):
     :param host: the address to listen on, or a name for it; ``0.0.0.0`` for all of this machine's, so that other
         machines and containers reach it too. Its traces are made up, but whoever reaches it can read them.
     :param port: the port to listen on, 0 to 65535; 0 for a free one.
-    :raises InvalidArgumentError: if the key cannot be sent in a header field, or host and port can be no address.
+    :raises InvalidArgumentError: if the key cannot be sent in a header field, or there can be no such host or port.
 
     :ivar latency: seconds to wait before every answer.
     :ivar on_request: called with each request when it has been recorded, and before anything else: a change that it
