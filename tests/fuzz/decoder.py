@@ -27,11 +27,12 @@ with atheris.instrument_imports(include=["lyzr_traces_async", "cattrs"], exclude
     from corpus import fuzz
     from multidict import CIMultiDict
 
-    from lyzr_traces_async import LyzrTracesError, ResponseDecodeError, TracePage
-    from lyzr_traces_async._decoding import decode_page
+    from lyzr_traces_async import LyzrTracesError, ResponseDecodeError, TraceDetail, TracePage
+    from lyzr_traces_async._decoding import decode_page, decode_sessions, decode_trace
     from lyzr_traces_async._json import read_json
     from lyzr_traces_async._responses import Answer, error_of
     from lyzr_traces_async._shape import read_thoroughly
+    from lyzr_traces_async._siblings import SessionsPage
 
 TRACE = {
     "traceId": "trace-abc-123",
@@ -44,6 +45,27 @@ TRACE = {
     "htmlPath": "/traces/view/trace-abc-123",
 }
 PLACE = {"page": 1, "limit": 10, "totalItems": 45, "totalPages": 5}
+MOMENT = "2026-03-25T18:19:24.347Z"
+OBSERVATION = {
+    "id": "o-1",
+    "type": "GENERATION",
+    "startTime": MOMENT,
+    "endTime": MOMENT,
+    "parentObservationId": "o-1",
+    "modelParameters": {"temperature": 0.5},
+    "input": [{"role": "user", "content": None}],
+    "usageDetails": {"input": 3, "output": None},
+}
+SESSION = {
+    "sessionId": "s-1",
+    "roomName": "room",
+    "startedAt": MOMENT,
+    "endedAt": MOMENT,
+    "durationMs": 1250,
+    "messageCount": 3,
+    "chatHistory": [{"content": "hello"}],
+    "new": [1],
+}
 
 SEEDS = [
     *(json.dumps({"traces": traces, "pagination": PLACE}).encode() for traces in ([], [TRACE], [TRACE, TRACE])),
@@ -54,6 +76,8 @@ SEEDS = [
     b'{"traces": [{"traceId": "\\ud83d\\ude00", "latencySeconds": 1e308}], "pagination": {"page": 1'
     + b"0" * 400
     + b"}}",
+    json.dumps({"trace": {**TRACE, "observations": [OBSERVATION, {**OBSERVATION, "id": "o-2"}]}}).encode(),
+    json.dumps({"items": [SESSION, SESSION], "total": 9, "limit": 2, "offset": 0, "nextOffset": 2}).encode(),
     b'{"error": "Internal server error"}',
     b'{"error": "Validation failed", "issues": [{"path": ["page"], "code": "too_small"}, null, 1.5]}',
     b'{"error": "no", "issues": ' + b"[" * 800 + b"]" * 800 + b"}",
@@ -63,7 +87,7 @@ SEEDS = [
 ]
 
 WORDS = [
-    *(json.dumps(name).encode() for name in ("traces", "pagination", *TRACE, *PLACE)),
+    *(json.dumps(name).encode() for name in ("traces", "pagination", *TRACE, *PLACE, *OBSERVATION, *SESSION)),
     *(b"null", b"true", b"false", b"{}", b"[]", b'""', b"NaN", b"Infinity", b"-0", b"1e308", b"1e-400", b"9" * 40),
     *(
         b"\\ud800",
@@ -79,7 +103,7 @@ WORDS = [
 
 
 def one_input(body: bytes) -> None:
-    """Read a body, as that of a page and as that of an error; any exception from here is a finding."""
+    """Read a body, as that of every kind of answer; any exception from here is a finding."""
     for status in (400, 502):
         failure = error_of(Answer(status, CIMultiDict(), body), str)
         assert failure is not None, "an error taken for a page"
@@ -96,6 +120,25 @@ def one_input(body: bytes) -> None:
         assert page == reference, "read otherwise than the standard library does"
         assert repr(page) == repr(reference), "read otherwise than the standard library does"
         assert repr(page) == repr(read_thoroughly(read_json(body))), "read otherwise the quick way than thoroughly"
+    for decode in (decode_trace, decode_sessions):
+        try:
+            value = decode(body)
+        except ResponseDecodeError as error:
+            _check_text(error)
+        else:
+            _check_value(value)
+
+
+def _check_value(value: TraceDetail | SessionsPage) -> None:
+    assert pickle.loads(pickle.dumps(value)) == value, "pickled to something else"  # noqa: S301 - our own
+    hash(value)
+    models = (value,) if isinstance(value, TraceDetail) else value.items
+    assert all(json.dumps(model.to_dict(), allow_nan=False) for model in models), "written as something else than JSON"
+    if isinstance(value, TraceDetail):
+        nodes = list(value.tree())
+        for node in nodes:
+            nodes += node.children
+        assert sorted(repr(node.observation) for node in nodes) == sorted(map(repr, value.observations)), "another tree"
 
 
 def _check_text(error: LyzrTracesError) -> None:
