@@ -22,12 +22,14 @@ __all__ = [
     "ClientStats",
     "InvalidArgumentError",
     "LyzrTracesError",
+    "NameSummary",
     "NotFoundError",
     "Observation",
     "ObservationNode",
     "Pagination",
     "PaginationError",
     "PermissionDeniedError",
+    "Quantiles",
     "RateLimitError",
     "RedirectError",
     "ResponseDecodeError",
@@ -37,12 +39,15 @@ __all__ = [
     "ServiceNotConfiguredError",
     "SessionInfo",
     "SessionTraces",
+    "Summarizer",
     "Trace",
     "TraceDetail",
     "TracePage",
+    "TraceSummary",
     "TracesClient",
     "WrongEventLoopError",
     "__version__",
+    "summarize",
 ]
 
 if TYPE_CHECKING:
@@ -79,5 +84,6 @@ if TYPE_CHECKING:
         TraceDetail,
         TracePage,
     )
+    from .summary import NameSummary, Quantiles, Summarizer, TraceSummary, summarize
 else:
-    __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "client")
+    __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "summary", "client")

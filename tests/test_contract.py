@@ -1,103 +1,30 @@
 """What a client relies on, shown on a deployment: the fake server, or the one that ``--base-url`` names.
 
-See ``contract_options.py`` for how to run it against a real one. All of it is fewer than 40 requests.
+See ``contract_options.py`` for how to run it against a real one. All of it is fewer than 40 requests, those of
+``test_contract_siblings.py`` included.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-import aiohttp
-import attrs
-import http_sf
 import plainpage
 import pytest
-from contract_options import Deployment, deployment_of
+from contract_service import Reply, Service, check_refusal, optional, serving
 
-from lyzr_traces_async import AuthenticationError, NotFoundError, TracesClient
-from lyzr_traces_async.testing import FakeTracesServer
+from lyzr_traces_async import AuthenticationError, NotFoundError
 
 pytestmark = pytest.mark.contract
 
-MOST_REQUESTS: Final = 39
-# With fewer left than that, others who share the quota are given way to until the window ends.
-ENOUGH_LEFT: Final = 10
 # Pages of the session that are looked at.
 PAGES: Final = 4
 
-FAKE_SESSION: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-
-
-@attrs.frozen
-class Reply:
-    """An answer, read to its end."""
-
-    status: int
-    fields: Mapping[str, str]
-    body: bytes
-
-    @property
-    def document(self) -> Any:
-        assert self.fields["Content-Type"].partition(";")[0] == "application/json"
-        return json.loads(self.body)
-
-    @property
-    def place(self) -> dict[str, int]:
-        place: dict[str, int] = self.document["pagination"]
-        return place
-
-    def quotas(self) -> dict[str, dict[str, int]]:
-        """The quotas and their policies, by name: r, t, q and w of each."""
-        found: dict[str, dict[str, int]] = {}
-        for field in ("RateLimit", "RateLimit-Policy"):
-            items: Any = http_sf.parse(self.fields.get(field, "").encode(), tltype="list")
-            for name, parameters in items:
-                found.setdefault(str(name), {}).update(parameters)
-        return found
-
-
-class Service:
-    """A deployment, asked politely: one request at a time, not many in all, and some of the quota left to others."""
-
-    def __init__(self, deployment: Deployment, http: aiohttp.ClientSession) -> None:
-        self.deployment = deployment
-        self._http = http
-        self._made = 0
-        self._left: dict[str, dict[str, int]] = {}
-
-    async def get(self, session_id: str, *, key: str | None = "", headers: Any = None, **query: object) -> Reply:
-        """Ask for a page, with the deployment's key unless there is another, or ``None`` for none."""
-        await self.leave_room(1)
-        key = self.deployment.api_key if key == "" else key
-        async with self._http.get(
-            f"{self.deployment.base_url}/traces/session/{session_id}",
-            params={name: str(value) for name, value in query.items()},
-            headers={**({} if key is None else {"x-api-key": key}), **(headers or {})},
-            allow_redirects=False,
-        ) as response:
-            reply = Reply(response.status, response.headers, await response.read())
-        self._left = reply.quotas()
-        return reply
-
-    async def leave_room(self, requests: int) -> None:
-        """Wait until so many requests can be made, and note that they will be."""
-        self._made += requests
-        assert self._made <= MOST_REQUESTS, "too many requests to a service that others use"
-        seconds = [quota["t"] for quota in self._left.values() if quota.get("r", math.inf) < ENOUGH_LEFT + requests]
-        await asyncio.sleep(max(seconds, default=0))
-
-    def client(self, key: str = "") -> TracesClient:
-        """Our client for it."""
-        return TracesClient(key or self.deployment.api_key, base_url=self.deployment.base_url)
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +35,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
-    async with AsyncExitStack() as stack:
-        deployment = deployment_of(request.config)
-        if deployment is None:
-            server = await stack.enter_async_context(FakeTracesServer(api_key="contract-key"))
-            server.add_session(FAKE_SESSION, traces=45)
-            deployment = Deployment(server.base_url, server.api_key, FAKE_SESSION)
-        # The service looks a key up for as long as 37 s.
-        http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=45))
-        yield Service(deployment, await stack.enter_async_context(http))
+    async with serving(request.config) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
@@ -142,20 +62,14 @@ async def pages(service: Service, session_id: str, first: Reply) -> list[Reply]:
 # --- Refusals
 
 
-def _check_refusal(reply: Reply, status: int, message: str | None = None) -> None:
-    assert reply.status == status
-    assert isinstance(reply.document["error"], str)
-    assert message in (None, reply.document["error"])
-
-
 async def test_without_a_key_nothing_is_told(service: Service) -> None:
     """401, also for a session that is not there."""
-    _check_refusal(await service.get(str(uuid4()), key=None), 401, "Missing x-api-key")
+    check_refusal(await service.get(str(uuid4()), key=None), 401, "Missing x-api-key")
 
 
 async def test_with_a_wrong_key_nothing_is_told(service: Service) -> None:
     """401, and our client says so with an error of its own."""
-    _check_refusal(await service.get(str(uuid4()), key="no-such-key"), 401, "Invalid x-api-key")
+    check_refusal(await service.get(str(uuid4()), key="no-such-key"), 401, "Invalid x-api-key")
     await service.leave_room(1)
     async with service.client("no-such-key") as client:
         with pytest.raises(AuthenticationError, match="Invalid x-api-key"):
@@ -165,7 +79,7 @@ async def test_with_a_wrong_key_nothing_is_told(service: Service) -> None:
 async def test_a_malformed_id_is_refused(service: Service) -> None:
     """400, with the issues."""
     reply = await service.get("no-uuid")
-    _check_refusal(reply, 400)
+    check_refusal(reply, 400)
     assert reply.document["issues"]
 
 
@@ -175,13 +89,13 @@ async def test_a_malformed_id_is_refused(service: Service) -> None:
 async def test_a_malformed_page_or_limit_is_refused(service: Service, query: dict[str, Any]) -> None:
     """400 with the issues, whether the session is there or not: the range of `limit` is 1 to 100."""
     reply = await service.get(str(uuid4()), **query)
-    _check_refusal(reply, 400)
+    check_refusal(reply, 400)
     assert reply.document["issues"]
 
 
 async def test_an_unknown_session_is_not_found(service: Service) -> None:
     """404, and our client says so with an error of its own."""
-    _check_refusal(await service.get(str(uuid4())), 404, "Trace session not found")
+    check_refusal(await service.get(str(uuid4())), 404, "Trace session not found")
     await service.leave_room(1)
     async with service.client() as client:
         with pytest.raises(NotFoundError, match="Trace session not found"):
@@ -192,16 +106,13 @@ async def test_an_unknown_session_is_not_found(service: Service) -> None:
 
 
 def _is_row(row: Any) -> bool:
-    def optional(name: str, *kinds: type) -> bool:
-        return row.get(name) is None or type(row[name]) in kinds
-
     return (
         type(row["traceId"]) is str
         and 0 < len(row["traceId"]) <= 256
         and TIMESTAMP.fullmatch(row["timestamp"]) is not None
         and type(row["observationCount"]) is int
-        and all(optional(name, str) for name in ("name", "sessionId", "htmlPath"))
-        and all(optional(name, int, float) for name in ("latencySeconds", "totalCostUsd"))
+        and all(optional(row, name, str) for name in ("name", "sessionId", "htmlPath"))
+        and all(optional(row, name, int, float) for name in ("latencySeconds", "totalCostUsd"))
     )
 
 

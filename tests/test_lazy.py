@@ -59,6 +59,7 @@ def test_names_are_listed_before_they_are_asked_for(package: types.ModuleType) -
         "client",
         "errors",
         "models",
+        "summary",
     }
 
 

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 import lyzr_traces_async
-from lyzr_traces_async import RetryPolicy, TracesClient, errors, models
+from lyzr_traces_async import RetryPolicy, TracesClient, errors, models, summary
 
 ID: Final = "session_id: str | UUID"
 IDS: Final = "session_ids: Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo]"
@@ -156,10 +156,12 @@ def test_the_root_exports_its_public_names() -> None:
     }
 
 
-def test_the_root_exports_the_client_all_models_and_all_errors() -> None:
+def test_the_root_exports_the_client_all_models_the_summary_and_all_errors() -> None:
     """Nothing has to be imported from below but for the tests of users."""
-    assert set(lyzr_traces_async.__all__) == {"__version__", "TracesClient", *models.__all__, *errors.__all__}
-    for module in (models, errors):
+    modules = (models, summary, errors)
+    names = {name for module in modules for name in module.__all__}
+    assert set(lyzr_traces_async.__all__) == {"__version__", "TracesClient", *names}
+    for module in modules:
         for name in module.__all__:
             assert getattr(lyzr_traces_async, name) is getattr(module, name)
 

@@ -6,9 +6,11 @@ import asyncio
 import gc
 import json
 import logging
+import socket
 import sys
 import threading
 import urllib.request
+from contextlib import suppress
 from typing import Any
 from urllib.error import HTTPError
 
@@ -99,6 +101,18 @@ async def test_leaving_ends_everything_at_once(state: str, caplog: pytest.LogCap
     await asyncio.sleep(0)
     gc.collect()
     assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_leaving_ends_a_connection_that_is_just_being_made(turns: int) -> None:
+    """However far the loop has come with it: none is left that nobody knows of."""
+    async with FakeTracesServer() as server:
+        client = socket.create_connection(("127.0.0.1", port_of(server)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    client.settimeout(5)
+    with client, suppress(ConnectionResetError):
+        assert client.recv(1) == b""
 
 
 async def test_leaving_by_cancellation_closes_the_server_too() -> None:

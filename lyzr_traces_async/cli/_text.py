@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-__all__ = ["Glyphs", "encodable", "fit", "fit_tail", "glyphs_for", "json_escaped", "visible"]
+from lyzr_traces_async._text import UNSAFE, visible
 
-# What a terminal would act upon, or what changes how the text around it reads, without being seen itself: the
-# controls C0, DEL and C1; line and paragraph separators; bidirectional marks, embeddings, overrides and isolates;
-# zero-width space, word joiner and their kin, the byte order mark, interlinear annotations; unpaired surrogates; tags.
-# The zero-width joiner and non-joiner stay: emoji and several scripts are written with them.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
+__all__ = ["Glyphs", "encodable", "fit", "fit_tail", "glyphs_for", "json_escaped", "visible"]
 
 # A cell may hold a few code points (combining marks, joined emoji), but a flood of them is cut off.
 _CODE_POINTS_PER_CELL = 8
 
 
-def visible(text: str) -> str:
-    r"""Replace every control and invisible formatting character by its escape, such as ``\x1b`` or ``\u202e``."""
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-
-
 def json_escaped(document: str) -> str:
-    r"""Write the same characters of a JSON document as ``\uXXXX``, which is the same document.
+    r"""Write what :func:`visible` replaces in a JSON document as ``\uXXXX``, which is the same document.
 
-    They can only stand inside strings if the document has no white space outside of them.
+    Those characters can only stand inside strings if the document has no white space outside of them.
     """
-    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], document)
+    return UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -8,8 +8,8 @@
         ...  # point the client at `server.base_url`, with `server.api_key`
     assert [request.status for request in server.requests] == [502, 200]
 
-With pytest, the fixture ``traces_server`` is there without being imported: such a server, without a quota, for tests
-of any kind, synchronous ones included.
+A plain ``with`` serves synchronous code, and fixtures of any scope. With pytest, the fixture ``traces_server`` is there
+without being imported: such a server, without a quota, for one test of any kind.
 """
 
 from __future__ import annotations

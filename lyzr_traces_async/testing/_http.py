@@ -37,7 +37,7 @@ class Listener:
         self._server = web.Server(
             self._handle, handler_cancellation=True, keepalive_timeout=KEEP_ALIVE, access_log=None
         )
-        self._runner = web.ServerRunner(self._server)
+        self._listening: asyncio.Server
 
     async def start(self, host: str, port: int) -> tuple[Any, ...]:
         """Listen.
@@ -45,28 +45,29 @@ class Listener:
         :return: the address of the socket, or of the first where a name stands for several addresses.
         :raises OSError: if that is not possible.
         """
-        try:
-            await self._runner.setup()
-            await web.TCPSite(self._runner, host, port, backlog=BACKLOG).start()
-        except BaseException:
-            await self.stop()
-            raise
-        address: tuple[Any, ...] = self._runner.addresses[0]
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self._server, host, port, backlog=BACKLOG)
+        address: tuple[Any, ...] = self._listening.sockets[0].getsockname()
         return address
 
     async def stop(self) -> None:
         """Stop listening, drop all connections and wait until their tasks have ended, which takes no time."""
         # Who leaves because of a cancellation must not leave a listening socket behind.
         with anyio.CancelScope(shield=True):
-            for site in self._runner.sites:
-                await site.stop()
+            # Nothing more is accepted. What has been is a connection two turns of the loop later, perhaps the third
+            # from here: if it met a closed server before that, asyncio would lose its socket.
+            for listening in self._listening.sockets:
+                with suppress(NotImplementedError):  # on Windows
+                    asyncio.get_running_loop().remove_reader(listening)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            self._listening.close()
             # aiohttp's own way waits for requests under way, and for clients to take what was sent.
             while connections := self._server.connections:
                 for connection in connections:
                     if connection.transport is not None:
                         connection.transport.abort()
                 await asyncio.sleep(0)
-            await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         query = request.query

@@ -144,11 +144,11 @@ def _common(trace: Trace, number: int, name: str, begin: float) -> dict[str, Any
 
 
 def _id(trace: Trace, number: int) -> str:
-    return blake2b(f"{trace.trace_id}/{number}".encode(errors="replace"), digest_size=8).hexdigest()
+    return blake2b(f"{trace.trace_id}/{number}".encode(), digest_size=8).hexdigest()
 
 
 def _dialogue(trace: Trace) -> tuple[str, str, str]:
-    return DIALOGUES[blake2b(trace.trace_id.encode(errors="replace")).digest()[0] % len(DIALOGUES)]
+    return DIALOGUES[blake2b(trace.trace_id.encode()).digest()[0] % len(DIALOGUES)]
 
 
 def _share(trace: Trace, number: float) -> float:

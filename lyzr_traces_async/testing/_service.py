@@ -87,5 +87,5 @@ def _transcripts(transcripts: Transcripts, form: Form, agent_id: str | None = No
     items = [row.encoded for row in rows[offset : offset + limit]]
     following = offset + len(items)
     place = f'"total":{len(rows)},"limit":{limit},"offset":{offset},"nextOffset":'
-    place += f"{following}" if items and following < len(rows) else "null"
+    place += f"{following}" if following < len(rows) else "null"
     return Reply(200, b'{"items":[%b],%b}' % (b",".join(items), place.encode()))

@@ -204,4 +204,4 @@ def _info(session_id: str, started_at: datetime, ended_at: datetime, agent_id: s
 
 
 def _digest(text: str) -> bytes:
-    return blake2b(text.encode(errors="replace"), digest_size=16).digest()
+    return blake2b(text.encode(), digest_size=16).digest()

@@ -1,0 +1,453 @@
+"""What traces add up to: exact, whatever comes, and in whatever order."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import pickle
+import random
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+import pytest
+from attrs import evolve, fields_dict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lyzr_traces_async import (
+    InvalidArgumentError,
+    NameSummary,
+    NotFoundError,
+    Pagination,
+    Quantiles,
+    SessionTraces,
+    Summarizer,
+    Trace,
+    TracePage,
+    TraceSummary,
+    summarize,
+)
+
+MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def trace(
+    name: str | None = "llm",
+    latency: float | None = None,
+    cost: float | None = None,
+    *,
+    after: float = 0.0,
+    trace_id: str = "t",
+) -> Trace:
+    return Trace(trace_id, name, "s", MOMENT + timedelta(seconds=after), latency, cost, 0, None)
+
+
+def with_latencies(values: Iterable[float | None]) -> list[Trace]:
+    return [trace(latency=value) for value in values]
+
+
+def with_costs(values: Iterable[float | None]) -> list[Trace]:
+    return [trace(cost=value) for value in values]
+
+
+SMALL: Final = [
+    trace("stt", 0.25, 0.125, after=3, trace_id="a"),
+    trace("llm", 2.0, 0.5, after=1, trace_id="b"),
+    trace(None, None, None, after=0, trace_id="c"),
+    trace("llm", 1.0, None, after=4, trace_id="d"),
+    trace("tts", None, 0.375, after=2, trace_id="e"),
+]
+
+
+def test_a_small_example_by_hand() -> None:
+    """Every field once."""
+    assert summarize(SMALL, top=2) == TraceSummary(
+        count=5,
+        total_cost_usd=1.0,
+        costs_missing=2,
+        latencies_missing=2,
+        latency=Quantiles(p50=1.0, p90=2.0, p95=2.0, p99=2.0, max=2.0),
+        began=MOMENT,
+        ended=MOMENT + timedelta(seconds=5),
+        by_name={
+            "llm": NameSummary("llm", 2, 0.5, 1, 0, 0.5, Quantiles(1.0, 2.0, 2.0, 2.0, 2.0)),
+            "tts": NameSummary("tts", 1, 0.375, 0, 1, 0.375, None),
+            "stt": NameSummary("stt", 1, 0.125, 0, 0, 0.125, Quantiles(0.25, 0.25, 0.25, 0.25, 0.25)),
+            None: NameSummary(None, 1, 0.0, 1, 1, None, None),
+        },
+        slowest=(SMALL[1], SMALL[3]),
+        dearest=(SMALL[1], SMALL[4]),
+    )
+    assert list(summarize(SMALL).by_name) == ["llm", "tts", "stt", None]
+    assert summarize(SMALL).seconds == 5.0
+
+
+def test_the_summary_has_its_documented_names() -> None:
+    """Fields in order, and the signatures: a promise."""
+    assert str(inspect.signature(summarize)) == "(traces: 'Iterable[Trace]', *, top: 'int' = 5) -> 'TraceSummary'"
+    assert str(inspect.signature(Summarizer)) == "(*, top: 'int' = 5) -> 'None'"
+    assert list(fields_dict(Quantiles)) == ["p50", "p90", "p95", "p99", "max"]
+    assert list(fields_dict(NameSummary)) == [
+        "name", "count", "total_cost_usd", "costs_missing", "latencies_missing", "cost_share", "latency",
+    ]  # fmt: skip
+    assert list(fields_dict(TraceSummary)) == [
+        "count", "total_cost_usd", "costs_missing", "latencies_missing", "latency", "began", "ended", "by_name",
+        "slowest", "dearest",
+    ]  # fmt: skip
+    assert {name for name in vars(Summarizer) if not name.startswith("_")} == {"add", "summary"}
+
+
+def test_no_traces_add_up_to_nothing() -> None:
+    """A number where nothing is a number, and `None` where nothing is not."""
+    empty = summarize([])
+    assert empty == TraceSummary(0, 0.0, 0, 0, None, None, None, {}, (), ())
+    assert empty.seconds is None
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, (1, 1, 1, 1, 1)),
+        (2, (1, 2, 2, 2, 2)),
+        (3, (2, 3, 3, 3, 3)),
+        (10, (5, 9, 10, 10, 10)),
+        (11, (6, 10, 11, 11, 11)),
+        (20, (10, 18, 19, 20, 20)),
+        (100, (50, 90, 95, 99, 100)),
+        (101, (51, 91, 96, 100, 101)),
+        (1000, (500, 900, 950, 990, 1000)),
+    ],
+)
+def test_quantiles_are_by_nearest_rank(count: int, expected: tuple[int, ...]) -> None:
+    """Of the numbers from 1 on, in no order: each is a latency that occurred."""
+    latencies = [float(number) for number in range(1, count + 1)]
+    random.Random(count).shuffle(latencies)
+    assert summarize(with_latencies(latencies)).latency == Quantiles(*map(float, expected))
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=300))
+def test_quantiles_are_the_least_latencies_that_so_many_are_not_above(latencies: list[float]) -> None:
+    """The definition, read literally."""
+    spread = summarize(with_latencies(latencies)).latency
+    assert spread is not None
+    for percent, found in ((50, spread.p50), (90, spread.p90), (95, spread.p95), (99, spread.p99), (100, spread.max)):
+        enough = [
+            value for value in latencies if 100 * sum(other <= value for other in latencies) >= percent * len(latencies)
+        ]
+        assert found == min(enough)
+
+
+COSTS: Final = st.lists(
+    st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([0.1, 1e16, 1.7976931348623157e308, 1e300, 5e-324, -1e300, -1.7976931348623157e308]),
+    max_size=50,
+)
+
+
+@given(COSTS)
+def test_a_sum_is_rounded_once(costs: list[float]) -> None:
+    """It is the float next to the exact sum, also where it passes over what no float can hold."""
+    exact = sum(map(Fraction, costs), Fraction())
+    try:
+        expected = float(exact)
+    except OverflowError:
+        expected = math.inf if exact > 0 else -math.inf
+    assert summarize(with_costs(costs)).total_cost_usd == expected
+
+
+@pytest.mark.parametrize(
+    ("costs", "total"),
+    [
+        ([0.1] * 10, 1.0),
+        ([1e16, 1.0, -1e16], 1.0),
+        ([1e308, 1e308], math.inf),
+        ([-1e308, -1e308], -math.inf),
+        ([1e308, 1e308, -1e308, -1e308, 0.25], 0.25),
+        ([1e308, 1e308, -1e308], 1e308),
+    ],
+)
+def test_costs_add_up_whatever_their_size(costs: list[float], total: float) -> None:
+    """Ten times 0.1 is 1, and costs of 1e308 raise nothing."""
+    assert summarize(with_costs(costs)).total_cost_usd == total
+    assert summarize(with_costs(costs)).by_name["llm"].total_cost_usd == total
+
+
+NAMES: Final = st.sampled_from(["stt", "llm", "tts", "", None])
+TRACES: Final = st.lists(
+    st.builds(
+        trace,
+        NAMES,
+        st.none() | st.integers(-2, 6).map(float) | st.floats(allow_nan=True, allow_infinity=True),
+        st.none() | st.integers(-2, 6).map(lambda cents: cents / 100) | st.floats(),
+        after=st.integers(-10_000, 10_000).map(lambda milliseconds: milliseconds / 1000),
+    ),
+    max_size=60,
+).map(lambda traces: [evolve(each, trace_id=str(place)) for place, each in enumerate(traces)])
+
+
+def known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def naive_end(each: Trace) -> datetime:
+    (latency,) = known([each.latency_seconds]) or (0.0,)
+    try:
+        return each.timestamp + timedelta(seconds=max(latency, 0.0))
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def naive_top(traces: list[Trace], values: list[float | None], top: int) -> list[str]:
+    pairs = [(each, value) for each, value in zip(traces, values, strict=True) if known([value])]
+    return [each.trace_id for each, _ in sorted(pairs, key=lambda pair: -(pair[1] or 0.0))[:top]]
+
+
+@given(TRACES, st.integers(0, 8))
+def test_a_summary_says_what_the_traces_say(traces: list[Trace], top: int) -> None:
+    """Compared with the plainest way to find out, nulls and numbers that are none among them."""
+    summary = summarize(iter(traces), top=top)
+    latencies, costs = [each.latency_seconds for each in traces], [each.total_cost_usd for each in traces]
+    assert summary.count == len(traces)
+    assert summary.costs_missing == len(traces) - len(known(costs))
+    assert summary.latencies_missing == len(traces) - len(known(latencies))
+    assert (summary.latency is None) == (not known(latencies))
+    assert [each.trace_id for each in summary.slowest] == naive_top(traces, latencies, top)
+    assert [each.trace_id for each in summary.dearest] == naive_top(traces, costs, top)
+    assert summary.began == min((each.timestamp for each in traces), default=None)
+    expected_end = max(map(naive_end, traces), default=None)
+    assert summary.ended == expected_end or abs(summary.ended - expected_end) <= timedelta(microseconds=1)  # type: ignore[operator]
+
+
+@given(TRACES)
+def test_a_name_is_summed_up_as_if_there_were_no_other(traces: list[Trace]) -> None:
+    """And all names are there, the dearest first."""
+    summary = summarize(traces)
+    assert set(summary.by_name) == {each.name for each in traces}
+    assert sum(part.count for part in summary.by_name.values()) == summary.count
+    for name, part in summary.by_name.items():
+        alone = summarize([each for each in traces if each.name == name])
+        assert (part.name, part.count, part.total_cost_usd) == (name, alone.count, alone.total_cost_usd)
+        assert (part.costs_missing, part.latencies_missing) == (alone.costs_missing, alone.latencies_missing)
+        assert part.latency == alone.latency
+    totals = [part.total_cost_usd for part in summary.by_name.values()]
+    assert totals == sorted(totals, reverse=True)
+
+
+@given(TRACES, st.randoms(use_true_random=False))
+def test_the_order_of_the_traces_makes_no_difference(traces: list[Trace], chance: random.Random) -> None:
+    """But for which of equal ones is among the slowest and the dearest."""
+    shuffled = traces.copy()
+    chance.shuffle(shuffled)
+    one, other = summarize(traces, top=0), summarize(shuffled, top=0)
+    assert evolve(one, ended=None) == evolve(other, ended=None)
+    assert list(one.by_name) == list(other.by_name)
+
+
+def test_equally_dear_names_come_by_their_number_of_traces_and_then_by_name() -> None:
+    """Those without a name come last."""
+    traces = [trace(name, cost=0.0) for name in (None, "b", "a", "c", "c", None, "")]
+    assert list(summarize(traces).by_name) == ["c", None, "", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("costs", "shares"),
+    [
+        ({"a": [0.75], "b": [0.25]}, [0.75, 0.25]),
+        ({"a": [1.0], "b": [None]}, [1.0, None]),
+        ({"a": [1.0], "b": [0.0]}, [1.0, 0.0]),
+        ({"a": [None], "b": [None]}, [None, None]),
+        ({"a": [0.0], "b": [0.0]}, [None, None]),
+        ({"a": [1.0], "b": [-1.0]}, [None, None]),
+        ({"a": [1e308, 1e308], "b": [1.0]}, [None, None]),
+        ({"a": [1e308, 1e308], "b": [-1e308]}, [None, -1.0]),
+    ],
+)
+def test_a_share_is_a_part_of_a_whole_that_there_is(
+    costs: dict[str, list[float | None]], shares: list[float | None]
+) -> None:
+    """Nothing has no parts, and what is not known is no part of anything."""
+    traces = [trace(name, cost=cost) for name, values in costs.items() for cost in values]
+    assert [part.cost_share for part in summarize(traces).by_name.values()] == shares
+
+
+def test_what_is_not_known_is_counted_and_not_taken_for_zero() -> None:
+    """Nor is a number that is none: a data frame's NaN, or infinity."""
+    summary = summarize(with_latencies([None, math.nan, math.inf, -math.inf, 0.0, 2.0]))
+    assert (summary.count, summary.latencies_missing, summary.costs_missing) == (6, 4, 6)
+    assert summary.latency == Quantiles(0.0, 2.0, 2.0, 2.0, 2.0)
+    costs = summarize(with_costs([None, math.nan, math.inf, -math.inf, 0.0, 2.0]))
+    assert (costs.total_cost_usd, costs.costs_missing, len(costs.dearest)) == (2.0, 4, 2)
+    assert summarize(with_costs([None])).total_cost_usd == 0.0
+
+
+@pytest.mark.parametrize(
+    ("latency", "seconds"), [(None, 0.0), (-5.0, 0.0), (0.0, 0.0), (0.000001, 0.000001), (1.5, 1.5), (86400.0, 86400.0)]
+)
+def test_a_trace_ends_after_its_latency(latency: float | None, seconds: float) -> None:
+    """Or where it began, if that is not known or makes no sense; a negative latency is otherwise taken as given."""
+    summary = summarize([trace(latency=latency)])
+    assert summary.ended == MOMENT + timedelta(seconds=seconds)
+    assert summary.seconds == seconds
+    assert summary.latency == (None if latency is None else Quantiles(*[latency] * 5))
+
+
+@pytest.mark.parametrize("latency", [1e12, 1e15, 1e300, 1.7976931348623157e308])
+def test_no_trace_ends_after_all_time(latency: float) -> None:
+    """What `datetime` can't tell is the last moment that it can."""
+    summary = summarize([trace(latency=latency), trace(latency=1.0)])
+    assert summary.ended == datetime.max.replace(tzinfo=UTC)
+    assert summary.to_dict()["ended"] == "9999-12-31T23:59:59.999999Z"
+
+
+def test_the_slowest_are_the_first_of_equal_ones() -> None:
+    """In whatever order they come."""
+    traces = [
+        trace("x", float(value), -value, trace_id=str(place)) for place, value in enumerate([2, 3, 1, 3, 2, 3, 2])
+    ]
+    assert [each.trace_id for each in summarize(traces, top=4).slowest] == ["1", "3", "5", "0"]
+    assert [each.trace_id for each in summarize(traces, top=4).dearest] == ["2", "0", "4", "6"]
+    assert [each.trace_id for each in summarize(traces, top=2).dearest] == ["2", "0"]
+    assert len(summarize(traces, top=100).slowest) == 7
+    assert summarize(traces, top=0).slowest == ()
+    assert len(summarize(traces).dearest) == 5
+
+
+@given(TRACES, st.integers(0, 60))
+def test_traces_added_one_by_one_add_up_to_the_same(traces: list[Trace], asked_after: int) -> None:
+    """Asking in between changes nothing, and what was answered stays as it was."""
+    summarizer = Summarizer(top=3)
+    between = [(summarizer.summary(), summarizer.summary())]
+    for place, each in enumerate(traces):
+        summarizer.add(each)
+        if place == asked_after:
+            between.append((summarizer.summary(), summarize(traces[: place + 1], top=3)))
+    for summary, expected in between:
+        assert summary == expected
+    assert summarizer.summary() == summarizer.summary() == summarize(traces, top=3)
+
+
+def test_a_page_and_a_session_are_iterables_of_traces() -> None:
+    """So is a generator of them."""
+    expected = summarize(SMALL)
+    assert summarize(TracePage(tuple(SMALL), Pagination(1, 100, 5, 1))) == expected
+    assert summarize(SessionTraces("s", None, tuple(SMALL))) == expected
+    assert summarize(each for each in SMALL) == expected
+
+
+def test_a_session_that_failed_raises_its_error() -> None:
+    """It does not pass for one without traces."""
+    error = NotFoundError("no such session", status=404)
+    with pytest.raises(NotFoundError) as caught:
+        summarize(SessionTraces("s", error))
+    assert caught.value is error
+
+
+CHAIN: Final = ": summarize each of them, or chain their traces"
+
+
+@pytest.mark.parametrize(
+    ("traces", "message"),
+    [
+        ([SessionTraces("s", NotFoundError("no", status=404))], f"but number 1 is of type SessionTraces{CHAIN}"),
+        ([TracePage((), Pagination(1, 1, 0, 0))], f"but number 1 is of type TracePage{CHAIN}"),
+        ([SMALL], f"but number 1 is of type list{CHAIN}"),
+        ([*SMALL, None], "but number 6 is of type NoneType"),
+        (["t"], "but number 1 is of type str"),
+        ("text", "but number 1 is of type str"),
+        ([SMALL[0].to_dict()], "but number 1 is of type dict"),
+    ],
+)
+def test_what_is_no_trace_is_refused(traces: Any, message: str) -> None:
+    """With its place, what it is, and what to do about it."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        summarize(traces)
+    assert str(caught.value) == f"traces must be of type Trace, {message}"
+
+
+def test_what_is_no_trace_is_not_added() -> None:
+    """Nothing has changed afterwards."""
+    summarizer = Summarizer()
+    summarizer.add(SMALL[0])
+    with pytest.raises(InvalidArgumentError, match="but number 2 is of type int"):
+        summarizer.add(5)  # type: ignore[arg-type]
+    assert summarizer.summary() == summarize(SMALL[:1])
+
+
+@pytest.mark.parametrize("value", [None, 5, SMALL[0]])
+def test_what_is_no_iterable_is_refused(value: Any) -> None:
+    """A single trace among it."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        summarize(value)
+    assert str(caught.value) == f"traces must be an iterable of Trace, not of type {type(value).__name__}"
+
+
+def test_an_asynchronous_iterable_is_refused_with_what_to_do() -> None:
+    """What the client's iterators give is not there yet."""
+
+    async def walk() -> AsyncIterator[Trace]:
+        yield SMALL[0]
+
+    traces: Any = walk()
+    with pytest.raises(InvalidArgumentError) as caught:
+        summarize(traces)
+    assert str(caught.value) == (
+        "summarize takes traces that have been read, not an asynchronous iterable: collect them first, with "
+        "`[trace async for trace in traces]`, or give them one by one to a Summarizer"
+    )
+
+
+@pytest.mark.parametrize("top", [-1, True, 2.0, "5", None])
+def test_top_is_a_count(top: Any) -> None:
+    """And 0 is one."""
+    for refused in (lambda: summarize(SMALL, top=top), lambda: Summarizer(top=top)):
+        with pytest.raises(InvalidArgumentError) as caught:
+            refused()
+        assert str(caught.value) == f"top must be an integer >= 0, not {top!r}"
+
+
+def test_a_summary_is_a_value() -> None:
+    """Equal by value, hashable, picklable, and short where it is printed."""
+    summary = summarize(SMALL)
+    again = pickle.loads(pickle.dumps(summary))  # noqa: S301 - of our own making
+    assert again == summary
+    assert list(again.by_name) == list(summary.by_name)
+    assert hash(again) == hash(summary)
+    assert summary != summarize(SMALL[:4])
+    assert hash(evolve(summary, by_name={})) == hash(summary)
+    assert repr(summary).endswith("by_name=<4>, slowest=<3>, dearest=<3>)")
+    assert "Trace(" not in repr(summary)
+
+
+def test_a_summary_is_json() -> None:
+    """Under the API's kind of names; the names' summaries are a list, in their order."""
+    document = summarize(SMALL, top=1).to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert list(document) == [
+        "count", "totalCostUsd", "costsMissing", "latenciesMissing", "latency", "began", "ended", "byName", "slowest",
+        "dearest",
+    ]  # fmt: skip
+    assert document["latency"] == {"p50": 1.0, "p90": 2.0, "p95": 2.0, "p99": 2.0, "max": 2.0}
+    assert (document["began"], document["ended"]) == ("2026-01-02T03:04:05.000Z", "2026-01-02T03:04:10.000Z")
+    assert [part["name"] for part in document["byName"]] == ["llm", "tts", "stt", None]
+    assert document["byName"][1] == {
+        "name": "tts",
+        "count": 1,
+        "totalCostUsd": 0.375,
+        "costsMissing": 0,
+        "latenciesMissing": 1,
+        "costShare": 0.375,
+        "latency": None,
+    }
+    assert document["slowest"] == document["dearest"] == [SMALL[1].to_dict()]
+    assert summarize(with_costs([1e308, 1e308])).to_dict()["totalCostUsd"] is None
+
+
+def test_long_names_and_many_of_them_are_names() -> None:
+    """Whole, however long."""
+    names = [f"{'n' * 10_000}{number}" for number in range(300)]
+    summary = summarize([trace(name, 1.0, 0.25) for name in names * 2])
+    assert list(summary.by_name) == sorted(names)
+    assert {part.count for part in summary.by_name.values()} == {2}
