@@ -122,7 +122,7 @@ async def read_lines() -> AsyncGenerator[bytes, None]:
         rest = (rest + first)[:_LONGEST_LINE]
         for line in others:
             yield rest
-            rest = line[:_LONGEST_LINE]
+            rest = line
     if rest:
         yield rest
 
