@@ -1,0 +1,463 @@
+"""The report in a real browser: what it draws, what the reader can do with it, and that hostile data do nothing.
+
+The browser is Chromium, which need not be there, except where the environment variable ``CI`` is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from benchmarks.browser import MISSING, Tab, browser, chromium
+from lyzr_traces_async import NotFoundError, SessionTraces, Trace
+from lyzr_traces_async.report import write_report
+
+pytestmark = pytest.mark.browser
+
+SESSION: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+OTHER: Final = "9b2e8c14-7d3a-4f60-8e51-0c6a7d9f2b38"
+BEGIN: Final = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
+DASHBOARD: Final = "https://dashboard.example"
+NAMES: Final = ("speech-to-text", "voice-agent-response", "text-to-speech")
+# What tells of a mistake in the page, or of something that the policy has kept from being done.
+COMPLAINTS: Final = (
+    "Log.entryAdded",
+    "Runtime.exceptionThrown",
+    "Runtime.consoleAPICalled",
+    "Page.javascriptDialogOpening",
+)
+
+
+def trace(number: int, **fields: Any) -> Trace:
+    usual: dict[str, Any] = {
+        "trace_id": f"{number:032x}",
+        "name": NAMES[number % 3],
+        "session_id": SESSION,
+        "timestamp": BEGIN + timedelta(milliseconds=412 * number),
+        "latency_seconds": round(0.2 + number % 7 * 0.1, 3),
+        "total_cost_usd": 0.001 * (number % 5),
+        "observation_count": number % 4,
+        "html_path": f"/project/p/traces/{number:032x}",
+    }
+    return Trace(**usual | fields)
+
+
+def session(*traces: Trace, session_id: str = SESSION) -> SessionTraces:
+    return SessionTraces(session_id, None, traces)
+
+
+Show = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The browser takes its time, which no clock may jump over."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def running(anyio_backend: str) -> AsyncIterator[Tab]:  # noqa: ARG001 - in its loop
+    """One browser for all tests of this file."""
+    if chromium() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    async with browser() as tab:
+        yield tab
+
+
+@pytest.fixture
+async def tab(running: Tab) -> AsyncIterator[Tab]:
+    """An ordinary window, and after the test a look at what the browser had to complain of and what it asked for."""
+    await running.size(1200, 900)
+    await running.media(scheme="light")
+    yield running
+    assert running.told(*COMPLAINTS) == []
+    requests = [event["request"]["url"] for event in running.told("Network.requestWillBeSent")]
+    assert [url.partition("#")[0] for url in requests] == [await running.run("location.href.split('#')[0]")]
+
+
+@pytest.fixture
+def show(tab: Tab, tmp_path: Path) -> Show:
+    """Write a report and open it."""
+
+    async def show(*sessions: SessionTraces) -> None:
+        page = tmp_path / "report.html"
+        write_report(page, sessions, dashboard_url=DASHBOARD)
+        await tab.open(page)
+
+    return show
+
+
+async def column(tab: Tab, number: int) -> list[str]:
+    """Return what stands in a column of the table, counted from 1."""
+    cells = f"document.querySelectorAll('#table tbody tr > :nth-child({number})')"
+    found: list[str] = await tab.run(f"[...{cells}].map(cell => cell.textContent)")
+    return found
+
+
+async def text(tab: Tab, selector: str) -> str:
+    found: str = await tab.run(f"document.querySelector({json.dumps(selector)}).textContent")
+    return found
+
+
+async def search(tab: Tab, words: str, field: str = "search") -> None:
+    await tab.run(f"document.getElementById('{field}').select(); document.getElementById('{field}').focus()")
+    await tab.do("Input.insertText", text=words)
+
+
+async def choose(tab: Tab, session_id: str) -> None:
+    await tab.run(
+        "{ const select = document.getElementById('session-select');"
+        f"select.value = [...select.options].find(option => option.text.startsWith({json.dumps(session_id)})).value;"
+        "select.dispatchEvent(new Event('change')) }"
+    )
+
+
+async def test_all_of_a_session_is_drawn(tab: Tab, show: Show) -> None:
+    """Totals, a lane, a row of latencies and a row of costs for each name, and the traces with their links."""
+    await show(session(*map(trace, reversed(range(45)))))
+    assert await text(tab, "#totals") == "1 session \u00b7 45 traces \u00b7 $0.090000"
+    assert await tab.run("[...document.querySelectorAll('.lane')].map(lane => lane.textContent)") == list(NAMES)
+    assert await tab.run("document.querySelectorAll('.bars').length") == 6  # three lanes, three costs
+    assert await tab.run("document.querySelectorAll('#latency .dots').length") == 3
+    assert await tab.run("document.querySelectorAll('#latency .mark').length") == 6
+    assert len(await column(tab, 1)) == 45
+    assert await tab.run("document.querySelector('#table a').href.startsWith('https://dashboard.example/project/p/')")
+    assert "the first" in await text(tab, "#detail")
+
+
+async def test_the_bars_are_where_and_as_long_as_the_traces_were(tab: Tab, show: Show) -> None:
+    """So that the pause a caller heard is seen."""
+    one = trace(0, name="a", timestamp=BEGIN, latency_seconds=2.0)
+    two = trace(1, name="a", timestamp=BEGIN + timedelta(seconds=8), latency_seconds=2.0)
+    await show(session(two, one))
+    bars = await tab.run("document.querySelector('#timeline .bars').getAttribute('d')")
+    first, second = ([float(x) for x in bar.replace("H", " ").split()[::2]] for bar in _edges(bars))
+    length = first[1] - first[0]
+    assert second[0] - first[0] == pytest.approx(4 * length, abs=0.1)
+    assert second[1] - second[0] == pytest.approx(length, abs=0.1)
+    assert await text(tab, "#timeline text") == "pause 6.0 s"
+
+
+def _edges(path: str) -> list[str]:
+    """Return ``left y right`` of each bar of a path."""
+    return [bar.partition("v")[0].replace("H", " ") for bar in path.split("M")[1:]]
+
+
+async def test_the_figures_are_those_of_the_session(tab: Tab, show: Show) -> None:
+    """Quantiles are latencies that were there, sums exact, and what is missing is counted and shown as such."""
+    fields = [(0.1, 0.1), (0.2, 0.2), (0.3, None), (None, 0.7)]
+    await show(session(*(trace(n, latency_seconds=s, total_cost_usd=c) for n, (s, c) in enumerate(fields))))
+    figures = await tab.run("[...document.querySelectorAll('#figures li')].map(item => item.innerText)")
+    assert [figure.split("\n") for figure in figures] == [
+        ["4", "traces"],
+        ["1.2 s", "from first start to last end"],
+        ["$1.000000", "cost, 1 without a cost"],
+        ["0.200 s", "p50 latency, 1 without a latency"],
+        ["0.300 s", "p95 latency"],
+        ["0.300 s", "slowest trace"],
+    ]
+    assert await column(tab, 4) == ["0.300 s", "0.200 s", "0.100 s", "\u2013"]
+    assert await column(tab, 5) == ["\u2013", "$0.200000", "$0.100000", "$0.700000"]
+
+
+async def test_of_many_latencies_their_number_is_drawn(tab: Tab, show: Show) -> None:
+    """Highest where most are, since hundreds of dots are one smudge."""
+    often = [trace(n, name="a", latency_seconds=1.0) for n in range(200)]
+    await show(session(*often, *(trace(n, name="a", latency_seconds=5.0) for n in range(200, 300))))
+    assert await tab.run("document.querySelectorAll('#latency .dots').length") == 0
+    drawn = await tab.run("document.querySelector('#latency .bars').getAttribute('d')")
+    tops = [float(place.split()[1].partition("h")[0]) for place in drawn.split("M")[1:]]
+    assert tops == [2.0, 8.0]
+
+
+async def test_sums_lose_nothing(tab: Tab, show: Show) -> None:
+    """As with `math.fsum`: a small cost between two large ones is still there."""
+    await show(session(*(trace(n, total_cost_usd=cost) for n, cost in enumerate([1e15, 0.3, -1e15]))))
+    assert await text(tab, "#totals") == "1 session \u00b7 3 traces \u00b7 $0.300000"
+
+
+async def test_a_click_on_a_column_sorts_by_it(tab: Tab, show: Show) -> None:
+    """And one more the other way; what is not known stands last both ways."""
+    costs = [0.3, None, 0.1, 0.2]
+    await show(session(*(trace(n, total_cost_usd=cost) for n, cost in enumerate(costs))))
+    head = "document.querySelector('#table th:nth-child(5)')"
+    for order, expected in (
+        ("descending", ["$0.300000", "$0.200000", "$0.100000", "\u2013"]),
+        ("ascending", ["$0.100000", "$0.200000", "$0.300000", "\u2013"]),
+    ):
+        await tab.run(f"{head}.querySelector('button').click()")
+        assert await column(tab, 5) == expected
+        assert await tab.run(f"{head}.getAttribute('aria-sort')") == order
+    assert await tab.run("document.querySelectorAll('#table th[aria-sort=none]').length") == 6
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+async def test_each_column_can_be_sorted_with_the_keyboard(tab: Tab, show: Show, number: int) -> None:
+    """With the button that is reached by Tab and pressed by Enter, which keeps the focus."""
+    await show(session(*map(trace, (2, 0, 1))))
+    button = f"document.querySelector('#table th:nth-child({number}) button')"
+    await tab.run(f"{button}.focus()")
+    orders = []
+    for _ in range(2):
+        await tab.key("Enter", 13, "\r")
+        assert await tab.run(f"document.activeElement === {button}")
+        orders.append(await column(tab, number))
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert number == 7 or orders[0] == orders[1][::-1] != orders[1]  # all links have the same text
+
+
+async def test_a_search_looks_in_names_and_ids(tab: Tab, show: Show) -> None:
+    """In any case of letters; how many there are is said, also to a screen reader."""
+    await show(session(*map(trace, range(9)), trace(9, trace_id="needle", name=None)))
+    await search(tab, "SPEECH-to")
+    assert set(await column(tab, 3)) == {"speech-to-text"}
+    assert await text(tab, "#count") == "3 of 10 traces"
+    assert await tab.run("document.getElementById('count').getAttribute('role')") == "status"
+    await search(tab, "needle")
+    assert await column(tab, 3) == ["\u2013"]
+    await search(tab, "nothing like it")
+    assert await column(tab, 1) == []
+    assert await text(tab, "#count") == "0 of 10 traces"
+
+
+async def test_a_long_table_has_pages(tab: Tab, show: Show) -> None:
+    """A hundred rows each, so that twenty thousand take no longer than one hundred."""
+    await show(session(*map(trace, range(250))))
+    assert len(await column(tab, 1)) == 100
+    assert await text(tab, "#page-number") == "1\u2013100 of 250"
+    for _ in range(2):
+        await tab.run("document.getElementById('next-page').click()")
+    assert len(await column(tab, 1)) == 50
+    assert await tab.run("document.getElementById('next-page').disabled")
+    await tab.run("document.getElementById('previous-page').click()")
+    assert await text(tab, "#page-number") == "101\u2013200 of 250"
+
+
+async def test_the_page_begins_with_the_session_of_the_slowest_trace(tab: Tab, show: Show) -> None:
+    """The others can be chosen, and those that failed are named with their errors."""
+    lost = SessionTraces("lost", NotFoundError("Trace session not found", status=404))
+    await show(session(trace(0)), lost, session(trace(1, latency_seconds=9.0), trace(2), session_id=OTHER))
+    assert await text(tab, "#session-title") == f"Session {OTHER}"
+    assert await text(tab, "#failures-title") == "1 session could not be read"
+    assert "HTTP 404: Trace session not found" in await text(tab, "#failures-list")
+    await choose(tab, SESSION)
+    assert await text(tab, "#session-title") == f"Session {SESSION}"
+    assert len(await column(tab, 1)) == 1
+
+
+async def test_a_session_without_traces_can_be_chosen_and_left_again(tab: Tab, show: Show) -> None:
+    """Its page is without charts, also on paper, and the next session's has them."""
+    await show(session(trace(0)), session(session_id=OTHER))
+    await choose(tab, OTHER)
+    await tab.frame()
+    assert await text(tab, "#session-notes") == "This session has no traces."
+    await tab.run("['beforeprint', 'afterprint'].forEach(name => dispatchEvent(new Event(name)))")
+    await choose(tab, SESSION)
+    await tab.frame()
+    assert await column(tab, 1) == [trace(0).trace_id]
+    assert await tab.run("document.querySelector('#timeline svg').clientWidth") > 1000
+
+
+async def test_many_sessions_can_be_searched(tab: Tab, show: Show) -> None:
+    """By a part of the id; what is shown stays until another is chosen."""
+    await show(*(session(trace(n), session_id=f"session-{n}") for n in range(12)))
+    assert await tab.run("document.getElementById('session-select').options.length") == 12
+    await search(tab, "session-1", "session-filter")
+    assert await text(tab, "#session-count") == "3 of 12 sessions"
+    assert await text(tab, "#session-title") == "Session session-6"
+    await choose(tab, "session-11")
+    assert await text(tab, "#session-title") == "Session session-11"
+    await search(tab, "no such", "session-filter")
+    assert await text(tab, "#session-select") == "No session matches"
+
+
+async def test_the_time_line_can_be_walked(tab: Tab, show: Show) -> None:
+    """With buttons, and with the pointer; each trace's facts are said as text."""
+    await show(session(*map(trace, reversed(range(9)))))
+    assert await text(tab, "#detail .id") == trace(6).trace_id  # the slowest
+    for button, expected in (("next", 7), ("previous", 6), ("previous", 5)):
+        await tab.run(f"document.getElementById('{button}-trace').click()")
+        assert await text(tab, "#detail .id") == trace(expected).trace_id
+    await tab.run("document.getElementById('slowest-trace').click()")
+    assert await text(tab, "#detail .id") == trace(6).trace_id
+    x, y = await tab.run(
+        "(box => [box.left + 10, box.top + 45])(document.querySelector('#timeline svg').getBoundingClientRect())"
+    )
+    await tab.do("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    assert await text(tab, "#detail .id") == trace(0).trace_id
+
+
+async def test_a_page_without_sessions_or_traces_says_so(tab: Tab, show: Show) -> None:
+    """In place of empty charts."""
+    await show()
+    assert await text(tab, "#totals") == "There are no sessions in this report."
+    assert await tab.run("document.getElementById('session').hidden")
+    await show(session())
+    assert await text(tab, "#session-notes") == "This session has no traces."
+    assert await tab.run("[...document.querySelectorAll('.card')].every(card => card.hidden)")
+
+
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<style>*{display:none}</style>",
+    "__proto__",
+    "constructor",
+    "toString",
+    "\u202egnp.exe",
+    "\x1b[31m\x00",
+    "",
+    None,
+    "x" * 10_000,
+    "\U0001f600" * 500,
+)
+PATHS = (
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "//evil.example",
+    "/\\evil.example",
+    "http://evil.example",
+    "https://a@evil.example/",
+    "/fine",
+)
+NUMBERS = (1e300, -3.0, None, 5e-324, 0.0, 1.7e308, 2.0)
+
+
+async def test_hostile_data_do_nothing(tab: Tab, show: Show) -> None:
+    """They are text, only sound addresses are links, and no drawing has a place for what is no number."""
+    traces = [
+        trace(
+            n,
+            trace_id=f"<b>{n}</b>&\u202e",
+            name=HOSTILE[n % len(HOSTILE)],
+            latency_seconds=NUMBERS[n % len(NUMBERS)],
+            total_cost_usd=NUMBERS[n % len(NUMBERS)],
+            html_path=PATHS[n % len(PATHS)],
+        )
+        for n in range(60)
+    ]
+    await show(
+        session(*traces), SessionTraces("<b>lost</b>", NotFoundError("<img src=x onerror=alert(2)>", status=404))
+    )
+    assert await tab.run("document.querySelectorAll('#table b, dl img, img, main style').length") == 0
+    assert await tab.run("document.scripts.length") == 2
+    assert set(await tab.run("[...document.querySelectorAll('#table a')].map(link => link.href)")) == {
+        f"{DASHBOARD}/fine"
+    }
+    drawn = (
+        "[...document.querySelectorAll('svg, svg *')].flatMap(node => [...node.attributes].map(a => a.value)).join()"
+    )
+    assert not {"NaN", "Infinity", "undefined", "null"} & set((await tab.run(drawn)).replace(",", " ").split())
+    assert "NaN" not in await tab.run(drawn)
+    assert "Infinity" not in await tab.run(drawn)
+    assert await tab.run("document.documentElement.scrollWidth") <= 1200
+    names = set(await column(tab, 3))
+    assert {"__proto__", "constructor", "\\u202egnp.exe", "\\x1b[31m\\x00", "\u2013"} <= names
+    assert "too large to add" in await text(tab, "#figures")
+    for number in range(1, 8):
+        await tab.run(f"document.querySelector('#table th:nth-child({number}) button').click()")
+    await search(tab, "__proto__")
+    assert set(await column(tab, 3)) == {"__proto__"}
+
+
+@pytest.mark.parametrize(
+    "traces",
+    [
+        [trace(0, name=None, latency_seconds=None, total_cost_usd=None, html_path=None)] * 3,
+        [trace(0)],
+        [trace(0, latency_seconds=1e300, total_cost_usd=1e300)],
+        [trace(0, latency_seconds=sys.float_info.max, total_cost_usd=sys.float_info.max)],
+        [trace(0, latency_seconds=-1.0, total_cost_usd=-1.0)],
+        [trace(n, timestamp=BEGIN, latency_seconds=0.0) for n in range(5)],
+        [trace(0), trace(1, timestamp=BEGIN + timedelta(days=20_000))],
+        [trace(n, name=f"name {n}") for n in range(200)],
+    ],
+    ids=["nulls", "one", "huge", "largest", "negative", "one moment", "decades", "many names"],
+)
+async def test_unusual_sessions_are_drawn(tab: Tab, show: Show, traces: list[Trace]) -> None:
+    """Whole, within the window, and with numbers for all places."""
+    await show(session(*traces))
+    assert len(await column(tab, 1)) == min(len(traces), 100)
+    shapes = await tab.run("document.getElementById('session').outerHTML")
+    assert "NaN" not in shapes
+    assert "Infinity" not in shapes
+    assert await tab.run("document.querySelectorAll('.lane').length") <= 12
+    assert await tab.run("document.documentElement.scrollWidth") <= 1200
+
+
+async def test_a_dark_page_is_dark(tab: Tab, show: Show) -> None:
+    """Where the reader prefers that."""
+    await show(session(trace(0)))
+    colours = []
+    for scheme in ("light", "dark"):
+        await tab.media(scheme=scheme)
+        colours.append(await tab.run("['backgroundColor', 'color'].map(name => getComputedStyle(document.body)[name])"))
+    assert colours == [["rgb(246, 247, 249)", "rgb(27, 36, 48)"], ["rgb(18, 22, 28)", "rgb(230, 234, 240)"]]
+
+
+async def test_a_narrow_window_needs_no_scrolling_sideways(tab: Tab, show: Show) -> None:
+    """Nor after it was made narrow while the page was open; only the table may scroll, in its own frame."""
+    await show(session(*map(trace, range(45)), trace(45, name="x" * 10_000)), session(trace(1), session_id="y" * 300))
+    await tab.size(360, 800)
+    await tab.frame()
+    await tab.frame()
+    assert await tab.run("document.documentElement.scrollWidth") == 360
+    assert await tab.run("document.querySelector('#timeline svg').viewBox.baseVal.width") < 360
+
+
+async def test_on_paper_are_all_rows_up_to_a_thousand(tab: Tab, show: Show) -> None:
+    """Since a page of a table can't be turned there; how many are missing is said. Afterwards all is as before."""
+    await show(session(*map(trace, range(1200))))
+    await tab.run(
+        "addEventListener('beforeprint', () => {"
+        "  window.printed = [document.querySelectorAll('#table tbody tr').length,"
+        "                    document.getElementById('print-note').textContent] })"
+    )
+    answer = await tab.do("Page.printToPDF")
+    assert len(answer["data"]) > 50_000
+    assert await tab.run("window.printed") == [1000, "The first 1,000 of 1,200 traces."]
+    assert len(await column(tab, 1)) == 100
+    await tab.media("print")
+    assert await tab.run("getComputedStyle(document.getElementById('previous-trace')).display") == "none"
+    assert await tab.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
+async def test_everything_has_a_name_for_those_who_cannot_see_it(tab: Tab, show: Show) -> None:
+    """Each button, field, link, picture and region in what the browser tells a screen reader."""
+    await show(*(session(*map(trace, range(150)), session_id=f"session-{n}") for n in range(12)))
+    nodes = (await tab.do("Accessibility.getFullAXTree"))["nodes"]
+    found: dict[str, list[str]] = {}
+    for node in nodes:
+        if not node["ignored"]:
+            found.setdefault(node["role"]["value"], []).append(node.get("name", {}).get("value", ""))
+    for role in ("button", "link", "image", "combobox", "searchbox", "table", "columnheader", "region", "navigation"):
+        assert found[role], role
+        assert all(found[role]), role
+    assert {"banner", "main", "contentinfo"} <= found.keys()
+    assert len(set(found["link"])) == len(found["link"])
+
+
+async def drawing(tab: Tab, page: Path) -> float:
+    """Return how long it took to draw a page, in seconds from the moment of its opening; the best of three."""
+    times = []
+    for _ in range(3):
+        await tab.open(page)
+        await tab.run("new Promise(done => setTimeout(done, 50))")
+        (measure,) = await tab.run("performance.getEntriesByName('drawn').map(entry => entry.duration)")
+        times.append(float(measure) / 1000)
+    return min(times)
+
+
+@pytest.mark.parametrize(("count", "limit"), [(5000, 1.0), (20_000, 2.0)])
+async def test_thousands_of_traces_are_drawn_soon(tab: Tab, tmp_path: Path, count: int, limit: float) -> None:
+    """5,000 within a second, 20,000 within two: read, laid out and on the screen."""
+    page = tmp_path / "report.html"
+    write_report(page, [session(*map(trace, reversed(range(count))))], dashboard_url=DASHBOARD)
+    assert await drawing(tab, page) < limit
