@@ -9,4 +9,6 @@ the figures for memory are in the units of Linux.
 - ``costs.py`` and ``bad_days.py`` are the scenarios, in the sizes of ``plan.py``, and ``bench.py`` is what they measure
   with. ``troubles.py`` is what a service may suffer from.
 - ``results.py`` holds what was measured, ``report.py`` and ``plot.py`` show it.
+
+``python -m benchmarks.pictures`` takes the README's picture of a report. It needs Chromium, which ``browser.py`` leads.
 """

@@ -1,0 +1,66 @@
+"""A picture of the report, for the README: ``python -m benchmarks.pictures``. It needs Chromium.
+
+The sessions are made up by the fake server, the same ones every time, and read from it as from the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from lyzr_traces_async import SessionTraces, TracesClient
+from lyzr_traces_async.report import write_report
+from lyzr_traces_async.testing import FakeTracesServer
+
+from .browser import browser
+
+HERE = Path(__file__).parent
+WIDTH = 1200
+HEIGHT = 1420
+# The first is the demo's, and the one that is shown.
+SESSIONS = {"3fa85f64-5717-4562-b3fc-2c963f66afa6": 45, "9b2e8c14-7d3a-4f60-8e51-0c6a7d9f2b38": 1234}
+
+
+async def read() -> list[SessionTraces]:
+    """Read the sessions from a server that makes them up."""
+    async with FakeTracesServer(quota=None) as server:
+        for session_id, traces in SESSIONS.items():
+            server.add_session(session_id, traces=traces)
+        async with (
+            TracesClient(server.api_key, base_url=server.base_url) as client,
+            client.stream_sessions(SESSIONS) as stream,
+        ):
+            return [session async for session in stream]
+
+
+async def take(page: Path) -> bytes:
+    """Return a picture of the page's upper part, with the first session chosen."""
+    async with browser() as tab:
+        await tab.size(WIDTH, HEIGHT)
+        await tab.media(scheme="light")
+        await tab.open(page)
+        await tab.run(
+            "const select = document.getElementById('session-select');"
+            f"const shown = [...select.options].find(option => option.text.startsWith('{next(iter(SESSIONS))}'));"
+            "select.value = shown.value;"
+            "select.dispatchEvent(new Event('change'))"
+        )
+        await tab.frame()
+        return await tab.picture()
+
+
+async def main() -> None:
+    """Write ``report.png`` beside this file."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        write_report(page, await read(), dashboard_url="https://dashboard.example")
+        picture = await take(page)
+    target = HERE / "report.png"
+    target.write_bytes(picture)
+    sys.stdout.write(f"{target}: {len(picture):,} bytes\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
