@@ -8,7 +8,7 @@ const EDGE = 8;
 const LANE = 40;
 const BAR = 16;
 const TOP = 20;
-const DOTS = 200; // of a name; where there are more, how many there are is drawn
+const DOTS = 200; // of a name; where there are more, only how many there are is drawn
 
 // One trace that claims to have taken years must not press all others into a line: its bar is cut at the axis' end.
 function extentOf(session) {
@@ -96,9 +96,11 @@ function drawLane(session, group, top, x) {
       last = Math.max(last, right);
     }
   }
+  // An edge tells bars that overlap from one that is long; among thousands it would hide what it parts.
+  const edged = group.rows.length <= DOTS ? "edged" : "";
   return [
     svg("text", { class: "lane", x: EDGE, y: top + 14 }, group.label),
-    svg("path", { class: `bars ${group.colour}`, d: bars.join("") }),
+    svg("path", { class: `bars ${edged} ${group.colour}`, d: bars.join("") }),
     svg("path", { class: `ticks ${group.colour}`, d: ticks.join("") }),
   ];
 }
