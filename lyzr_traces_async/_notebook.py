@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .models import Trace
     from .summary import NameSummary, TraceSummary
 
-__all__ = ["as_html"]
+__all__ = ["as_html", "headline", "percent"]
 
 # A cell is for glancing at, and a table of a hundred thousand rows would take the browser's tab with it.
 _MOST_CHARACTERS: Final = 80
@@ -26,7 +26,7 @@ _MISSING: Final = "–"  # noqa: RUF001 - the dash is meant
 
 def as_html(summary: TraceSummary) -> str:
     """Return a summary as HTML without scripts or colours, in which everything from the server is escaped."""
-    parts = [f"<p>{_headline(summary)}</p>"]
+    parts = [f"<p>{escape(headline(summary))}</p>"]
     if summary.by_name:
         names = list(summary.by_name.values())
         rows = [_name_row(part) for part in names[:_MOST_NAMES]]
@@ -39,14 +39,19 @@ def as_html(summary: TraceSummary) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def _headline(summary: TraceSummary) -> str:
+def headline(summary: TraceSummary, scope: str | None = None) -> str:
+    """Say in one line how many traces there are, and what they cost.
+
+    :param scope: what they are of, in place of how long they took together.
+    """
     if summary.seconds is None:
-        return "no traces"
-    traces = f"{summary.count:,} trace{'' if summary.count == 1 else 's'} in {summary.seconds:,.1f} s"
+        return "no traces" if scope is None else f"no traces {scope}"
+    scope = f"in {summary.seconds:,.1f} s" if scope is None else scope
+    traces = f"{summary.count:,} trace{'' if summary.count == 1 else 's'} {scope}"
     if summary.costs_missing == summary.count:
         cost = "no cost known"
     else:
-        cost = escape(_dollars(summary.total_cost_usd))
+        cost = _dollars(summary.total_cost_usd)
         cost += f" ({summary.costs_missing:,} without a cost)" if summary.costs_missing else ""
     latency = f", {summary.latencies_missing:,} without a latency" if summary.latencies_missing else ""
     return f"{traces}, {cost}{latency}"
@@ -65,7 +70,7 @@ def _name_row(part: NameSummary) -> list[str]:
     spread = part.latency
     times = (None, None, None) if spread is None else (spread.p50, spread.p95, spread.max)
     cost = _MISSING if part.costs_missing == part.count else escape(_dollars(part.total_cost_usd))
-    share = _MISSING if part.cost_share is None else f"{part.cost_share:.0%}".replace("%", " %")
+    share = _MISSING if part.cost_share is None else percent(part.cost_share)
     return [_name(part.name), f"{part.count:,}", *map(_seconds, times), cost, share]
 
 
@@ -97,6 +102,11 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return _MISSING
     return f"{value:,.3f} s" if abs(value) < 1e9 else f"{value:.3e} s"
+
+
+def percent(share: float) -> str:
+    """Write a share as whole percent."""
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _dollars(value: float) -> str:

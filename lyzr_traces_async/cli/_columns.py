@@ -11,13 +11,27 @@ from typing import Generic, TypeVar
 
 from attrs import evolve, frozen
 from rich.cells import cell_len
+from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
 from ._links import NO_DASHBOARD, Dashboard
-from ._text import Glyphs, encodable, fit, visible
+from ._text import Glyphs, encodable, fit, glyphs_for, visible
 
-__all__ = ["ENDLESS", "GAP", "Column", "Scene", "choose_columns", "header_line", "least_width", "row_line"]
+__all__ = [
+    "ENDLESS",
+    "GAP",
+    "Column",
+    "Scene",
+    "choose_columns",
+    "header_line",
+    "least_width",
+    "longest",
+    "row_line",
+    "scene_of",
+    "table_lines",
+    "width_of",
+]
 
 GAP = 2
 # The width of a pipe, in terminal cells.
@@ -50,6 +64,16 @@ class Scene:
             return None
         shown = self.shown(text)
         return shown if self.plain else fit(shown, width, self.glyphs.ellipsis)
+
+
+def scene_of(console: Console, dashboard: Dashboard = NO_DASHBOARD) -> Scene:
+    """Tell what the cells of a table on a console depend on."""
+    return Scene(console.encoding, glyphs_for(console.encoding), not console.is_terminal, dashboard)
+
+
+def width_of(console: Console) -> int:
+    """Return how many cells a line has; a pipe has no edge."""
+    return console.width if console.is_terminal else ENDLESS
 
 
 def _nowhere(_row: object, _scene: Scene) -> None:
@@ -99,7 +123,7 @@ def choose_columns(
     for place in sorted(range(len(columns)), key=lambda place: columns[place].turn):
         column = columns[place]
         if column.most:
-            wanted = column.most if column.fills else _longest(column, rows, scene, column.most)
+            wanted = column.most if column.fills else longest(column, rows, scene, column.most)
             more = min(spare, max(wanted - column.width, 0))
             widths[place] += more
             spare -= more
@@ -114,10 +138,11 @@ def least_width(columns: Sequence[Column[T]]) -> int:
 def _measured(column: Column[T], rows: Iterable[T], scene: Scene) -> Column[T]:
     if not column.whole:
         return column
-    return evolve(column, width=max(_longest(column, rows, scene, ENDLESS), cell_len(column.title)))
+    return evolve(column, width=max(longest(column, rows, scene, ENDLESS), cell_len(column.title)))
 
 
-def _longest(column: Column[T], rows: Iterable[T], scene: Scene, width: int) -> int:
+def longest(column: Column[T], rows: Iterable[T], scene: Scene, width: int) -> int:
+    """Return how many terminal cells the longest of a column's cells takes, where each may have ``width``."""
     return max((cell_len(column.cell(row, width, scene) or "") for row in rows), default=0)
 
 
@@ -136,6 +161,14 @@ def row_line(columns: Sequence[Column[T]], row: T, scene: Scene) -> Text:
         else:
             cells.append((cell, Style.parse(column.style) + Style(link=column.target(row, scene))))
     return _line(columns, cells)
+
+
+def table_lines(
+    layouts: Sequence[Sequence[Column[T]]], rows: Sequence[T], width: int, scene: Scene, *, header: bool = True
+) -> list[Text]:
+    """Write a table of which all rows are known."""
+    columns = choose_columns(layouts, width, rows, scene)
+    return [*([header_line(columns)] if header else []), *(row_line(columns, row, scene) for row in rows)]
 
 
 def _line(columns: Sequence[Column[T]], cells: Iterable[tuple[str, Style]]) -> Text:

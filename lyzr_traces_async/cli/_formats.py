@@ -10,12 +10,12 @@ from typing import Any
 import attrs
 import msgspec
 
-from lyzr_traces_async import SessionInfo, Trace
-from lyzr_traces_async._wire import camel_case
+from lyzr_traces_async import Trace
+from lyzr_traces_async._wire import Model, camel_case
 
 from ._text import json_escaped, visible
 
-__all__ = ["CsvSink", "JsonlSink", "csv_row", "json_line", "safe_cell"]
+__all__ = ["CsvSink", "JsonlSink", "csv_row", "json_line", "json_text", "safe_cell"]
 
 # A cell that begins with one of these is a formula to a spreadsheet; the full-width forms are to some.
 _FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
@@ -29,21 +29,21 @@ _BOM = "\ufeff"
 _HEADER = [camel_case(field.name) for field in attrs.fields(Trace)]
 
 
-def json_line(value: Trace | SessionInfo) -> str:
+def json_line(value: Model) -> str:
     """Write a value as one line of JSON: the API's fields by their own names, then those this version does not know.
 
     The line is read back as an equal value, but it is not the server's text: a field that was absent is null, a time is
     in UTC without digits below a microsecond, seconds and dollars have a point (``1`` is ``1.0``), half of a surrogate
     pair is U+FFFD, and control characters are escapes.
     """
-    return json_escaped(_json(value.to_dict())) + "\n"
+    return json_text(value.to_dict()) + "\n"
 
 
 def csv_row(trace: Trace) -> list[str]:
     """Write a trace as the cells of a row; a missing value is an empty cell, unknown fields are one JSON object."""
     values = attrs.evolve(trace, extra={}).to_dict().values()
     cells = [safe_cell(value) if isinstance(value, str) else "" if value is None else str(value) for value in values]
-    return [*cells, json_escaped(_json(dict(trace.extra))) if trace.extra else ""]
+    return [*cells, json_text(dict(trace.extra)) if trace.extra else ""]
 
 
 def safe_cell(text: str) -> str:
@@ -56,8 +56,9 @@ def safe_cell(text: str) -> str:
     return ("'" if formula else "") + visible(text)
 
 
-def _json(value: dict[str, Any]) -> str:
-    return msgspec.json.encode(value).decode()
+def json_text(document: Any) -> str:
+    """Write JSON values without blanks and line ends, and control characters as escapes."""
+    return json_escaped(msgspec.json.encode(document).decode())
 
 
 class JsonlSink:

@@ -48,6 +48,44 @@ For example, one session; the slowest traces of all sessions since yesterday; so
     --name speech-to-text --format csv --bom > traces.csv
 """
 
+_SUMMARY = """\
+Summarize sessions: what they took and what they cost, step by step.
+
+The table has the exact median, 95th percentile and maximum of each step's latency, its cost, and its share of the
+whole cost; the dearest step comes first. Below stand the slowest and the dearest traces, to be looked at with
+`lyzr-traces show`. What is not known is counted, and never taken for zero.
+
+Several sessions have a line each, as soon as it is read, and then the same table over all of them. A session that fails
+is told of on standard error, and the others are summed up.
+
+json is one object. Of a single ID it has the keys `sessionId`, `count`, `totalCostUsd`, `costsMissing`,
+`latenciesMissing`, `latency` (`p50`, `p90`, `p95`, `p99`, `max`, in seconds), `began`, `ended`, `byName`, `slowest` and
+`dearest`. Of several, or of `-`, it is `{"sessions": [...], "all": {...}}` with such objects.
+
+For example:
+
+  lyzr-traces summary 3fa85f64-5717-4562-b3fc-2c963f66afa6
+
+  lyzr-traces sessions --since yesterday --format ids |
+    lyzr-traces summary - --by session
+"""
+
+_SHOW = """\
+Show what happened within one trace.
+
+Each observation has a line, below the one that it is part of: when it began, counted from the trace's beginning; how
+long it took, and how long a model took to its first token; its tokens (input, output), its cost and its model. Where
+there is room, a bar shows when in the trace it was.
+
+Prompts and answers are shown with `--full` only. json is the trace as one object on one line, prompts and answers
+included.
+
+For example:
+
+  lyzr-traces show 3fa85f64-5717-4562-b3fc-2c963f66afa6 \\
+    fbf5800db731f2071c7a51c8f1460827 --full
+"""
+
 _SESSIONS = """\
 List the sessions that have ended, the one that ended first coming first.
 
@@ -78,6 +116,8 @@ For example:
 # Each command is the function `command` of the room with its name.
 COMMANDS: Final = {
     "list": _LIST,
+    "summary": _SUMMARY,
+    "show": _SHOW,
     "sessions": _SESSIONS,
     "demo": _DEMO,
 }

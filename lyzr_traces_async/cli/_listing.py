@@ -12,7 +12,7 @@ from lyzr_traces_async import Trace
 from ._numbers import counted
 from ._ranking import Ranking
 
-__all__ = ["AsTheyCome", "Listing", "Ranked", "Sink"]
+__all__ = ["AsTheyCome", "Listing", "Ranked", "Sink", "of_session"]
 
 
 class Sink(Protocol):
@@ -48,16 +48,14 @@ class Listing(Protocol):
         """Write what was waited with until the last session."""
 
 
-def _picked(traces: Iterable[Trace], session_id: str, names: Collection[str]) -> list[Trace]:
-    """Return the traces with one of the names, or all where there are none.
+def of_session(trace: Trace, session_id: str) -> Trace:
+    """Return the trace with the session it is of, also where the API does not say it."""
+    return evolve(trace, session_id=session_id) if trace.session_id is None else trace
 
-    Each says which session it is of, also where the API does not.
-    """
-    return [
-        evolve(trace, session_id=session_id) if trace.session_id is None else trace
-        for trace in traces
-        if not names or trace.name in names
-    ]
+
+def _picked(traces: Iterable[Trace], session_id: str, names: Collection[str]) -> list[Trace]:
+    """Return the traces with one of the names, or all where there are none."""
+    return [of_session(trace, session_id) for trace in traces if not names or trace.name in names]
 
 
 class AsTheyCome:

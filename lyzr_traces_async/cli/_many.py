@@ -34,18 +34,21 @@ class Sweep:
         """The exit status that the failures make."""
         return FAILED if self.failed or self._ids.malformed else DONE
 
-    async def sessions(self) -> AsyncGenerator[SessionTraces, None]:
-        """Yield each session that could be read. The line of progress is gone meanwhile."""
+    async def sessions(self, *, failed: bool = False) -> AsyncGenerator[SessionTraces, None]:
+        """Yield each session that could be read. The line of progress is gone meanwhile.
+
+        :param failed: whether to yield those that failed too.
+        """
         async with self._client.stream_sessions(self._ids, limit=self._limit) as found:
             self._progress.show(self._told)
             async for session in found:
                 self.done += 1
                 self._progress.clear()
-                if session.error is None:
-                    yield session
-                else:
+                if session.error is not None:
                     self.failed += 1
                     self._progress.complain(str(session.error))
+                if session.error is None or failed:
+                    yield session
                 self._progress.show(self._told)
         self._progress.clear()
 

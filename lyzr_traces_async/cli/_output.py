@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 
 from ._text import fit, glyphs_for, visible
@@ -54,7 +55,7 @@ def make_console() -> Console:
     return console
 
 
-def print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+def print_facts(console: Console, facts: Sequence[tuple[str, str | Style]]) -> None:
     """Print texts with their styles side by side, on more lines where a terminal's is too short for all."""
     dot = glyphs_for(console.encoding).dot
     endless = not console.is_terminal

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from lyzr_traces_async import SessionInfo
 
-from ._columns import ENDLESS, Column, Scene, choose_columns, header_line, row_line
+from ._columns import Column, Scene, choose_columns, header_line, row_line, scene_of, width_of
 from ._numbers import clock, counted
-from ._text import fit, glyphs_for
+from ._text import fit
 
 __all__ = ["SessionTable"]
 
@@ -73,8 +73,8 @@ class SessionTable:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._width = console.width if console.is_terminal else ENDLESS
-        self._scene = Scene(console.encoding, glyphs_for(console.encoding), not console.is_terminal)
+        self._width = width_of(console)
+        self._scene = scene_of(console)
         self._columns: tuple[Column[SessionInfo], ...] = ()
         self._waiting: list[SessionInfo] = []
         self._count = 0

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from lyzr_traces_async import Trace
 
-from ._columns import ENDLESS, Column, Scene, choose_columns, header_line, row_line
+from ._columns import Column, choose_columns, header_line, row_line, scene_of, width_of
 from ._links import NO_DASHBOARD, Dashboard
 from ._numbers import counted, seconds
 from ._output import print_facts
-from ._text import encodable, glyphs_for
+from ._text import encodable
 from ._totals import Totals
 from ._trace_columns import layouts, scale_axis
 
@@ -39,7 +39,7 @@ class Table:
         self._plain = not console.is_terminal
         self._dated = ranked or self._plain
         self._layouts = layouts(plain=self._plain, ranked=ranked, several=several)
-        self._blank = Scene(console.encoding, glyphs_for(console.encoding), self._plain, dashboard)
+        self._blank = scene_of(console, dashboard)
         self._opened = 0
 
     def open(self, title: str, size: str) -> None:
@@ -61,8 +61,7 @@ class Table:
         lines: list[Text] = []
         if not self._columns:
             self._set_scale(traces)
-            width = ENDLESS if self._plain else self._console.width
-            self._columns = choose_columns(self._layouts, width, traces, self._scene)
+            self._columns = choose_columns(self._layouts, width_of(self._console), traces, self._scene)
             lines.append(header_line([self._titled(column) for column in self._columns]))
         for trace in traces:
             self._slowest_shown = max(self._slowest_shown, trace.latency_seconds or 0.0)

@@ -57,10 +57,14 @@ class Glyphs(NamedTuple):
     bar: str
     half_bar: str
     beyond: str
+    arrow: str
+    fork: str
+    bend: str
+    trunk: str
 
 
-_UNICODE = Glyphs("–", "…", " · ", "━", "╸", "▶")  # noqa: RUF001 - the dash is meant
-_ASCII = Glyphs("-", "...", ", ", "=", "-", ">")
+_UNICODE = Glyphs("–", "…", " · ", "━", "╸", "▶", "→", "├─ ", "└─ ", "│  ")  # noqa: RUF001 - the dash is meant
+_ASCII = Glyphs("-", "...", ", ", "=", "-", ">", "->", "|- ", "`- ", "|  ")
 
 
 def glyphs_for(encoding: str) -> Glyphs:

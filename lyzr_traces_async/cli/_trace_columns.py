@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
-from lyzr_traces_async import Trace
+from lyzr_traces_async import Trace, TraceDetail
 
 from ._columns import Column, Scene
 from ._numbers import dollars, seconds
 from ._text import Glyphs, fit, fit_tail
 
-__all__ = ["bar", "layouts", "scale_axis"]
+__all__ = [
+    "COST",
+    "ID",
+    "LATENCY",
+    "LINK",
+    "NAME",
+    "SESSION",
+    "SHORT_COST",
+    "SHORT_LATENCY",
+    "SHORT_NAME",
+    "STAMP",
+    "TIME",
+    "bar",
+    "layouts",
+    "moment",
+    "scale_axis",
+]
 
 
 def bar(latency: float, scale: float, width: int, glyphs: Glyphs) -> str:
@@ -33,24 +49,25 @@ def scale_axis(scale: float, width: int) -> str:
     return "0" + end.rjust(width - 1) if len(end) + 2 <= width else end.rjust(width)
 
 
-def _moment(trace: Trace) -> str:
+def moment(trace: Trace | TraceDetail) -> str:
+    """Write when a trace began, in UTC, to the millisecond."""
     return trace.timestamp.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:23]
 
 
 def _time(trace: Trace, width: int, _scene: Scene) -> str:
-    return _moment(trace)[11:][:width]
+    return moment(trace)[11:][:width]
 
 
 def _date_time(trace: Trace, _width: int, _scene: Scene) -> str:
-    return _moment(trace)
+    return moment(trace)
 
 
 def _short_date_time(trace: Trace, _width: int, _scene: Scene) -> str:
-    return _moment(trace)[5:19]
+    return moment(trace)[5:19]
 
 
 def _name(trace: Trace, width: int, scene: Scene) -> str | None:
-    return None if trace.name is None else fit(scene.shown(trace.name), width, scene.glyphs.ellipsis)
+    return scene.cut(trace.name, width)
 
 
 def _id(trace: Trace, width: int, scene: Scene) -> str | None:
@@ -92,49 +109,49 @@ def _cost(trace: Trace, width: int, scene: Scene) -> str | None:
     return None if value is None else fit(dollars(value, width), width, scene.glyphs.ellipsis)
 
 
-_TIME = Column("time (UTC)", _time, 12, "dim")
+TIME = Column("time (UTC)", _time, 12, "dim")
 _CLOCK = Column("UTC", _time, 8, "dim")
-_STAMP = Column("time (UTC)", _date_time, 23)
+STAMP = Column("time (UTC)", _date_time, 23)
 _SHORT_STAMP = Column("UTC", _short_date_time, 14, "dim")
-_NAME = Column("name", _name, 20, most=48)
-_SHORT_NAME = Column("name", _name, 11, most=48)
-_LATENCY = Column("latency", _latency, 9, right=True)
-_SHORT_LATENCY = Column("latency", _latency, 7, right=True)
+NAME = Column("name", _name, 20, most=48)
+SHORT_NAME = Column("name", _name, 11, most=48)
+LATENCY = Column("latency", _latency, 9, right=True)
+SHORT_LATENCY = Column("latency", _latency, 7, right=True)
 _BAR = Column("", _bar, 8, "cyan", most=24, turn=2, fills=True)
-_COST = Column("cost", _cost, 10, right=True)
-_SHORT_COST = Column("cost", _cost, 8, right=True)
+COST = Column("cost", _cost, 10, right=True)
+SHORT_COST = Column("cost", _cost, 8, right=True)
 _OBSERVATIONS = Column("obs", _observations, 4, "dim", right=True)
-_ID = Column("trace", _id, 0, whole=True, target=_target)
-_SESSION = Column("session", _session, 0, "dim", whole=True)
+ID = Column("trace", _id, 0, whole=True, target=_target)
+SESSION = Column("session", _session, 0, "dim", whole=True)
 _SHORT_SESSION = Column("session", _session, 9, "dim")
-_LINK = Column("dashboard", _link, 20, "dim", most=80, turn=1, target=_target)
+LINK = Column("dashboard", _link, 20, "dim", most=80, turn=1, target=_target)
 
 # From the widest to the narrowest: what is dropped first matters least, or is also in the other formats.
 _ON_TERMINAL = (
-    (_TIME, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID, _LINK),
-    (_TIME, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID),
-    (_TIME, _NAME, _LATENCY, _BAR, _COST, _ID),
-    (_TIME, _NAME, _LATENCY, _COST, _ID),
-    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST, _ID),
-    (_TIME, _NAME, _LATENCY, _COST),
-    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST),
-    (_CLOCK, _SHORT_NAME, _SHORT_LATENCY),
-    (_SHORT_NAME, _SHORT_LATENCY),
+    (TIME, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID, LINK),
+    (TIME, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID),
+    (TIME, NAME, LATENCY, _BAR, COST, ID),
+    (TIME, NAME, LATENCY, COST, ID),
+    (_CLOCK, SHORT_NAME, SHORT_LATENCY, SHORT_COST, ID),
+    (TIME, NAME, LATENCY, COST),
+    (_CLOCK, SHORT_NAME, SHORT_LATENCY, SHORT_COST),
+    (_CLOCK, SHORT_NAME, SHORT_LATENCY),
+    (SHORT_NAME, SHORT_LATENCY),
 )
 # Where the order is not that of time, each row has its date.
 _RANKED = (
-    (_STAMP, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID, _LINK),
-    (_STAMP, _NAME, _LATENCY, _BAR, _COST, _OBSERVATIONS, _ID),
-    (_STAMP, _NAME, _LATENCY, _BAR, _COST, _ID),
-    (_STAMP, _NAME, _LATENCY, _COST, _ID),
-    (_SHORT_STAMP, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST, _ID),
-    (_STAMP, _NAME, _LATENCY, _COST),
-    (_SHORT_STAMP, _SHORT_NAME, _SHORT_LATENCY, _SHORT_COST),
-    (_SHORT_STAMP, _SHORT_NAME, _SHORT_LATENCY),
-    (_SHORT_NAME, _SHORT_LATENCY),
+    (STAMP, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID, LINK),
+    (STAMP, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID),
+    (STAMP, NAME, LATENCY, _BAR, COST, ID),
+    (STAMP, NAME, LATENCY, COST, ID),
+    (_SHORT_STAMP, SHORT_NAME, SHORT_LATENCY, SHORT_COST, ID),
+    (STAMP, NAME, LATENCY, COST),
+    (_SHORT_STAMP, SHORT_NAME, SHORT_LATENCY, SHORT_COST),
+    (_SHORT_STAMP, SHORT_NAME, SHORT_LATENCY),
+    (SHORT_NAME, SHORT_LATENCY),
 )
 # A pipe has no edge.
-_PLAIN = ((_STAMP, _NAME, _LATENCY, _COST, _OBSERVATIONS, _ID, _LINK),)
+_PLAIN = ((STAMP, NAME, LATENCY, COST, _OBSERVATIONS, ID, LINK),)
 
 
 def layouts(*, plain: bool, ranked: bool = False, several: bool = False) -> Sequence[Sequence[Column[Trace]]]:
@@ -148,9 +165,9 @@ def layouts(*, plain: bool, ranked: bool = False, several: bool = False) -> Sequ
     usual = _PLAIN if plain else _RANKED if ranked else _ON_TERMINAL
     if not several:
         return usual
-    with_ids = [layout for layout in usual if _ID in layout]
+    with_ids = [layout for layout in usual if ID in layout]
     return [
-        *((_SESSION, *layout) for layout in with_ids),
+        *((SESSION, *layout) for layout in with_ids),
         *((_SHORT_SESSION, *layout) for layout in usual),
         *usual,
     ]
