@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from lyzr_traces_async import ClientStats, RetryPolicy, SessionTraces, TracesClient
+from lyzr_traces_async import (
+    ClientStats,
+    InvalidArgumentError,
+    RetryPolicy,
+    SessionTraces,
+    TracesClient,
+    TraceSummary,
+    summarize,
+)
 from lyzr_traces_async.testing import FakeTracesServer
 
+from ._extremes import TOP
+from ._links import NO_DASHBOARD
+from ._made_up import DOCUMENTED, EMPTY, LARGE, LATENCY, UNKNOWN
 from ._numbers import counted
 from ._output import make_console, print_facts
+from ._overview import print_overview
+from ._serve import serve as serve_made_up
 from ._statuses import DONE
 from ._table import Table
 from ._totals import Totals
 
 __all__ = ["SNIPPET", "command"]
-
-# The session of the API's own documentation: 45 traces, which are 5 pages of 10.
-DOCUMENTED = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-LARGE = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
-EMPTY = "c2f7d3a8-61b0-4e95-8a14-7be30f5d9c26"
-UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
-
-# A moment between answers, as over a network, so that the rows are seen to arrive.
-LATENCY = 0.03
 
 SNIPPET = f"""\
 from lyzr_traces_async import TracesClient
@@ -34,9 +41,21 @@ async with TracesClient() as client:  # key from LYZR_API_KEY
 """
 
 
-async def command() -> int:
+async def command(
+    *,
+    serve: Annotated[
+        bool, Parameter(help="Keep a made-up API running, to try every command with, until Ctrl-C.", negative="")
+    ] = False,
+    host: Annotated[str | None, Parameter(help="With --serve: the address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, Parameter(help="With --serve: the port to listen on; by default a free one.")] = None,
+) -> int:
     """Run the demo; return the exit status."""
-    await run_demo(make_console())
+    if serve:
+        await serve_made_up("127.0.0.1" if host is None else host, port or 0)
+    elif host is not None or port is not None:
+        raise InvalidArgumentError("--host and --port go with --serve")
+    else:
+        await run_demo(make_console())
     return DONE
 
 
@@ -55,9 +74,11 @@ async def run_demo(console: Console) -> None:
             await _show_one(console, client)
             await _show_many(console, client)
             _show_stats(console, client.stats)
+            summary = summarize([trace async for trace in client.iter_session_traces(DOCUMENTED)], top=TOP)
     _heading(console, "The same in Python: five lines for an async function, or to try in `python -m asyncio`")
     console.print()
     console.print(Text(SNIPPET), end="", soft_wrap=True)
+    _show_summary(console, summary)
 
 
 async def _show_one(console: Console, client: TracesClient) -> None:
@@ -110,6 +131,14 @@ def _show_stats(console: Console, stats: ClientStats) -> None:
         f"pages read again: {stats.pages_reread}",
     ]
     print_facts(console, [(fact, "") for fact in facts])
+
+
+def _show_summary(console: Console, summary: TraceSummary) -> None:
+    _heading(console, "Why was the session slow, and what did it cost? lyzr-traces summary tells")
+    console.print()
+    print_overview(console, summary, NO_DASHBOARD)
+    console.print()
+    _say(console, "To look inside a trace, write a report as a page, and try all else: lyzr-traces demo --serve")
 
 
 def _heading(console: Console, text: str) -> None:

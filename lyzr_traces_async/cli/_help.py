@@ -86,6 +86,23 @@ For example:
     fbf5800db731f2071c7a51c8f1460827 --full
 """
 
+_REPORT = """\
+Write sessions as a page to look at and to send on.
+
+It is one HTML file, which opens in a browser without a network: the time line of each session, its latencies and costs
+step by step, and the table of its traces. A session that fails is told of on standard error, and in the page.
+
+Links in it lead to the dashboard if `LYZR_DASHBOARD_URL` is set. All sessions are held in memory until the page is
+written.
+
+For example:
+
+  lyzr-traces report 3fa85f64-5717-4562-b3fc-2c963f66afa6
+
+  lyzr-traces sessions --since yesterday --format ids |
+    lyzr-traces report - -o yesterday.html
+"""
+
 _SESSIONS = """\
 List the sessions that have ended, the one that ended first coming first.
 
@@ -108,9 +125,18 @@ Show what this library does, without an account.
 
 The real client asks a server in this very process. Nothing leaves the machine.
 
+With `--serve` the server, a made-up API with made-up sessions, goes on until Ctrl-C, for every other command to be
+tried with. Standard output then has two `export` lines, and comments with commands to copy: paste those into another
+terminal, or let this one take them. With `--host` other machines reach it too, but the commands refuse plain http to
+another machine.
+
 For example:
 
   lyzr-traces demo
+
+  lyzr-traces demo --serve --port 8080
+
+  eval "$(lyzr-traces demo --serve &)"
 """
 
 # Each command is the function `command` of the room with its name.
@@ -118,6 +144,7 @@ COMMANDS: Final = {
     "list": _LIST,
     "summary": _SUMMARY,
     "show": _SHOW,
+    "report": _REPORT,
     "sessions": _SESSIONS,
     "demo": _DEMO,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["clock", "counted", "dollars", "seconds"]
+__all__ = ["clock", "counted", "dollars", "seconds", "size"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -42,3 +42,8 @@ def clock(milliseconds: int) -> str:
     hours, minutes = divmod(minutes, 60)
     text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
     return f"-{text}" if milliseconds < 0 else text
+
+
+def size(count: int) -> str:
+    """Write a number of bytes."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
