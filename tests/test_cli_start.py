@@ -118,7 +118,7 @@ def test_ctrl_c_is_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert capsys.readouterr() == ("", "")
 
 
-COMMANDS = ["list", "sessions", "demo"]
+COMMANDS = ["list", "summary", "show", "report", "sessions", "demo"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -144,7 +144,7 @@ def test_the_examples_are_commands_that_there_are(command: str) -> None:
             app.parse_args(words[1:], print_error=False, exit_on_error=False)
 
 
-@pytest.mark.parametrize("arguments", [[], ["list", "--help"], ["sessions", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize("arguments", [[], *([command, "--help"] for command in COMMANDS)])
 def test_help_says_the_same_without_docstrings(arguments: list[str]) -> None:
     """`python -OO` leaves them out."""
     command = ["-m", "lyzr_traces_async", *arguments]

@@ -55,13 +55,13 @@ def _of_trace(column: Column[Trace]) -> Column[_Extreme]:
     )
 
 
-# A cut one says no more than the id, which is as good to click on.
-_WHOLE_LINK = evolve(LINK, title="", width=0, most=0, whole=True)
-
 _LABEL = Column("", _label, 7, "bold")
-_NAME, _SHORT_NAME, _TIME, _STAMP, _ID, _SESSION, _LINK = map(
-    _of_trace, (NAME, SHORT_NAME, TIME, STAMP, evolve(ID, title=""), evolve(SESSION, title=""), _WHOLE_LINK)
-)
+_NAME, _SHORT_NAME = _of_trace(NAME), _of_trace(evolve(SHORT_NAME, width=9))
+_TIME, _STAMP = _of_trace(TIME), _of_trace(STAMP)
+# Their width has nothing to do with titles, which are not shown.
+_ID, _SESSION = _of_trace(evolve(ID, title="")), _of_trace(evolve(SESSION, title=""))
+# A cut one says no more than the id, which is as good to click on.
+_LINK = _of_trace(evolve(LINK, title="", width=0, most=0, whole=True))
 _VALUE = Column("", _value, COST.width, right=True)
 _SHORT_VALUE = Column("", _value, max(SHORT_LATENCY.width, SHORT_COST.width), right=True)
 

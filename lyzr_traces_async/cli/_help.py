@@ -126,17 +126,15 @@ Show what this library does, without an account.
 The real client asks a server in this very process. Nothing leaves the machine.
 
 With `--serve` the server, a made-up API with made-up sessions, goes on until Ctrl-C, for every other command to be
-tried with. Standard output then has two `export` lines, and comments with commands to copy: paste those into another
-terminal, or let this one take them. With `--host` other machines reach it too, but the commands refuse plain http to
-another machine.
+tried with. Standard output then has two `export` lines to paste into another terminal, and comments with commands to
+try. To stay in this one: `eval "$(lyzr-traces demo --serve &)"`. With `--host` other machines reach it too, but the
+commands refuse plain http to another machine.
 
 For example:
 
   lyzr-traces demo
 
   lyzr-traces demo --serve --port 8080
-
-  eval "$(lyzr-traces demo --serve &)"
 """
 
 # Each command is the function `command` of the room with its name.

@@ -34,13 +34,11 @@ async def command(
     """Write sessions as a page; return the exit status."""
     check_path(output)
     prefix = check_dashboard_url(dashboard().prefix) if dashboard().prefix else None
-    found: list[SessionTraces] = []
     async with open_client() as client:
         with Progress() as progress:
             sweep = Sweep(client, SessionIds(session_ids, progress.complain), progress)
             async with aclosing(sweep.sessions(failed=True)) as sessions:
-                async for session in sessions:
-                    found.append(session)
+                found = [session async for session in sessions]
     if found:  # else no line of standard input was an id
         write_report(output, found, dashboard_url=prefix)
         _tell(output, found)

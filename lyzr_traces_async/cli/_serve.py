@@ -58,12 +58,12 @@ def _instructions(server: FakeTracesServer, trace_id: str) -> str:
         "sessions --format ids | lyzr-traces summary -",
         "sessions --format ids | lyzr-traces report - -o report.html",
     )
+    sessions = counted(len(server.transcripts()), "session")
     return "\n".join(
         (
             f"export LYZR_API_KEY={shlex.quote(server.api_key)}",
             f"export LYZR_TRACES_BASE_URL={shlex.quote(server.base_url)}",
-            f"# A made-up API with {counted(len(server.transcripts()), 'session')} listens there until Ctrl-C, or: "
-            f"kill {os.getpid()}",
+            f"# A made-up API with {sessions} listens there until Ctrl-C, or: kill {os.getpid()}",
             "# With these two lines in another terminal, try:",
             *(f"#   lyzr-traces {command}" for command in commands),
             "",

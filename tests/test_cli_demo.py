@@ -1,0 +1,124 @@
+"""The demo: all of it without an account, and a made-up API for trying the commands."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.cli._demo import SNIPPET
+from lyzr_traces_async.testing import FakeTracesServer
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+COMMAND = [sys.executable, "-W", "default::ResourceWarning", "-m", "lyzr_traces_async"]
+# In seconds: far longer than a test that succeeds.
+PATIENCE = 30.0
+
+Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("clean_environment")
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and shells as POSIX has them")
+
+
+def test_the_demo_needs_no_account_and_ends_with_a_summary(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A walk, several sessions at once with one that fails, what it took, a program that does the same, a summary."""
+    monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", "not a URL")
+    assert main(["demo"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert f"{SESSION} · 45 traces on 5 pages" in out
+    assert "\n45 traces · $" in out
+    assert "\n1,234 traces · $" in out
+    assert "\n0 traces\n" in out
+    assert "\nNotFoundError: Trace session not found · its own failure: the others go on\n" in out
+    assert "retries: 1 · refused by the rate limit: 0 · " in out
+    assert "page 3 failed once and was asked for again: 1 retry\n" in out
+    assert f"\n\n{SNIPPET}\n" in out
+    assert len(SNIPPET.splitlines()) == 5
+    assert max(map(len, SNIPPET.splitlines())) < 80
+    assert "\n45 traces in 19.6 s, $0.112298 (2 without a cost) · from 2026-03-25 18:19:24 UTC\nstep  " in out
+    assert out.count("\nslowest  voice-agent-response ") == 3
+    assert out.endswith(" and try all else: lyzr-traces demo --serve\n")
+    assert "canary" not in out
+
+
+def test_the_code_to_copy_runs(server: FakeTracesServer, capsys: Captured) -> None:
+    """Exactly as the demo prints it, within an async function."""
+    traces = server.add_session(SESSION, traces=3)
+    code = compile(SNIPPET, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    asyncio.run(eval(code, {}))  # noqa: S307 - that is what is to be shown
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [trace.name for trace in traces]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--port", "8080"], "--host and --port go with --serve"),
+        (["--host", "127.0.0.1"], "--host and --port go with --serve"),
+        (["--serve", "--port", "65536"], "port"),
+        (["--serve", "--host", "http://localhost"], "host must be a name or an IP address"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused(capsys: Captured, arguments: list[str], complaint: str) -> None:
+    """Status 2, before anything listens."""
+    assert main(["demo", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert complaint in err.splitlines()[0]
+
+
+def test_a_port_that_is_taken_is_an_error_in_a_line(traces_server: FakeTracesServer, capsys: Captured) -> None:
+    """Status 1."""
+    port = re.findall("[0-9]+", traces_server.base_url)[-2]
+    assert main(["demo", "--serve", "--port", port]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(f"lyzr-traces: [^\n]*{port}[^\n]*\n", err)
+
+
+@posix
+def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lines for the shell and commands to copy, each of which works with them; nothing is left afterwards."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background may ignore it
+    with subprocess.Popen([*COMMAND, "demo", "--serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        signal.signal(signal.SIGINT, before)
+        try:
+            assert process.stdout is not None
+            script = process.stdout.read().decode()  # to its end, though the process goes on
+            assert process.poll() is None
+            exports = dict(re.findall("^export ([A-Z_]+)=(.+)$", script, re.MULTILINE))
+            assert set(exports) == {"LYZR_API_KEY", "LYZR_TRACES_BASE_URL"}
+            for name, value in exports.items():
+                monkeypatch.setenv(name, *shlex.split(value))
+            assert f"kill {process.pid}\n" in script
+            commands = re.findall("^#   lyzr-traces ([^|\n]+)", script, re.MULTILINE)
+            assert {command.split()[0] for command in commands} == {"sessions", "list", "summary", "show"}
+            assert "| lyzr-traces report -" in script
+            for command in commands:
+                assert main(shlex.split(command)) == 0
+                out, err = capsys.readouterr()
+                assert (out != "", err) == (True, "")
+            assert all(line.startswith(("export ", "# ")) for line in script.splitlines())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
+    assert main(["sessions"]) == 1  # nobody answers
+
+
+@posix
+def test_a_shell_can_take_the_lines_while_the_api_is_served() -> None:
+    """As the help says; on a terminal, standard output would stay open."""
+    script = f'eval "$({shlex.join(COMMAND)} demo --serve & echo SERVER=$!)"; echo $LYZR_API_KEY; kill $SERVER'
+    done = subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True, timeout=PATIENCE)
+    assert (done.stdout, done.stderr) == (b"test-key\n", b"")
