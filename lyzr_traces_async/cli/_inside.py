@@ -13,7 +13,7 @@ from lyzr_traces_async import Observation
 
 from ._branches import Branch
 from ._columns import Scene
-from ._numbers import seconds
+from ._observation_columns import start_cell
 
 __all__ = ["inside_lines", "wrapped"]
 
@@ -29,19 +29,15 @@ def inside_lines(rows: Sequence[Branch], console: Console, scene: Scene) -> Iter
         if not blocks:
             continue
         one = row.observation
-        offset = row.span.offset(one.start_time)
-        when = f"{'' if offset < 0 else '+'}{seconds(offset)}"
+        when = _INDENT + start_cell(row, 10, scene)
+        name = scene.cut(one.name or one.type.lower(), console.width - len(when)) or ""
         yield Text()
-        yield _line(scene.shown(one.name or one.type.lower()), "bold").append(f"{_INDENT}{when}", "dim")
+        yield Text().append(name, "bold").append(when, "dim")
         for label, lines in blocks:
-            yield _line(label, "cyan")
+            yield Text().append(label, "cyan")
             for line in lines:
                 for part in wrapped(scene.shown(line), console, len(_INDENT)):
                     yield Text(_INDENT + part)
-
-
-def _line(text: str, style: str) -> Text:
-    return Text().append(text, style)
 
 
 def wrapped(text: str, console: Console, indent: int) -> Iterator[str]:

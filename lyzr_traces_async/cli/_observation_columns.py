@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve
@@ -13,7 +14,7 @@ from ._columns import Column, Scene, longest
 from ._numbers import dollars, seconds
 from ._text import fit
 
-__all__ = ["layouts"]
+__all__ = ["layouts", "start_cell"]
 
 # As far as a name with what stands before it is shown whole before columns give way to it, in terminal cells.
 _USUAL_NAME = 30
@@ -29,7 +30,8 @@ def _type(branch: Branch, width: int, scene: Scene) -> str | None:
     return scene.cut(branch.observation.type.lower(), width)
 
 
-def _start(branch: Branch, width: int, scene: Scene) -> str:
+def start_cell(branch: Branch, width: int, scene: Scene) -> str:
+    """Write when an observation began, counted from the beginning of the trace."""
     offset = branch.span.offset(branch.observation.start_time)
     return fit(("" if offset < 0 else "+") + seconds(offset, width - 1), width, scene.glyphs.ellipsis)
 
@@ -66,7 +68,7 @@ def _cost(branch: Branch, width: int, scene: Scene) -> str | None:
 
 
 def _total(costs: Mapping[str, float]) -> float | None:
-    return costs.get("total", sum_of([costs.values()])) if costs else None
+    return costs.get("total", sum_of([[cost for cost in costs.values() if math.isfinite(cost)]])) if costs else None
 
 
 def _model(branch: Branch, width: int, scene: Scene) -> str | None:
@@ -85,8 +87,9 @@ def _bar(branch: Branch, width: int, scene: Scene) -> str:
 _NAME = Column("observation", _name, 20, most=60)
 _SHORT_NAME = Column("observation", _name, 11, most=60)
 _TYPE = Column("type", _type, 10, "dim")
-_START = Column("start", _start, 10, right=True)
+_START = Column("start", start_cell, 10, right=True)
 _TOOK = Column("took", _took, 9, right=True)
+_SHORT_TOOK = Column("took", _took, 7, right=True)
 _FIRST = Column("first token", _first, 11, right=True)
 _TOKENS = Column("tokens", _tokens, 9, right=True, most=24)
 _COST = Column("cost", _cost, 10, right=True)
@@ -119,4 +122,4 @@ def layouts(rows: Sequence[Branch], scene: Scene) -> Sequence[Sequence[Column[Br
     if scene.plain:
         return ([_NAME, *choices[0][:-1]],)
     name = evolve(_NAME, width=max(longest(_NAME, rows, scene, _USUAL_NAME), len(_NAME.title)))
-    return [*([name, *behind] for behind in choices), [_SHORT_NAME, _START, _TOOK], [_SHORT_NAME, _TOOK]]
+    return [*([name, *behind] for behind in choices), [_SHORT_NAME, _START, _TOOK], [_SHORT_NAME, _SHORT_TOOK]]
