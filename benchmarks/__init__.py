@@ -10,5 +10,6 @@ the figures for memory are in the units of Linux.
   with. ``troubles.py`` is what a service may suffer from.
 - ``results.py`` holds what was measured, ``report.py`` and ``plot.py`` show it.
 
-``python -m benchmarks.pictures`` takes the README's picture of a report. It needs Chromium, which ``browser.py`` leads.
+``python -m benchmarks.pictures`` takes the README's pictures: of the terminal, which ``terminal.py`` draws, and of a
+report. For that it needs Chromium, which ``browser.py`` leads.
 """

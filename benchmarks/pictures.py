@@ -1,4 +1,4 @@
-"""A picture of the report, for the README: ``python -m benchmarks.pictures``. It needs Chromium.
+"""Pictures of the terminal and of a report, for the README: ``python -m benchmarks.pictures``. It needs Chromium.
 
 The sessions are made up by the fake server, the same ones every time, and read from it as from the service.
 """
@@ -15,6 +15,7 @@ from lyzr_traces_async.report import write_report
 from lyzr_traces_async.testing import FakeTracesServer
 
 from .browser import browser
+from .terminal import terminal
 
 HERE = Path(__file__).parent
 WIDTH = 1200
@@ -52,12 +53,18 @@ async def take(page: Path) -> bytes:
 
 
 async def main() -> None:
-    """Write ``report.png`` beside this file."""
+    """Write ``summary.svg`` and ``report.png`` beside this file."""
+    sessions = await read()
+    shown = next(session for session in sessions if session.session_id == next(iter(SESSIONS)))
+    _write("summary.svg", terminal(shown).encode())
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
-        write_report(page, await read(), dashboard_url="https://dashboard.example")
-        picture = await take(page)
-    target = HERE / "report.png"
+        write_report(page, sessions, dashboard_url="https://dashboard.example")
+        _write("report.png", await take(page))
+
+
+def _write(name: str, picture: bytes) -> None:
+    target = HERE / name
     target.write_bytes(picture)
     sys.stdout.write(f"{target}: {len(picture):,} bytes\n")
 
