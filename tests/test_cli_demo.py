@@ -13,8 +13,10 @@ import sys
 
 import pytest
 
+from lyzr_traces_async import APIConnectionError, RetryPolicy, TracesClient
 from lyzr_traces_async.cli import main
 from lyzr_traces_async.cli._demo import SNIPPET
+from lyzr_traces_async.cli._serve import serve
 from lyzr_traces_async.testing import FakeTracesServer
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -82,6 +84,36 @@ def test_a_port_that_is_taken_is_an_error_in_a_line(traces_server: FakeTracesSer
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(f"lyzr-traces: [^\n]*{port}[^\n]*\n", err)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_what_is_served_is_found_there(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    """Sessions of several sizes, one of them empty, each listed among those that have ended; gone when cancelled."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    serving = asyncio.create_task(serve("127.0.0.1", 0))
+    script = ""
+    while not script:
+        await asyncio.sleep(0.01)
+        assert not serving.done()
+        script = capsys.readouterr().out
+    base_url = re.findall("LYZR_TRACES_BASE_URL=(.+)", script)[0]
+    async with TracesClient("test-key", base_url=base_url) as client:
+        ids = [session.session_id async for session in client.iter_sessions()]
+        async with client.stream_sessions(ids) as stream:
+            sizes = {session.session_id: len(session) async for session in stream}
+        trace_id = re.findall(f"show {SESSION} ([0-9a-f]+) --full", script)[0]
+        assert (await client.get_trace(SESSION, trace_id)).observations
+        assert sizes[SESSION] == 45
+        assert 0 in sizes.values()
+        assert 1234 in sizes.values()
+        assert f"A made-up API with {len(sizes)} sessions listens there" in script
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with pytest.raises(APIConnectionError):
+            await client.with_options(retry=RetryPolicy(attempts=1)).list_session_traces(SESSION)
 
 
 @posix

@@ -282,6 +282,21 @@ def test_a_narrow_terminal_has_what_matters_most(width: int, titles: str) -> Non
     assert ("━" in "".join(shown)) is (width >= 100)
 
 
+@pytest.mark.parametrize(
+    ("width", "titles"), [(32, "session p95 cost"), (60, "session p95 cost"), (80, "session traces p95 max cost")]
+)
+def test_the_ids_of_sessions_are_cut_last(width: int, titles: str) -> None:
+    """They are for pasting, like all ids."""
+    console = console_of(width, terminal=True)
+    summary = summarize([attrs.evolve(TRACE, name=ONE)])
+    print_overview(console, summary, Dashboard(), scope="of 1 session", sessions=list(summary.by_name.values()))
+    shown = text_of(console).splitlines()
+    header = next(number for number, line in enumerate(shown) if line.startswith("session"))
+    assert " ".join(shown[header].split()) == titles
+    assert (ONE in shown[header + 1]) is (width >= 60)
+    assert max(map(cell_len, shown)) <= width
+
+
 @pytest.mark.parametrize(("width", "there"), [(50, False), (70, True), (80, True), (160, True)])
 def test_the_id_of_an_extreme_trace_is_whole_or_not_there(width: int, *, there: bool) -> None:
     """It is for pasting."""
