@@ -223,7 +223,7 @@ def test_a_dashboard_that_is_none_is_wrong_use(
     """It is found before anything is sent."""
     monkeypatch.setenv("LYZR_DASHBOARD_URL", "dash.example")
     assert main(["list", ONE]) == 2
-    assert "LYZR_DASHBOARD_URL must begin with https://" in capsys.readouterr().err
+    assert "LYZR_DASHBOARD_URL: the dashboard's URL must be https, or http" in capsys.readouterr().err
     assert not server.requests
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from lyzr_traces_async import Trace
+from lyzr_traces_async import Trace, summarize
 from lyzr_traces_async.cli._columns import Scene, choose_columns, least_width
 from lyzr_traces_async.cli._links import Dashboard
 from lyzr_traces_async.cli._numbers import dollars, seconds
 from lyzr_traces_async.cli._table import Table
 from lyzr_traces_async.cli._text import Glyphs, glyphs_for
-from lyzr_traces_async.cli._totals import Totals
+from lyzr_traces_async.cli._totals import facts_of
 from lyzr_traces_async.cli._trace_columns import bar, layouts, scale_axis
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -355,17 +355,20 @@ def test_the_title_of_the_bars_is_their_axis(scale: float, width: int, axis: str
     assert scale_axis(scale, width) == axis
 
 
-def test_large_sums_are_written_as_money() -> None:
-    """With cents and separators; a sum beyond all floats is no reason to fail."""
-    totals = Totals()
-    for _ in range(10):
-        totals.add(attrs.evolve(TRACE, total_cost_usd=0.1))
-    assert totals.facts()[1] == "$1.00 in all"
-    totals.add(attrs.evolve(TRACE, total_cost_usd=1233.5))
-    assert totals.facts()[:2] == ["11 traces", "$1,234.50 in all"]
-    for _ in range(2):
-        totals.add(attrs.evolve(TRACE, total_cost_usd=1.7e308))
-    assert totals.facts()[1] == "$inf in all"
+@pytest.mark.parametrize(
+    ("costs", "facts"),
+    [
+        ([0.1] * 10, ["10 traces", "$1.00 in all"]),
+        ([0.1] * 10 + [1233.5], ["11 traces", "$1,234.50 in all"]),
+        ([1.7e308] * 2, ["2 traces", "$inf in all"]),
+        ([0.0, None], ["2 traces", "$0.00 in all"]),
+        ([None], ["1 trace", "latency: "]),
+    ],
+)
+def test_sums_are_written_as_money(costs: list[float | None], facts: list[str]) -> None:
+    """With cents and separators; a sum beyond all floats is no reason to fail, and no known cost is none."""
+    shown = facts_of(summarize([attrs.evolve(TRACE, total_cost_usd=cost) for cost in costs]))
+    assert [fact[: len(expected)] for fact, expected in zip(shown, facts, strict=False)] == facts
 
 
 def test_glyphs_depend_on_the_encoding() -> None:

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lyzr_traces_async import InvalidArgumentError, NotFoundError, SessionTraces, Trace
+from lyzr_traces_async._links import check_dashboard_url, link_of
 from lyzr_traces_async.report import check_path, write_report
 from lyzr_traces_async.report._island import encode, encode_session
-from lyzr_traces_async.report._links import check_dashboard_url, link_of
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 BEGIN = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
@@ -253,6 +253,13 @@ def test_a_path_is_kept_without_the_id_that_is_in_it(path: str, trace_id: str, e
     """What the script puts together is the path again, and it is told whether that may be a link."""
     one = encode_session(session(trace(html_path=path, trace_id=trace_id)), DASHBOARD)
     assert json.loads(one)["paths"] == [expected]
+
+
+def test_a_password_in_the_address_of_the_dashboard_is_not_shown() -> None:
+    """Errors end up in logs."""
+    with pytest.raises(InvalidArgumentError, match="no credentials") as caught:
+        check_dashboard_url("https://user:canary@a.example")
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from ._overview import print_overview
 from ._serve import serve as serve_made_up
 from ._statuses import DONE
 from ._table import Table
-from ._totals import Totals
+from ._totals import facts_of, gaps_of
 
 __all__ = ["SNIPPET", "command"]
 
@@ -112,11 +112,9 @@ def _show_session(console: Console, result: SessionTraces) -> None:
         failure = f"{type(result.error).__name__}: {result.error.message}"
         print_facts(console, [(failure, "yellow"), ("its own failure: the others go on", "dim")])
         return
-    totals = Totals()
-    for trace in result.traces:
-        totals.add(trace)
-    print_facts(console, [(fact, "") for fact in totals.facts()])
-    print_facts(console, [(gap, "dim") for gap in totals.gaps()])
+    summary = summarize(result)
+    print_facts(console, [(fact, "") for fact in facts_of(summary)])
+    print_facts(console, [(gap, "dim") for gap in gaps_of(summary)])
 
 
 def _show_stats(console: Console, stats: ClientStats) -> None:

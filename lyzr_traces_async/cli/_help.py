@@ -5,11 +5,18 @@ The first sentence of a command's text stands in the list of commands. Lines tha
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = ["COMMANDS", "PROGRAM"]
 
-PROGRAM: Final = """\
+
+def _flowing(text: str) -> str:
+    """Join the lines of each paragraph: they are broken anew for the width of the terminal."""
+    return re.sub(r"(?<=\S)\n(?=\S)", " ", text)
+
+
+PROGRAM: Final = _flowing("""\
 The traces of Lyzr voice sessions.
 
 Environment: `LYZR_API_KEY` is the key; there is no option for it, since a command line is readable by every process.
@@ -18,7 +25,7 @@ a path. `NO_COLOR` turns all styles off.
 
 Exit status: 0 success; 1 an error of the API or the network, also of one session among many; 2 wrong use; 130 Ctrl-C;
 141 nobody reads the pipe.
-"""
+""")
 
 _LIST = """\
 List all traces of sessions.
@@ -139,10 +146,10 @@ For example:
 
 # Each command is the function `command` of the room with its name.
 COMMANDS: Final = {
-    "list": _LIST,
-    "summary": _SUMMARY,
-    "show": _SHOW,
-    "report": _REPORT,
-    "sessions": _SESSIONS,
-    "demo": _DEMO,
+    "list": _flowing(_LIST),
+    "summary": _flowing(_SUMMARY),
+    "show": _flowing(_SHOW),
+    "report": _flowing(_REPORT),
+    "sessions": _flowing(_SESSIONS),
+    "demo": _flowing(_DEMO),
 }

@@ -10,7 +10,6 @@ from cyclopts import Parameter
 
 from lyzr_traces_async import SessionTraces
 from lyzr_traces_async.report import check_path, write_report
-from lyzr_traces_async.report._links import check_dashboard_url
 
 from ._environment import dashboard, open_client
 from ._ids import Id, SessionIds
@@ -33,7 +32,7 @@ async def command(
 ) -> int:
     """Write sessions as a page; return the exit status."""
     check_path(output)
-    prefix = check_dashboard_url(dashboard().prefix) if dashboard().prefix else None
+    prefix = dashboard().prefix or None
     async with open_client() as client:
         with Progress() as progress:
             sweep = Sweep(client, SessionIds(session_ids, progress.complain), progress)

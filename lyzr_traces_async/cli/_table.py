@@ -9,14 +9,14 @@ from attrs import evolve
 from rich.console import Console
 from rich.text import Text
 
-from lyzr_traces_async import Trace
+from lyzr_traces_async import Summarizer, Trace
 
 from ._columns import Column, choose_columns, header_line, row_line, scene_of, width_of
 from ._links import NO_DASHBOARD, Dashboard
 from ._numbers import counted, seconds
 from ._output import print_facts
 from ._text import encodable
-from ._totals import Totals
+from ._totals import facts_of, gaps_of
 from ._trace_columns import layouts, scale_axis
 
 __all__ = ["Table"]
@@ -49,7 +49,7 @@ class Table:
         self._opened += 1
         self._scene = self._blank
         self._columns: tuple[Column[Trace], ...] = ()
-        self._totals = Totals()
+        self._summarizer = Summarizer(top=0)
         self._day: date | None = None
         self._slowest_shown = 0.0
         print_facts(self._console, [(self._scene.shown(title), "bold"), (size, "dim")])
@@ -75,7 +75,7 @@ class Table:
     def skip(self, traces: Iterable[Trace]) -> None:
         """Take traces into account without printing their rows."""
         for trace in traces:
-            self._totals.add(trace)
+            self._summarizer.add(trace)
 
     def note(self, text: str) -> None:
         """Print a quiet remark on a line of its own."""
@@ -90,11 +90,12 @@ class Table:
         if not of and not incomplete:
             return  # all has been said
         self._print(Text())
-        count, *facts = self._totals.facts()
-        if self._totals.count != of and not incomplete:
-            count = f"{self._totals.count:,} of {counted(of, 'trace')}"
+        summary = self._summarizer.summary()
+        count, *facts = facts_of(summary)
+        if summary.count != of and not incomplete:
+            count = f"{summary.count:,} of {counted(of, 'trace')}"
         print_facts(self._console, [(fact, "bold") for fact in (count, *facts)])
-        print_facts(self._console, [(gap, "yellow") for gap in self._totals.gaps()])
+        print_facts(self._console, [(gap, "yellow") for gap in gaps_of(summary)])
         if self._scene.scale is not None and any(column.fills for column in self._columns):
             self.note(self._legend(self._scene.scale))
         if incomplete:

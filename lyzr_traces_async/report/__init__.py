@@ -15,11 +15,11 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
+from .._links import check_dashboard_url
 from ..errors import InvalidArgumentError
 from ..models import SessionTraces
 from ._files import Writable, check_path, opened
 from ._island import encode_session
-from ._links import check_dashboard_url
 
 __all__ = ["check_path", "write_report"]
 

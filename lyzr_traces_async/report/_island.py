@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
 
+from .._links import link_of
 from .._text import visible
 from ..errors import InvalidArgumentError
 from ..models import SessionTraces, Trace
-from ._links import link_of
 
 __all__ = ["encode", "encode_session"]
 

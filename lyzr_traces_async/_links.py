@@ -1,6 +1,6 @@
-"""Which addresses may become links of the page. Pure.
+"""Which addresses may become links, in a terminal as in a page. Pure.
 
-Decided here by a short list of what is allowed, not in the browser: everything else is shown as text.
+A short list says what is allowed: everything else is shown as text.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ..errors import InvalidArgumentError
+from .errors import InvalidArgumentError
 
 __all__ = ["check_dashboard_url", "link_of"]
 
@@ -33,10 +33,11 @@ def check_dashboard_url(url: str) -> str:
     :raises InvalidArgumentError: if it is not https, nor http to this machine, or has parts that a prefix can't have.
     """
     if not _DASHBOARD.fullmatch(url):
-        shown = repr(url) if len(repr(url)) <= 80 else f"{repr(url)[:77]}..."
+        # There may be a password before an @.
+        shown = "" if "@" in url else f"; not {repr(url)[:80]}"
         raise InvalidArgumentError(
             "the dashboard's URL must be https, or http to this machine, with a host and no credentials, query or "
-            f"fragment, such as https://dashboard.example/base; not {shown}"
+            f"fragment, such as https://dashboard.example/base{shown}"
         )
     return url.rstrip("/")
 
