@@ -240,7 +240,7 @@ def test_a_narrow_terminal_has_what_matters_most(width: int, titles: str) -> Non
 
 def test_what_an_observation_said_of_its_end_stands_below_it() -> None:
     """Unless that is nothing; a long one is cut, but not with --full nor in a pipe."""
-    said = "no answer " * 100
+    said = ("no answer " * 100).strip()
     failed = observed("root", 0, 1, level="ERROR", status_message=said)
     quiet = observed("part", 0, 1, "root", level="DEFAULT", status_message="")
     warned = observed("last", 1, 2, "root", level="WARNING")
@@ -290,6 +290,12 @@ def test_observations_without_sense_are_shown_all_the_same() -> None:
     assert " -1.000 s   -2.000 s  " in row
     (row,) = tree(observed("a", 0, 0), detail=attrs.evolve(DETAIL, latency_seconds=float("inf")))
     assert row.endswith(" ━")
+
+
+def test_bars_reach_as_far_as_the_last_observation() -> None:
+    """Also where it ends after the trace does."""
+    late, half = tree(observed("a", 0, 4), observed("b", 0, 2))
+    assert (late.count("━"), half.count("━")) == (40, 21)
 
 
 def test_a_tree_deeper_than_the_terminal_is_wide_loses_its_indentation() -> None:
