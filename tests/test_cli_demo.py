@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 
@@ -145,7 +146,9 @@ def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.Mo
             assert process.stderr.read() == b""
         finally:
             process.kill()
-    assert main(["sessions"]) == 1  # nobody answers
+    port = int(re.findall(":([0-9]+)/", exports["LYZR_TRACES_BASE_URL"])[0])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
 
 
 @posix

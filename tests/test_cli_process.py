@@ -216,10 +216,8 @@ def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces
         r"\x1b\]8;id=\d+;([^\x1b]+)\x1b\\(?:\x1b\[[0-9;]*m)?([^\x1b]+)(?:\x1b\[0m)?\x1b\]8;;\x1b\\", screen
     )
     whole = f"https://dash.example{trace.html_path}"
-    assert [(target, text) for target, text in opened if text in ("evil", "http", trace.trace_id)] == [
-        ("https://dash.example/%1B%5C%1B%5D0%3Btitle%07%3B%C3%A9", "evil"),
-        (whole, trace.trace_id),
-    ]
+    ids = ("evil", "http", trace.trace_id)
+    assert [(target, text) for target, text in opened if text in ids] == [(whole, trace.trace_id)]
     assert [target for target, text in opened if text.startswith("…") or text == whole] == [whole]
     assert screen.count("\x1b]8;id=") == screen.count("\x1b]8;;\x1b\\") == len(opened)
     assert "\x1b]0;" not in screen
