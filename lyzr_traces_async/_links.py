@@ -32,9 +32,13 @@ def check_dashboard_url(url: str) -> str:
 
     :raises InvalidArgumentError: if it is not https, nor http to this machine, or has parts that a prefix can't have.
     """
-    if not _DASHBOARD.fullmatch(url):
+    try:
+        found = _DASHBOARD.fullmatch(url)
+    except TypeError:
+        found = None
+    if found is None:
         # There may be a password before an @.
-        shown = "" if "@" in url else f"; not {repr(url)[:80]}"
+        shown = "" if "@" in str(url) else f"; not {repr(url)[:80]}"
         raise InvalidArgumentError(
             "the dashboard's URL must be https, or http to this machine, with a host and no credentials, query or "
             f"fragment, such as https://dashboard.example/base{shown}"

@@ -2,7 +2,8 @@
 
 The list is read with the session first that ended first, so that those that end meanwhile stand at its end. Each part
 begins with the last session of the part before. Where it does not, sessions have been deleted in front of it, and the
-others have moved up: the walk steps back until it meets a session that it has seen.
+others have moved up: the walk steps back until it meets a session that it has seen. (Behind a part that is shorter than
+it should be, and where sessions are asked for one by one, there is no such session, and a deletion may stay unseen.)
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ class SessionWalk:
     def _go_on(self, answer: SessionsPage) -> None:
         self._step = _LARGEST
         following = answer.next_offset
+        reached = answer.offset + len(answer.items)
+        if following is None and self._covered < reached < answer.total:
+            following = reached  # the count says that there is more, and something came: the end is not believed yet
         if following is None:
             self.done = True
             return

@@ -32,10 +32,12 @@ class _TraceAnswer:
 class SessionsPage:
     """A part of the list of sessions.
 
+    :ivar total: how many sessions there are.
     :ivar next_offset: where the next part begins, or ``None`` at the end of the list.
     """
 
     items: tuple[SessionInfo, ...]
+    total: int
     offset: int
     next_offset: int | None
 
@@ -52,6 +54,7 @@ _read_sessions: Final = only(
         SessionsPage,
         {
             "items": list_of(SessionInfo, reader(SessionInfo)),
+            "total": at_least(0),
             "offset": at_least(0),
             "next_offset": lambda value, cls: None if value is None else at_least(1)(value, cls),
         },

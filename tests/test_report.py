@@ -291,9 +291,10 @@ def test_a_dashboard_is_https_or_on_this_machine(url: str) -> None:
         "https://a.example/#f",
         "https://a.example/\n",
         "https://a.example/<" + "x" * 100,
+        4,
     ],
 )
-def test_another_dashboard_is_refused(url: str, tmp_path: Path) -> None:
+def test_another_dashboard_is_refused(url: Any, tmp_path: Path) -> None:
     """With a word on what it has to be, before anything is written."""
     with pytest.raises(InvalidArgumentError, match="the dashboard's URL must be https") as caught:
         write_report(tmp_path / "report.html", [session(trace())], dashboard_url=url)

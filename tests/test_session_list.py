@@ -34,7 +34,7 @@ def info(n: int) -> SessionInfo:
 def answer(listed: list[SessionInfo], offset: int, limit: int) -> SessionsPage:
     """Answer as the service does."""
     end = offset + limit
-    return SessionsPage(tuple(listed[offset:end]), offset, end if end < len(listed) else None)
+    return SessionsPage(tuple(listed[offset:end]), len(listed), offset, end if end < len(listed) else None)
 
 
 class Service:
@@ -177,10 +177,24 @@ def test_a_short_part_does_not_end_the_walk() -> None:
         def answer(self, offset: int, limit: int) -> SessionsPage:
             page = answer(self.listed, offset, limit)
             kept = tuple(session for session in page.items if not 150 <= int(session.session_id[2:]) < 450)
-            return SessionsPage(kept, page.offset, page.next_offset)
+            return SessionsPage(kept, page.total, page.offset, page.next_offset)
 
     found = Dropping(700).walk()
     assert [session.session_id for session in found] == [f"s-{n}" for n in range(700) if not 150 <= n < 450]
+
+
+@pytest.mark.parametrize("too_many", [0, 1, 300])
+def test_an_end_that_the_count_denies_is_looked_behind(too_many: int) -> None:
+    """Once, if nothing comes from there: the count may be the older of the two."""
+
+    class Unsure(Service):
+        def answer(self, offset: int, limit: int) -> SessionsPage:
+            page = answer(self.listed, offset, limit)
+            return SessionsPage(page.items, page.total + too_many, page.offset, None)
+
+    service = Unsure(450)
+    assert service.walk() == [info(n) for n in range(450)]
+    assert [offset for offset, _ in service.asked] == [0, 199, 398, *([449] if too_many else [])]
 
 
 @pytest.mark.parametrize("following", [0, 5])
@@ -188,10 +202,10 @@ def test_an_answer_that_goes_back_is_refused(following: int) -> None:
     """Or else a walk would go in circles."""
     walk = SessionWalk(None, None, None)
     walk.request()
-    walk.feed(SessionsPage((), 0, 5))
+    walk.feed(SessionsPage((), 9, 0, 5))
     walk.request()
     with pytest.raises(PaginationError, match=f"from 5 on names {following} as"):
-        walk.feed(SessionsPage((info(1),), 5, following))
+        walk.feed(SessionsPage((info(1),), 9, 5, following))
 
 
 def test_a_list_that_never_ends_is_given_up() -> None:
@@ -199,7 +213,7 @@ def test_a_list_that_never_ends_is_given_up() -> None:
 
     class Endless(Service):
         def answer(self, offset: int, limit: int) -> Any:
-            return SessionsPage(tuple(self.listed), offset, offset + limit)
+            return SessionsPage(tuple(self.listed), 200, offset, offset + limit)
 
     service = Endless(200)
     with pytest.raises(PaginationError, match="100 answers in a row brought no new session"):
