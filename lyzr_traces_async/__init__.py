@@ -86,4 +86,5 @@ if TYPE_CHECKING:
     )
     from .summary import NameSummary, Quantiles, Summarizer, TraceSummary, summarize
 else:
-    __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "summary", "client")
+    # The client before the summary: whoever has something to sum up has it already.
+    __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "client", "summary")

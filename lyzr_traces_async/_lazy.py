@@ -19,7 +19,7 @@ def lazily(package: str, names: Sequence[str], *homes: str) -> tuple[Callable[[s
     """Return the functions ``__getattr__`` and ``__dir__`` of a package.
 
     :param names: its public names.
-    :param homes: its modules that have them, those that are quick to import first. They are attributes of it too.
+    :param homes: its modules that have them, in the order in which a name is looked for. They are attributes of it too.
     """
     here = sys.modules[package]
 

@@ -5,12 +5,13 @@ Of a session only what is light is parsed: its chat may have megabytes, and is p
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import attrs
 import msgspec
 
-from ._checks import at_least, fields_of, list_of, only, reader
+from ._checks import Hook, at_least, fields_of, list_of, only, reader
 from ._json import read_json, read_mended
 from ._wire import camel_case
 from .models import Observation, SessionInfo, TraceDetail
@@ -42,24 +43,25 @@ class SessionsPage:
     next_offset: int | None
 
 
-_read_answer: Final = only(
-    dict,
-    "an object",
-    fields_of(_TraceAnswer, {"trace": reader(TraceDetail, observations=list_of(Observation, reader(Observation)))}),
-)
-_read_sessions: Final = only(
-    dict,
-    "an object",
-    fields_of(
-        SessionsPage,
-        {
-            "items": list_of(SessionInfo, reader(SessionInfo)),
-            "total": at_least(0),
-            "offset": at_least(0),
-            "next_offset": lambda value, cls: None if value is None else at_least(1)(value, cls),
-        },
-    ),
-)
+# The readers are made when they are first needed: that takes longer than all else here, and most programs need neither.
+
+
+@cache
+def _trace_reader() -> Hook:
+    observations = list_of(Observation, reader(Observation))
+    fields = fields_of(_TraceAnswer, {"trace": reader(TraceDetail, observations=observations)})
+    return only(dict, "an object", fields)
+
+
+@cache
+def _sessions_reader() -> Hook:
+    checks: dict[str, Hook] = {
+        "items": list_of(SessionInfo, reader(SessionInfo)),
+        "total": at_least(0),
+        "offset": at_least(0),
+        "next_offset": lambda value, cls: None if value is None else at_least(1)(value, cls),
+    }
+    return only(dict, "an object", fields_of(SessionsPage, checks))
 
 
 def read_trace(document: Any) -> TraceDetail:
@@ -68,13 +70,13 @@ def read_trace(document: Any) -> TraceDetail:
     :raises TypeError: if the document is no object.
     :raises cattrs.BaseValidationError: if there are problems in it: all of them.
     """
-    answer: _TraceAnswer = _read_answer(document, _TraceAnswer)
+    answer: _TraceAnswer = _trace_reader()(document, _TraceAnswer)
     return answer.trace
 
 
 def read_sessions(document: Any) -> SessionsPage:
     """Read a part of the list of sessions, raising as :func:`read_trace` does."""
-    page: SessionsPage = _read_sessions(document, SessionsPage)
+    page: SessionsPage = _sessions_reader()(document, SessionsPage)
     return page
 
 
