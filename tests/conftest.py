@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 from hypothesis import settings
 
+from lyzr_traces_async import TracesClient
 from lyzr_traces_async.testing import FakeTracesServer
 
 pytest_plugins = ["contract_options"]
@@ -109,3 +110,17 @@ def server(
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Callable[[], Any]]]:
     return ("asyncio", {"loop_factory": FastClockLoop})
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[FakeTracesServer]:
+    """Run the fake server on the loop of the test, so that they share its clock."""
+    async with FakeTracesServer(quota=None) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(service: FakeTracesServer) -> AsyncIterator[TracesClient]:
+    """Open a client of that server."""
+    async with TracesClient(service.api_key, base_url=service.base_url) as client:
+        yield client

@@ -24,18 +24,6 @@ from lyzr_traces_async.testing import FakeTracesServer, Quota
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 
-@pytest.fixture
-async def service() -> AsyncIterator[FakeTracesServer]:
-    async with FakeTracesServer(quota=None) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(service: FakeTracesServer) -> AsyncIterator[TracesClient]:
-    async with TracesClient(service.api_key, base_url=service.base_url) as client:
-        yield client
-
-
 async def test_sessions_come_in_the_order_in_which_they_ended(service: FakeTracesServer, client: TracesClient) -> None:
     """Each once, whole but for what is heavy, with the fewest requests."""
     added = service.add_transcripts(450)
