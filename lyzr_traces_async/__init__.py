@@ -39,6 +39,7 @@ __all__ = [
     "ServiceNotConfiguredError",
     "SessionInfo",
     "SessionTraces",
+    "StorageError",
     "Summarizer",
     "Trace",
     "TraceDetail",
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         ResponseTooLargeError,
         ServerError,
         ServiceNotConfiguredError,
+        StorageError,
         WrongEventLoopError,
     )
     from .models import (

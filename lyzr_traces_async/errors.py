@@ -19,7 +19,8 @@
     │       └── ServiceNotConfiguredError
     ├── ResponseDecodeError
     ├── ResponseTooLargeError
-    └── PaginationError
+    ├── PaginationError
+    └── StorageError
 
 No exception of the libraries underneath gets out other than as ``__cause__``. Every error can be pickled, and none
 holds the API key.
@@ -50,6 +51,7 @@ __all__ = [
     "ResponseTooLargeError",
     "ServerError",
     "ServiceNotConfiguredError",
+    "StorageError",
     "WrongEventLoopError",
 ]
 
@@ -337,4 +339,12 @@ class PaginationError(LyzrTracesError):
     The answer is for another page than the one asked for, or its ``limit`` changed in the middle of a walk, or the
     list keeps changing faster than it can be read, or it has no stable order: the text then says how many traces are
     missing.
+    """
+
+
+class StorageError(LyzrTracesError):
+    """What was read can't be kept, or what was kept can't be read.
+
+    The file is another program's, of a newer version of this library or in use, or the disk is full, or the folder
+    can't be written to. What the file held before is as it was.
     """

@@ -1,0 +1,1 @@
+"""Traces as columns, and batches of sessions for a cluster. It needs the extra ``arrow``."""
