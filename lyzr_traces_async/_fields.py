@@ -38,12 +38,14 @@ class Quota:
     :ivar remaining: how many requests are left in the window.
     :ivar reset: in how many seconds the window ends, rounded up by the server.
     :ivar requests: how many requests a window allows, where known.
+    :ivar window: how many seconds a window lasts, where a policy tells it.
     """
 
     name: str
     remaining: int
     reset: float
     requests: int | None
+    window: float | None = None
 
 
 def quotas(fields: Fields) -> tuple[Quota, ...]:
@@ -57,7 +59,7 @@ def quotas(fields: Fields) -> tuple[Quota, ...]:
         policies = _policies(", ".join(fields.getall("RateLimit-Policy", ())))
         if len(said) == 1 and (usual := _USUAL.fullmatch(said[0])):
             name, remaining, reset = usual.groups()
-            return (Quota(name, int(remaining), float(reset), policies.get(name, (None, None))[0]),)
+            return (Quota(name, int(remaining), float(reset), *policies.get(name, (None, None))),)
         if found := tuple(_draft_8(", ".join(said), policies, fields)) or tuple(_draft_7(said, policies, fields)):
             return found
     return tuple(_legacy(fields))
@@ -74,17 +76,18 @@ def _draft_8(text: str, policies: _Policies, fields: Fields) -> Iterator[Quota]:
         if reset is None:
             reset = lasts  # `t` is optional: the window may last as long as a window can
         if remaining is not None and reset is not None:
-            yield Quota(name, remaining, reset, requests)
+            yield Quota(name, remaining, reset, requests, lasts)
 
 
 def _draft_7(texts: Sequence[str], policies: _Policies, fields: Fields) -> Iterator[Quota]:
     for number, text in enumerate(texts, 1):  # a dictionary each: a gateway may have added its own
         limit, remaining, reset = (_member(text, name) for name in ("limit", "remaining", "reset"))
+        lasts = policies.get(str(limit), (None, None))[1]  # a policy is named by its requests: `100;w=60`
         wait = _wait(reset, fields)
         if wait is None:
-            wait = policies.get(str(limit), (None, None))[1]  # a policy is named by its requests: `100;w=60`
+            wait = lasts
         if (left := _count(remaining)) is not None and wait is not None:
-            yield Quota(f"RateLimit ({number})", left, wait, _count(limit))
+            yield Quota(f"RateLimit ({number})", left, wait, _count(limit), lasts)
 
 
 @lru_cache(maxsize=16)

@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from ._fields import Quota
+from .models import QuotaState
 
 __all__ = ["Pacer", "Ticket"]
 
@@ -44,7 +45,8 @@ class _Window:
     :ivar ends: its best known end; infinity until an answer has told it.
     :ivar requests: how many requests a window allows, where known.
     :ivar ends_after: what its end is known to lie behind, and ``last_ended_after`` that of the one before.
-    :ivar lasts: how long a window lasts at least.
+    :ivar longest_reset: in how many seconds, at the most, it was ever said to end.
+    :ivar told_length: how many seconds a window lasts, where a policy tells it.
     """
 
     began: float
@@ -53,17 +55,18 @@ class _Window:
     requests: int | None = None
     ends_after: float = -math.inf
     last_ended_after: float = -math.inf
-    lasts: float = 0.0
+    longest_reset: float = 0.0
+    told_length: float | None = None
 
     def learn(self, quota: Quota, sent: float, received: float, in_flight: int) -> None:
         # The window that the answer was counted in ends later than `counted_until`, and by `ends`.
         counted_until, ends = sent + quota.reset - 1, received + quota.reset
-        self.lasts = max(self.lasts, quota.reset - 1)
-        self.requests = quota.requests
+        self.longest_reset = max(self.longest_reset, quota.reset)
+        self.requests, self.told_length = quota.requests, quota.window
         if sent < self.began and counted_until < self.began:
             # It says nothing about this window. Where `ends` is too early for one that began after the last one's end,
             # the request was counted in the last one, and so not in this one.
-            self.budget += ends < self.last_ended_after + self.lasts
+            self.budget += ends < self.last_ended_after + max(0.0, self.longest_reset - 1)
             return
         if counted_until >= self.ends:  # a later window than the one known: that one has ended unnoticed
             self.next(self.ends, quota.remaining - in_flight, ends)
@@ -74,6 +77,18 @@ class _Window:
         """Go on to the window that follows."""
         self.began, self.budget, self.ends = began, budget, ends
         self.last_ended_after = self.ends_after
+
+    def state(self, now: float, in_flight: int) -> QuotaState | None:
+        """Return what is known of it; ``None`` where it has ended and the size of the next one is not known."""
+        remaining, ends, requests = self.budget, self.ends, self.requests
+        lasts = self.told_length or self.longest_reset or None
+        if ends <= now:
+            if requests is None:
+                return None
+            remaining = requests - in_flight
+        elif ends == math.inf:
+            ends = self.began + (lasts or 0.0)
+        return QuotaState(requests, max(0, remaining), max(0.0, ends - now), lasts)
 
 
 class Pacer:
@@ -188,7 +203,32 @@ class Pacer:
         """Return for how many more seconds nothing is sent because of a 429."""
         return round(self._refused_until - now, 6)  # a sum of clock readings is off by a hair, and 120 s are not more
 
+    def quota(self, now: float) -> QuotaState | None:
+        """Return what is known of the quota; of several, the one that gives the fewest requests for the time ahead.
+
+        It changes nothing, and may be called from another thread, while an answer is being taken note of.
+        """
+        windows = list(self._windows.values())  # at one go, as it may change meanwhile
+        known = [state for window in windows if (state := window.state(now, self._in_flight)) is not None]
+        if not known:
+            return None
+        # As far ahead as the longest window that follows lasts: what is left now says little of a long job.
+        ahead = max(state.resets_in + (state.window_seconds or 0.0) for state in known)
+        tightest = min(known, key=lambda state: _given(state, ahead))
+        held = self._not_before - now
+        if held <= 0:
+            return tightest
+        resets_in = held if tightest.remaining else max(held, tightest.resets_in)
+        return QuotaState(tightest.requests, 0, resets_in, tightest.window_seconds)
+
     def _hold(self, until: float) -> None:
         self._not_before = max(self._not_before, until)
         self._careful = True
         self._scout = None
+
+
+def _given(state: QuotaState, seconds: float) -> float:
+    """Return how many requests a quota gives for so many seconds, as far as that is known."""
+    if state.requests is None or state.window_seconds is None:
+        return state.remaining
+    return state.remaining + state.requests * ((seconds - state.resets_in) / state.window_seconds)

@@ -28,7 +28,7 @@ from .errors import (
     LyzrTracesError,
     RateLimitError,
 )
-from .models import ClientStats, RetryPolicy, TracePage
+from .models import ClientStats, QuotaState, RetryPolicy, TracePage
 
 __all__ = ["Sender"]
 
@@ -107,6 +107,10 @@ class Sender:
     def stats(self) -> ClientStats:
         """Return what was counted so far."""
         return ClientStats(**self.tally, seconds_paced=self._throttle.seconds_paced())
+
+    def quota(self) -> QuotaState | None:
+        """Return what is known of the service's quota."""
+        return self._throttle.quota()
 
     def check_open(self) -> None:
         """Raise unless the client is open.

@@ -19,6 +19,7 @@ from ._pacing import Pacer, Ticket
 from ._responses import Answer, upstream_is_limited
 from ._turns import Turns
 from .errors import RateLimitError
+from .models import QuotaState
 
 __all__ = ["Throttle"]
 
@@ -136,6 +137,10 @@ class Throttle:
         """Return for how long the quota has held requests back, until now."""
         since = self._held_since
         return self._held_seconds + (0.0 if since is None else self.now() - since)
+
+    def quota(self) -> QuotaState | None:
+        """Return what is known of the quota; ``None`` until an answer has told one."""
+        return None if self._loop is None else self._pacer.quota(self.now())
 
     def _admit(self, max_wait: float) -> Ticket | None:
         if self._turns.in_flight >= self._capacity.limit:

@@ -32,7 +32,7 @@ from ._session_list import SessionWalk
 from ._transport import Transport
 from ._walk import PageWalk
 from .errors import InvalidArgumentError
-from .models import ClientStats, RetryPolicy, SessionInfo, SessionTraces, Trace, TraceDetail, TracePage
+from .models import ClientStats, QuotaState, RetryPolicy, SessionInfo, SessionTraces, Trace, TraceDetail, TracePage
 
 if TYPE_CHECKING:
     import aiohttp
@@ -154,6 +154,11 @@ class TracesClient:
     def stats(self) -> ClientStats:
         """What the client has done so far. A snapshot, cheap to take at any time."""
         return self._sender.stats()
+
+    @property
+    def quota(self) -> QuotaState | None:
+        """What is known of the service's quota; ``None`` until an answer has told one. A snapshot, as cheap."""
+        return self._sender.quota()
 
     async def list_session_traces(self, session_id: str | UUID, *, page: int = 1, limit: int = 100) -> TracePage:
         """Get exactly one page of a session's traces, newest first, as the server sends it.

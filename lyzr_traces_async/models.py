@@ -24,6 +24,7 @@ __all__ = [
     "Observation",
     "ObservationNode",
     "Pagination",
+    "QuotaState",
     "RetryPolicy",
     "SessionInfo",
     "SessionTraces",
@@ -200,6 +201,32 @@ class ClientStats(Model):
     seconds_paced: float = 0.0
     duplicates_dropped: int = 0
     pages_reread: int = 0
+
+
+@frozen
+class QuotaState(Model):
+    """What a client knows of the service's quota; a snapshot that does not change. Cheap to take at any time.
+
+    Where the service has several quotas it is the tightest: the one that gives the fewest requests for the time ahead.
+
+    :ivar requests: how many requests a window allows, or ``None`` where that is not known.
+    :ivar remaining: how many requests this client may still send in the running window. 0 while the service has told
+        it to send nothing.
+    :ivar resets_in: seconds until the next window begins, or until requests may be sent again; 0.0 where the last
+        window that is known of is over.
+    :ivar window_seconds: how many seconds a window lasts. Where the service does not say so, it is the longest time
+        that was ever left of one. ``None`` where nothing is known.
+
+    Example::
+
+        if client.quota is not None:
+            print(client.quota.remaining, "requests left, more in", round(client.quota.resets_in), "s")
+    """
+
+    requests: int | None
+    remaining: int
+    resets_in: float
+    window_seconds: float | None
 
 
 @frozen

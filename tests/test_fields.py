@@ -34,12 +34,13 @@ def draft_8(limit: str, policy: str | None = None) -> tuple[Quota, ...]:
 def test_the_fields_of_the_service_are_read() -> None:
     """As every answer carries them."""
     said = draft_8('"100-in-1min"; r=57; t=31', '"100-in-1min"; q=100; w=60; pk=:MTJjYTE3YjQ5YWYy:')
-    assert said == (Quota("100-in-1min", 57, 31.0, 100),)
+    assert said == (Quota("100-in-1min", 57, 31.0, 100, 60.0),)
 
 
 def test_the_names_of_fields_are_in_any_case() -> None:
     """As HTTP has it."""
-    assert quotas(fields(("ratelimit", '"a";r=1;t=2'), ("RATELIMIT-POLICY", '"a";q=3;w=4'))) == (Quota("a", 1, 2.0, 3),)
+    said = fields(("ratelimit", '"a";r=1;t=2'), ("RATELIMIT-POLICY", '"a";q=3;w=4'))
+    assert quotas(said) == (Quota("a", 1, 2.0, 3, 4.0),)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,33 @@ def test_the_names_of_fields_are_in_any_case() -> None:
 )
 def test_draft_8(limit: str, policy: str | None, expected: list[tuple[str, int, float, int | None]]) -> None:
     """Names are arbitrary, `t` is optional, and what is odd is left out."""
-    assert draft_8(limit, policy) == tuple(Quota(*quota) for quota in expected)
+    said = draft_8(limit, policy)
+    assert [(quota.name, quota.remaining, quota.reset, quota.requests) for quota in said] == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "policy", "expected"),
+    [
+        pytest.param('"a";r=1;t=2', '"a";q=3;w=60', [60.0], id="usual"),
+        pytest.param('"a";r=1;t=2', '"a";q=3;w=0.5', [0.5], id="a fraction"),
+        pytest.param('"a";r=1', '"a";q=3;w=60', [60.0], id="without t"),
+        pytest.param('"a";r=1;t=2', '"a";w=60', [60.0], id="without q"),
+        pytest.param('"a";r=1;t=2, "b";r=3;t=4', '"b";q=6;w=60, "a";q=5;w=1', [1.0, 60.0], id="several"),
+        pytest.param('"a";r=1;t=2, "b";r=3;t=4', '"b";q=6;w=60', [None, 60.0], id="one of several"),
+        pytest.param('"a";r=1;t=2', '"a";q=3', [None], id="no w"),
+        pytest.param('"a";r=1;t=2', '"a";q=3;w=-60', [None], id="w is negative"),
+        pytest.param('"a";r=1;t=2', '"a";q=3;w=?1', [None], id="w is a boolean"),
+        pytest.param('"a";r=1;t=2', '"b";q=3;w=60', [None], id="a policy of another name"),
+        pytest.param('"a";r=1;t=2', None, [None], id="no policy"),
+        pytest.param("limit=9, remaining=5, reset=6", "9;w=60", [60.0], id="draft 7"),
+        pytest.param("limit=9, remaining=5", "9;w=60", [60.0], id="draft 7 without reset"),
+        pytest.param("limit=9, remaining=5, reset=6", "8;w=60", [None], id="draft 7, another's policy"),
+        pytest.param("limit=9, remaining=5, reset=6", None, [None], id="draft 7 without a policy"),
+    ],
+)
+def test_a_policy_tells_how_long_a_window_lasts(limit: str, policy: str | None, expected: list[float | None]) -> None:
+    """For the quota of its name; in draft 7 that name is the number of requests."""
+    assert [quota.window for quota in draft_8(limit, policy)] == expected
 
 
 def test_draft_8_may_come_in_several_fields() -> None:
@@ -101,15 +128,15 @@ def test_draft_8_may_come_in_several_fields() -> None:
         ("RateLimit", '"b";r=3'),
         ("RateLimit-Policy", '"b";q=6;w=60'),
     )
-    assert quotas(said) == (Quota("a", 1, 2.0, 5), Quota("b", 3, 60.0, 6))
+    assert quotas(said) == (Quota("a", 1, 2.0, 5, 1.0), Quota("b", 3, 60.0, 6, 60.0))
 
 
 def test_two_quotas_of_one_name_are_two_quotas() -> None:
     """As where a gateway and the service behind it both call theirs the default; each has its own policy."""
     assert draft_8('"a";r=0;t=31, "b";r=5;t=6, "a";r=99;t=2', '"a";q=3;w=60, "a";q=100;w=2') == (
-        Quota("a", 0, 31.0, 3),
+        Quota("a", 0, 31.0, 3, 60.0),
         Quota("b", 5, 6.0, None),
-        Quota("a (2)", 99, 2.0, 100),
+        Quota("a (2)", 99, 2.0, 100, 2.0),
     )
 
 
@@ -359,7 +386,8 @@ def test_well_formed_quotas_are_read_as_they_were_written(written: dict[str, tup
     """Any number of them, under any names."""
     limit = ", ".join(f'"{name}";r={r};t={t}' for name, (r, t, _) in written.items())
     policy = ",".join(f'"{name}";q={q};w={t + 1}' for name, (_, t, q) in written.items())
-    assert draft_8(limit, policy) == tuple(Quota(name, r, float(t), q) for name, (r, t, q) in written.items())
+    expected = tuple(Quota(name, r, float(t), q, float(t + 1)) for name, (r, t, q) in written.items())
+    assert draft_8(limit, policy) == expected
 
 
 usual_texts = st.one_of(

@@ -12,7 +12,15 @@ import attrs
 import pytest
 
 from lyzr_traces_async.errors import InvalidArgumentError, LyzrTracesError, NotFoundError
-from lyzr_traces_async.models import ClientStats, Pagination, RetryPolicy, SessionTraces, Trace, TracePage
+from lyzr_traces_async.models import (
+    ClientStats,
+    Pagination,
+    QuotaState,
+    RetryPolicy,
+    SessionTraces,
+    Trace,
+    TracePage,
+)
 
 MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 TRACE: Final = Trace("t-1", "llm", "s-1", MOMENT, 1.25, 0.5, 3, "/p/t-1", {"tags": ["a"]})
@@ -24,6 +32,7 @@ VALUES: Final[list[Any]] = [
     SessionTraces("s-1", None, (TRACE,)),
     ClientStats(1, 2, 3, 4.5, 5, 6),
     RetryPolicy(attempts=3),
+    QuotaState(requests=100, remaining=57, resets_in=30.5, window_seconds=60.0),
 ]
 KINDS: Final = [type(value).__name__ for value in VALUES]
 OTHERS: Final[dict[str, Any]] = {

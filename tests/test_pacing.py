@@ -764,6 +764,7 @@ QUOTAS = st.lists(
         remaining=st.integers(0, 5) | st.integers(0, 10**12),
         reset=st.sampled_from([0.0, 1.0, math.inf]) | st.floats(0, 1e6),
         requests=st.none() | st.integers(0, 5),
+        window=st.none() | st.sampled_from([0.0, 0.001, 60.0]) | st.floats(0, 1e6),
     ),
     max_size=3,
 )

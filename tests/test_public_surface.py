@@ -129,6 +129,12 @@ FIELDS: Final = {
         "duplicates_dropped": "int",
         "pages_reread": "int",
     },
+    "QuotaState": {
+        "requests": "int | None",
+        "remaining": "int",
+        "resets_in": "float",
+        "window_seconds": "float | None",
+    },
     "RetryPolicy": {
         "attempts": "int",
         "wait_initial": "float",
@@ -189,8 +195,12 @@ def test_the_client_has_its_documented_signatures(name: str) -> None:
 def test_the_client_has_no_other_public_attributes() -> None:
     """Whatever is public is kept."""
     public = {name for name in vars(TracesClient) if not name.startswith("_")}
-    assert public == {name for name in SIGNATURES if not name.startswith("_")} | {"stats"}
-    assert isinstance(TracesClient.stats, property)
+    assert public == {name for name in SIGNATURES if not name.startswith("_")} | {"quota", "stats"}
+    for name, returned in (("stats", "ClientStats"), ("quota", "QuotaState | None")):
+        made = vars(TracesClient)[name]
+        assert isinstance(made, property)
+        assert made.fget is not None
+        assert made.fget.__annotations__ == {"return": returned}
     assert inspect.iscoroutinefunction(TracesClient.list_session_traces)
     assert inspect.iscoroutinefunction(TracesClient.aclose)
 

@@ -14,6 +14,7 @@ from lyzr_traces_async import (
     ClientStats,
     NotFoundError,
     Pagination,
+    QuotaState,
     RetryPolicy,
     SessionInfo,
     SessionTraces,
@@ -99,7 +100,9 @@ def test_every_model_can_be_written(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [ClientStats(1, 2, 3, 4.5), RetryPolicy(), PAGE, SESSION], ids=lambda value: type(value).__name__
+    "value",
+    [ClientStats(1, 2, 3, 4.5), QuotaState(None, 0, 1.5, None), RetryPolicy(), PAGE, SESSION],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_written_is_json(value: Any) -> None:
     """Nothing in it needs a default of the encoder."""
