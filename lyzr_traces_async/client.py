@@ -157,7 +157,7 @@ class TracesClient:
 
     @property
     def quota(self) -> QuotaState | None:
-        """What is known of the service's quota; ``None`` until an answer has told one. A snapshot, as cheap."""
+        """What is known of the service's quota; ``None`` until an answer has told one. A snapshot, cheap."""
         return self._sender.quota()
 
     async def list_session_traces(self, session_id: str | UUID, *, page: int = 1, limit: int = 100) -> TracePage:
