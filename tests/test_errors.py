@@ -31,6 +31,7 @@ TREE: Final[dict[str, tuple[type, ...]]] = {
     "ResponseDecodeError": (LyzrTracesError,),
     "ResponseTooLargeError": (LyzrTracesError,),
     "PaginationError": (LyzrTracesError,),
+    "StorageError": (LyzrTracesError,),
 }
 CLASSES: Final[list[type[LyzrTracesError]]] = [getattr(errors, name) for name in TREE]
 OWN: Final[dict[str, Any]] = {

@@ -44,7 +44,7 @@ HELD: Final = QuotaState(requests=100, remaining=0, resets_in=5.5, window_second
         pytest.param(10**400, RUNNING, math.inf, id="more than a float can hold"),
         pytest.param(10**400, QuotaState(10**399, 0, 31.0, 60.0), 31.0 + 9 * 60.0, id="large, and so is the quota"),
         pytest.param(1, None, None, id="no quota is known"),
-        pytest.param(0, None, None, id="nor needed"),
+        pytest.param(0, None, 0.0, id="nor needed"),
         pytest.param(5, QuotaState(None, 5, 31.0, 60.0), 0.0, id="no more than is left of an unknown number"),
         pytest.param(6, QuotaState(None, 5, 31.0, 60.0), None, id="how many requests a window allows is not known"),
         pytest.param(6, QuotaState(9, 5, 31.0, None), None, id="how long it lasts is not known"),

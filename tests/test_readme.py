@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import duckdb
 import pytest
 
 from lyzr_traces_async import AuthenticationError, ClientStats, RetryPolicy, Trace, TracesClient
+from lyzr_traces_async.store import TraceStore
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
 from lyzr_traces_async.testing._traces import encode
 
@@ -163,6 +165,24 @@ def test_a_shell_block_runs(code: str, tmp_path: Path) -> None:
         timeout=60,
         env={**os.environ, "PATH": path},
     )
+
+
+@pytest.mark.parametrize("code", _blocks("sql"))
+def test_an_sql_block_runs(
+    code: str, server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a store that a sync has made."""
+    monkeypatch.chdir(tmp_path)
+
+    async def make() -> None:
+        async with TracesClient(server.api_key, base_url=server.base_url) as client:
+            async for _ in TraceStore("traces.duckdb").sync(client, [SESSION, UNKNOWN]):
+                pass
+
+    asyncio.run(make())
+    with duckdb.connect("traces.duckdb", read_only=True) as database:
+        for statement in database.extract_statements(code):
+            database.execute(statement)
 
 
 def test_the_readme_has_the_two_commands_of_its_first_screen() -> None:

@@ -15,6 +15,8 @@ def seconds_left(requests_to_go: int, quota: QuotaState | None) -> float | None:
     What is left in the running window takes no time. The rest waits for the next window, and for whole windows from
     there on. It is infinity where a float can't hold it, and ``None`` where no quota is known, or too little of it.
     """
+    if requests_to_go <= 0:
+        return 0.0
     if quota is None:
         return None
     beyond = requests_to_go - quota.remaining

@@ -1,0 +1,148 @@
+"""The way from the service into the file: what is due is asked for, and written batch by batch.
+
+Whatever ends a sync, the sessions that have come by then are written first. A process that is killed loses the batch
+that it was collecting, and what was in flight.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import UUID
+
+import anyio
+from anyio.to_thread import run_sync
+
+from ..client import TracesClient
+from ..errors import LyzrTracesError
+from ..models import SessionInfo, SessionTraces
+from ._due import is_due
+from ._estimate import seconds_left
+from ._file import InUseError, StoreFile
+from ._lock import locked
+from ._progress import SyncProgress
+from ._rows import Outcome, encodable, outcome_of
+
+__all__ = ["SessionIds", "sync"]
+
+_T = TypeVar("_T")
+_logger: Final = logging.getLogger("lyzr_traces_async")
+
+SessionIds = Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo]
+
+# A batch is written when it has so many traces, or so many seconds after its first session came. A window of the quota
+# is used up within seconds, so that what it brought is in the file long before the next one opens.
+BATCH_TRACES: Final = 10_000
+BATCH_SECONDS: Final = 2.0
+# For how many seconds others who have the file open are waited for: before the first request, and with a batch in hand.
+PATIENCE_AT_FIRST: Final = 5.0
+PATIENCE: Final = 120.0
+_LOOK_AGAIN: Final = 0.1
+
+
+async def sync(
+    path: Path, client: TracesClient, ids: SessionIds, *, settle: timedelta, refresh: bool
+) -> AsyncGenerator[SyncProgress, None]:
+    """Bring the file up to date; see :meth:`TraceStore.sync`."""
+    file = StoreFile(path)
+    with locked(path):
+        await _when_free(file.check, PATIENCE_AT_FIRST)
+        given = await _named(ids)
+        due = given if refresh else await _due(file, given, settle)
+        progress = SyncProgress(due=len(due), given=len(given), seconds_left=seconds_left(len(due), client.quota))
+        yield progress
+        if not due:
+            return
+        before = client.stats.requests
+        asked_at: dict[str, datetime] = {}
+        async with client.stream_sessions(_asked(due, asked_at)) as sessions:
+            more, failure = True, None
+            while more:
+                batch: dict[str, Outcome] = {}
+                write = partial(file.write, batch)
+                try:
+                    more = await _collect(sessions, batch, asked_at)
+                except LyzrTracesError as error:
+                    more, failure = False, error
+                except BaseException:
+                    with anyio.CancelScope(shield=True):
+                        await _when_free(write, PATIENCE_AT_FIRST)
+                    raise
+                if batch:
+                    await _when_free(write, PATIENCE)
+                    progress = progress.after(batch.values(), client.stats.requests - before, client.quota)
+                    yield progress
+        if failure is not None:
+            raise failure
+
+
+async def _named(ids: SessionIds) -> list[str]:
+    """Draw all ids, each once, under the names that the service and the file have for them."""
+    if isinstance(ids, AsyncIterable):
+        return list(dict.fromkeys([_name(given) async for given in ids]))
+    return list(dict.fromkeys(map(_name, ids)))
+
+
+def _name(given: object) -> str:
+    """Return what the session is called. What is no id has a name too: it is refused when its turn comes."""
+    try:
+        return given.session_id if isinstance(given, SessionInfo) else encodable(str(given))
+    except Exception:  # noqa: BLE001 - what is no id may do anything when it is looked at
+        return f"<{type(given).__name__}>"
+
+
+async def _due(file: StoreFile, given: list[str], settle: timedelta) -> list[str]:
+    known = await _when_free(partial(file.known, given), PATIENCE_AT_FIRST)
+    now = _now()
+    return [name for name in given if is_due(known.get(name), now, settle)]
+
+
+def _asked(due: Iterable[str], asked_at: dict[str, datetime]) -> Iterator[str]:
+    """Hand over the ids, and take down when: each is drawn as its session is begun."""
+    for name in due:
+        asked_at[name] = _now()
+        yield name
+
+
+async def _collect(
+    sessions: AsyncIterator[SessionTraces], batch: dict[str, Outcome], asked_at: dict[str, datetime]
+) -> bool:
+    """Put sessions into ``batch`` until it is time to write it; return whether there are more."""
+    traces, deadline = 0, math.inf
+    while traces < BATCH_TRACES:
+        with anyio.CancelScope(deadline=deadline) as scope:
+            session = await anext(sessions, None)
+        if scope.cancelled_caught:
+            break
+        if session is None:
+            return False
+        outcome = outcome_of(session, asked_at.pop(session.session_id, _now()))
+        batch[outcome.session_id] = outcome
+        traces += len(outcome.traces)
+        deadline = min(deadline, anyio.current_time() + BATCH_SECONDS)
+    return True
+
+
+async def _when_free(work: Callable[[], _T], patience: float) -> _T:
+    """Do in a thread what needs the file. Others who have it open are waited for, for so many seconds."""
+    until = anyio.current_time() + patience
+    told = False
+    while True:
+        try:
+            return await run_sync(work)
+        except InUseError as error:
+            if anyio.current_time() >= until:
+                raise
+            if not told:
+                told = True
+                _logger.info("waiting up to %.0f s until the file is free: %s", patience, error)
+            await anyio.sleep(_LOOK_AGAIN)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
