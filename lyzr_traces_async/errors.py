@@ -238,14 +238,18 @@ class NotFoundError(APIStatusError):
         "traces become readable once the session's transcript is stored"
     )
 
+    @property
+    def _by_service(self) -> bool:
+        """Whether it is the service that does not find it, rather than somebody else at a wrong base URL."""
+        return self.message.startswith("Trace ")
+
     def _advise(self) -> str:
         if self.trace_id is not None and self.message.startswith("Trace not found"):
             return (
                 "The session is there, but this trace is not one of it: trace ids are those that the session's list of "
                 "traces has, and a trace may have been deleted since"
             )
-        # The service says what was not found. Where nobody does, somebody else may have answered.
-        doubt = "" if self.message.startswith("Trace ") else ". Or the base URL does not lead to the API"
+        doubt = "" if self._by_service else ". Or the base URL does not lead to the API"
         return f"{self._advice}{doubt}"
 
 

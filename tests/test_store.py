@@ -115,10 +115,7 @@ async def test_what_is_not_final_is_asked_for_again(
     service.on_request = lambda request: service.fail_next(status=500) if failing in request.path else None
     progress = await run(store, hurried, IDS[:4])
     assert (progress.done, progress.failed, progress.missing, progress.traces) == (4, 1, 1, 2)
-    assert {error.session_id: type(error) for error in progress.errors} == {
-        failing: ServerError,
-        missing: NotFoundError,
-    }
+    assert {error.session_id: type(error) for error in progress.errors} == {failing: ServerError}
     assert states(store) == {early: "read", failing: "failed", missing: "missing", final: "read"}
     service.on_request = None
     add(service, missing, ago=timedelta(hours=3))
@@ -133,6 +130,30 @@ async def test_what_is_not_final_is_asked_for_again(
         (missing, 1),
         (final, 1),
     ]
+
+
+async def test_only_the_service_says_that_a_session_is_missing(
+    store: TraceStore, service: FakeTracesServer, client: TracesClient
+) -> None:
+    """What answers 404 at a wrong base URL must not make a month of sessions be given up."""
+    service.fail_next(status=404, body=b"<html>Not Found</html>")
+    progress = await run(store, client, IDS[:1])
+    assert (progress.failed, progress.missing) == (1, 0)
+    assert [type(error) for error in progress.errors] == [NotFoundError]
+    assert states(store) == {IDS[0]: "failed"}
+
+
+async def test_a_sync_that_is_cancelled_before_anything_has_come_has_nothing_to_write(
+    store: TraceStore, service: FakeTracesServer, client: TracesClient
+) -> None:
+    """No error of the file stands in the way of the cancellation."""
+    service.latency = 30
+    syncing = store.sync(client, IDS[:1])
+    await anext(syncing)
+    with anyio.move_on_after(0.2) as scope:
+        await anext(syncing)
+    assert scope.cancelled_caught
+    assert states(store) == {}
 
 
 async def test_settle_says_how_late_is_late_enough(

@@ -22,7 +22,7 @@ from lyzr_traces_async.store._lock import locked
 from lyzr_traces_async.store._rows import Outcome
 
 NOW = datetime(2026, 3, 25, 18, 0, tzinfo=UTC)
-MISSING = NotFoundError("no such session", status=404)
+MISSING = NotFoundError("Trace session not found", status=404)
 FAILED = ServerError("it failed, \ud83d", status=500)  # cut in the middle of an emoji
 
 

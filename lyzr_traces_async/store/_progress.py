@@ -28,7 +28,7 @@ class SyncProgress:
     :ivar given: how many sessions were given, each counted once. Those that are not due are final already.
     :ivar traces: how many traces this sync has written.
     :ivar seconds_left: how long the quota makes the rest take, in seconds, or ``None`` where no quota is known.
-    :ivar errors: why the sessions since the progress before failed or are missing; each error has a ``session_id``.
+    :ivar errors: why the sessions that failed since the progress before did so; each error has a ``session_id``.
     """
 
     done: int = 0
@@ -52,5 +52,5 @@ class SyncProgress:
             traces=self.traces + sum(len(outcome.traces) for outcome in outcomes),
             # The rest is taken to need as many requests a session as those before.
             seconds_left=seconds_left(math.ceil(requests / done * (self.due - done)), quota),
-            errors=tuple(outcome.error for outcome in outcomes if outcome.error is not None),
+            errors=tuple(outcome.error for outcome in outcomes if outcome.error and outcome.state == "failed"),
         )

@@ -37,10 +37,10 @@ class Outcome:
 
     @property
     def state(self) -> State:
-        """What the table of sessions says of it."""
+        """What the table of sessions says of it. Only the service's own 404 may be given up one day."""
         if self.error is None:
             return "read"
-        return "missing" if isinstance(self.error, NotFoundError) else "failed"
+        return "missing" if isinstance(self.error, NotFoundError) and self.error._by_service else "failed"
 
 
 def outcome_of(session: SessionTraces, asked_at: datetime) -> Outcome:

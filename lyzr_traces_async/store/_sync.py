@@ -70,8 +70,9 @@ async def sync(
                 except LyzrTracesError as error:
                     more, failure = False, error
                 except BaseException:
-                    with anyio.CancelScope(shield=True):
-                        await _when_free(write, PATIENCE_AT_FIRST)
+                    if batch:
+                        with anyio.CancelScope(shield=True):
+                            await _when_free(write, PATIENCE_AT_FIRST)
                     raise
                 if batch:
                     await _when_free(write, PATIENCE)
