@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import AsyncIterator, Callable
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -105,6 +106,14 @@ def server(
     monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
     monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
     return traces_server
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever runs the suite in the background may have SIGINT ignored, which the processes below would inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -7,81 +7,22 @@ import os
 import re
 import signal
 import socket
-import struct
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import attrs
 import pytest
+from processes import PATIENCE, ended, environment, lines, on_a_terminal, screen_of, started, wait_for
 from rich.cells import cell_len
 
 from lyzr_traces_async.testing import FakeTracesServer
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them"),
+    pytest.mark.usefixtures("interruptible"),
+]
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
-# In seconds: far longer than a test that succeeds.
-PATIENCE = 30.0
-COMMAND = [sys.executable, "-W", "default::ResourceWarning", "-m", "lyzr_traces_async"]
-
-
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """Whoever runs the suite in the background may have SIGINT ignored, which the processes below would inherit."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def environment(server: FakeTracesServer, **more: str) -> dict[str, str]:
-    """Make the environment of a process that asks the fake server."""
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "HOME")}
-    own = {"LYZR_API_KEY": server.api_key, "LYZR_TRACES_BASE_URL": server.base_url, "TERM": "xterm-256color"}
-    return {**kept, **own, **more}
-
-
-@contextmanager
-def started(
-    server: FakeTracesServer, *arguments: str, stdin: int | None = None, **env: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the command line; Python tells of everything that was not closed."""
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=environment(server, **env),
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def lines(process: subprocess.Popen[bytes], count: int) -> list[str]:
-    """Read the next lines of its standard output, as soon as they are there."""
-    assert process.stdout is not None
-    return [process.stdout.readline().decode() for _ in range(count)]
-
-
-def wait_for(server: FakeTracesServer, process: subprocess.Popen[bytes], requests: int) -> None:
-    """Wait until the process has sent so many requests."""
-    deadline = time.monotonic() + PATIENCE
-    while len(server.requests) < requests:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    """Its status and the rest of its output."""
-    out, err = process.communicate(timeout=PATIENCE)
-    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.mark.parametrize(
@@ -168,32 +109,11 @@ def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arg
     assert out.isascii()
 
 
-@contextmanager
-def on_a_terminal(columns: int, *arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run the command line on a terminal of its own; gives the process and the descriptor to read the screen from."""
-    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
-    outside, inside = pty.openpty()
-    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=env,
-        stdin=inside,
-        stdout=inside,
-        stderr=inside,
-    ) as process:
-        os.close(inside)
-        try:
-            yield process, outside
-        finally:
-            process.kill()
-    os.close(outside)
-
-
 def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:
     """On a real terminal, whose one screen standard output and standard error share."""
     traces_server.add_session(SESSION, traces=25)
     with on_a_terminal(80, "list", SESSION, "--limit", "10", env=environment(traces_server)) as (process, outside):
-        screen = b"".join(iter(lambda: _read(outside), b"")).decode()
+        screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
         assert process.wait(PATIENCE) == 0
     assert "\r\x1b[2Kpage 2 of 3\r\x1b[2K" in screen
     shown = re.sub(r"\r\x1b\[2K(page [^\r]*)?|\x1b\[[0-9;]*m", "", screen).split("\r\n")
@@ -210,7 +130,7 @@ def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces
     traces_server.add_traces(SESSION, [evil, http])
     env = environment(traces_server, LYZR_DASHBOARD_URL="https://dash.example")
     with on_a_terminal(160, "list", SESSION, env=env) as (process, outside):
-        screen = b"".join(iter(lambda: _read(outside), b"")).decode()
+        screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
         assert process.wait(PATIENCE) == 0
     opened = re.findall(
         r"\x1b\]8;id=\d+;([^\x1b]+)\x1b\\(?:\x1b\[[0-9;]*m)?([^\x1b]+)(?:\x1b\[0m)?\x1b\]8;;\x1b\\", screen
@@ -235,11 +155,11 @@ def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(
         with on_a_terminal(columns, "list", SESSION, env=env) as (process, outside):
             screen = ""
             while "attempt 2 of 6" not in screen or "(1 s)" not in screen:
-                chunk = _read(outside).decode()
+                chunk = screen_of(outside).decode()
                 assert chunk, screen
                 screen += chunk
             process.send_signal(signal.SIGINT)
-            screen += b"".join(iter(lambda: _read(outside), b"")).decode()
+            screen += b"".join(iter(lambda: screen_of(outside), b"")).decode()
             assert process.wait(PATIENCE) == 130
     lines = screen.split("\r\x1b[2K")
     assert lines[:2] == ["", "page 1"]
@@ -247,11 +167,3 @@ def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(
     assert lines[-1] in ("", "^C")
     assert ("Connect call failed" in screen) is (columns == 200)
     assert max(map(len, lines)) < columns
-
-
-def _read(descriptor: int) -> bytes:
-    # Reading from a terminal that its last user has left is an error on Linux.
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:
-        return b""

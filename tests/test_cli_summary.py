@@ -16,9 +16,9 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import PATIENCE, ended, lines, started, wait_for
 from rich.cells import cell_len
 from rich.console import Console
-from test_cli_process import PATIENCE, ended, interruptible, lines, started, wait_for  # noqa: F401 - a fixture
 
 from lyzr_traces_async import Trace, summarize
 from lyzr_traces_async._text import UNSAFE
@@ -36,7 +36,7 @@ TRACE = Trace("0123456789abcdef0123456789abcdef", "voice-agent-response", ONE, M
 DASH = "\N{EN DASH}"
 
 Captured = pytest.CaptureFixture[str]
-pytestmark = pytest.mark.usefixtures("clean_environment")
+pytestmark = pytest.mark.usefixtures("clean_environment", "interruptible")
 
 NUMBER = st.none() | st.floats(allow_nan=False)
 TRACES = st.builds(
