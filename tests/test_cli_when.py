@@ -1,4 +1,4 @@
-"""Moments as people write them."""
+"""Moments and lengths of time as people write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lyzr_traces_async import InvalidArgumentError
-from lyzr_traces_async.cli._when import moment
+from lyzr_traces_async.cli._when import duration, moment
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 NOW = datetime(2026, 3, 26, 1, 19, 24, 347_000, tzinfo=INDIA)  # the day before in UTC, at 19:49
@@ -91,3 +91,26 @@ def test_anything_else_is_refused_and_nothing_else_is_raised(text: str) -> None:
     """What is understood is aware."""
     with contextlib.suppress(InvalidArgumentError):
         assert moment("--since", text, NOW).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("0", timedelta(0)),
+        ("90m", timedelta(minutes=90)),
+        (" 1H\n", timedelta(hours=1)),
+        ("2d", timedelta(days=2)),
+        ("999999999d", timedelta(days=999_999_999)),
+    ],
+)
+def test_a_length_of_time_is_so_many_minutes_hours_or_days(text: str, length: timedelta) -> None:
+    """Or nothing, which needs no unit."""
+    assert duration("--settle", text) == length
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1.5h", "1 h", "1w", "1h30m", "\u0667d", "today", "9999999999d"])
+def test_what_means_no_length_of_time_is_refused_with_what_does(text: str) -> None:
+    """The words name the option, the spellings that are understood, and what was given."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        duration("--settle", text)
+    assert caught.value.message == f"--settle takes a length of time such as 90m, 1h, 2d or 0; not {text!r}"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Protocol
 
 from cyclopts import Parameter
 
-from lyzr_traces_async import LyzrTracesError, SessionInfo
+from lyzr_traces_async import LyzrTracesError, SessionInfo, TracesClient
 
 from ._environment import open_client
 from ._formats import json_line
@@ -19,7 +19,7 @@ from ._statuses import DONE
 from ._text import visible
 from ._when import moment
 
-__all__ = ["Agent", "Since", "Until", "command"]
+__all__ = ["Agent", "Since", "Until", "command", "listed"]
 
 Format = Literal["table", "jsonl", "ids"]
 
@@ -68,18 +68,28 @@ async def command(
     ] = "table",
 ) -> int:
     """List the sessions that have ended; return the exit status."""
-    now = datetime.now(UTC)
-    begin, end = (
-        None if text is None else moment(option, text, now) for option, text in (("--since", since), ("--until", until))
-    )
     sinks: dict[Format, Callable[[], Sink]] = {
         "table": lambda: SessionTable(make_console()),
         "jsonl": lambda: _Lines(json_line),
         "ids": lambda: _Lines(lambda session: f"{visible(session.session_id)}\n"),
     }
     async with open_client() as client:
-        await _write(client.iter_sessions(agent_id=agent, since=begin, until=end), sinks[format_]())
+        await _write(listed(client, agent, since, until), sinks[format_]())
     return DONE
+
+
+def listed(
+    client: TracesClient, agent: str | None, since: str | None, until: str | None
+) -> AsyncGenerator[SessionInfo, None]:
+    """Return what walks the list of sessions.
+
+    :raises InvalidArgumentError: at the call, if an option can't be understood.
+    """
+    now = datetime.now(UTC)
+    begin, end = (
+        None if text is None else moment(option, text, now) for option, text in (("--since", since), ("--until", until))
+    )
+    return client.iter_sessions(agent_id=agent, since=begin, until=end)
 
 
 async def _write(sessions: AsyncGenerator[SessionInfo, None], sink: Sink) -> None:
