@@ -222,6 +222,27 @@ async def test_a_wait_is_counted_in_seconds(monkeypatch: pytest.MonkeyPatch) -> 
     assert sys.stderr.getvalue() == "".join(f"{ERASE}{line}" for line in lines)
 
 
+async def test_what_is_logged_may_give_way_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many seconds, unless it was taken away or another text is shown by then; a complaint changes nothing."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    logger = logging.getLogger("lyzr_traces_async")
+    with Progress(remark_seconds=2.5) as progress:
+        progress.show("job")
+        logger.info("waiting")
+        progress.complain("one")
+        await asyncio.sleep(3.6)
+        logger.info("waiting")
+        progress.show("job 2")
+        await asyncio.sleep(1.1)
+        logger.info("waiting")
+        progress.clear()
+        await asyncio.sleep(5)
+    assert isinstance(sys.stderr, Terminal)
+    lines = ["job", "waiting", "lyzr-traces: one\n", "waiting", "waiting (1 s)", "waiting (2 s)", "job", "job (1 s)"]
+    lines += ["waiting", "job 2", "job 2 (1 s)", "waiting", ""]
+    assert sys.stderr.getvalue() == "".join(f"{ERASE}{line}" for line in lines)
+
+
 async def test_a_long_line_is_cut_and_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays one line, or erasing it would leave the rest behind. Here the terminal does not say how wide it is."""
     monkeypatch.setattr(sys, "stderr", Terminal())

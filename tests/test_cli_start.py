@@ -118,7 +118,7 @@ def test_ctrl_c_is_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert capsys.readouterr() == ("", "")
 
 
-COMMANDS = ["list", "summary", "show", "report", "sessions", "demo"]
+COMMANDS = ["list", "summary", "show", "report", "sessions", "sync", "demo"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -140,6 +140,8 @@ def test_the_examples_are_commands_that_there_are(command: str) -> None:
     for line in re.sub(r"(\\|\|)\n +", r"\1", text).splitlines():
         for part in re.sub(r"\\", " ", line).split("|") if line.startswith("  ") else []:
             words = part.partition(">")[0].split()
+            if words[0] == "duckdb":  # reads what is written
+                continue
             assert words[0] == "lyzr-traces"
             app.parse_args(words[1:], print_error=False, exit_on_error=False)
 

@@ -127,6 +127,42 @@ For example:
     lyzr-traces list - --format jsonl > traces.jsonl
 """
 
+_SYNC = """\
+Keep sessions in a DuckDB file, for SQL, and bring it up to date.
+
+The sessions are those whose IDs are given, or those that the service lists: all that have ended, of an `--agent`, or of
+a time. Only what is due is asked for: what has not been read yet, what failed or was missing (404) last time, and what
+was read so soon after its newest trace that more may have come, see `--settle`. A session that has been missing for
+more than seven days is given up; `--refresh` asks for it again, and for everything else.
+
+However it ends, the same command goes on from there: after Ctrl-C, a key that is refused, a power failure. What was
+read is in the file, after a kill but for the last seconds. Others can read the file meanwhile; a second sync of it is
+refused.
+
+On a terminal a line shows how far it is, and how long the quota makes the rest take. Elsewhere there is such a line on
+standard error every 30 seconds, and one on standard output at the end. The status is 1 where a session failed; one that
+is missing is no failure, since a call that has not ended is missing too.
+
+The quota is counted by network address: four hosts that have one each are four times as fast, each with `--shard` and a
+file of its own.
+
+The table `traces` has a row a trace: `session_id`, `trace_id`, `name`, `timestamp`, `latency_seconds`,
+`total_cost_usd`, `observation_count`, `html_path` and `extra`. The table `sessions` tells of each session whether it
+was read, failed or is missing (`state`), why (`error`), and when. In Python, `duckdb.connect("traces.duckdb")` opens
+them. The extra `store` is needed.
+
+For example, the last month, each night; the second of four hosts; what costs most, by the program `duckdb`:
+
+  lyzr-traces sync traces.duckdb --since 30d
+
+  lyzr-traces sync traces-2.duckdb --since 30d --shard 2/4
+
+  lyzr-traces sync traces.duckdb 3fa85f64-5717-4562-b3fc-2c963f66afa6
+
+  duckdb traces.duckdb "SELECT name, sum(total_cost_usd) AS usd \\
+    FROM traces GROUP BY name ORDER BY usd DESC"
+"""
+
 _DEMO = """\
 Show what this library does, without an account.
 
@@ -151,5 +187,6 @@ COMMANDS: Final = {
     "show": _flowing(_SHOW),
     "report": _flowing(_REPORT),
     "sessions": _flowing(_SESSIONS),
+    "sync": _flowing(_SYNC),
     "demo": _flowing(_DEMO),
 }

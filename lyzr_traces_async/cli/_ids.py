@@ -17,7 +17,7 @@ from lyzr_traces_async._arguments import session_id_of
 
 from ._environment import key_mask
 
-__all__ = ["Id", "SessionIds", "id_in_line", "read_lines"]
+__all__ = ["STDIN", "Id", "SessionIds", "id_in_line", "read_lines"]
 
 # How a command declares them: `*session_ids: Id`.
 Id = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["clock", "counted", "dollars", "seconds", "size"]
+__all__ = ["clock", "counted", "dollars", "rough", "seconds", "size"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -42,6 +42,22 @@ def clock(milliseconds: int) -> str:
     hours, minutes = divmod(minutes, 60)
     text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
     return f"-{text}" if milliseconds < 0 else text
+
+
+def rough(value: float) -> str:
+    """Write a long time, in seconds, by its two largest units: ``40 s``, ``12 min``, ``5 h 12 min``, ``3 d 2 h``."""
+    if (whole := round(value)) < 60:
+        return f"{whole} s"
+    if (minutes := round(value / 60)) < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return _two(minutes, 60, "h", "min")
+    return _two(round(value / 3600), 24, "d", "h")
+
+
+def _two(count: int, each: int, large: str, small: str) -> str:
+    more, rest = divmod(count, each)
+    return f"{more:,} {large} {rest} {small}" if rest else f"{more:,} {large}"
 
 
 def size(count: int) -> str:

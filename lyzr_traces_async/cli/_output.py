@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ._text import fit, glyphs_for, visible
 
-__all__ = ["Progress", "abandon_stdout", "complain", "make_console", "print_facts", "write_utf8"]
+__all__ = ["Progress", "abandon_stdout", "complain", "make_console", "print_facts", "room_for_progress", "write_utf8"]
 
 _logger: Final = logging.getLogger("lyzr_traces_async")
 
@@ -106,19 +106,26 @@ class Progress(logging.Handler):
     It has to be cleared before anything is written to standard output, since both may be the same terminal. Within its
     context it shows what the library logs too: what has failed, and for how long it or the quota makes it wait. From
     the first second on it counts, so that a long wait does not look like a program that hangs.
+
+    :param remark_seconds: for how long what is logged stands in place of what is shown; ``None`` for as long as nothing
+        else is shown.
+    :ivar enabled: whether there is a terminal to show anything on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, remark_seconds: float | None = None) -> None:
         super().__init__()
         dumb = os.environ.get("TERM", "dumb") == "dumb"
-        self._enabled = sys.stderr is not None and sys.stderr.isatty() and not dumb
+        self.enabled = sys.stderr is not None and sys.stderr.isatty() and not dumb
+        self._remark_seconds = remark_seconds
+        self._lasting: Callable[[], str] = str
         self._text: Callable[[], str] = str
         self._since = 0.0
         self._next: asyncio.TimerHandle | None = None
+        self._return: asyncio.TimerHandle | None = None
         self._level_before = _logger.level
 
     def __enter__(self) -> Self:
-        if self._enabled:
+        if self.enabled:
             _logger.addHandler(self)
             _logger.setLevel(logging.INFO)
         return self
@@ -132,39 +139,50 @@ class Progress(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show what was logged."""
-        self.show(record.getMessage())
+        message = record.getMessage()
+        self._begin(lambda: message)
+        if self._remark_seconds is not None:
+            self._return = asyncio.get_running_loop().call_later(self._remark_seconds, self._begin, self._lasting)
 
     def show(self, text: str | Callable[[], str]) -> None:
         """Show ``text`` in place of what was shown before, asked for anew each second where it is to be called.
 
         It needs the event loop to be running.
         """
-        if self._enabled:
-            self._stop()
-            self._text = text if callable(text) else lambda: text
-            self._since = asyncio.get_running_loop().time()
-            self._draw()
+        if self.enabled:
+            self._lasting = text if callable(text) else lambda: text
+            self._begin(self._lasting)
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._next is not None:
-            self._stop()
-            self._write("\r\x1b[2K")
+        self._stay()
+        self._erase()
 
     def complain(self, message: str) -> None:
         """Write one line about what went wrong, and take up again what was shown."""
         shown = self._next is not None
-        self.clear()
+        self._erase()
         complain(message)
         if shown:
             self._draw()
+
+    def _begin(self, text: Callable[[], str]) -> None:
+        self._stay()
+        self._stop()
+        self._text = text
+        self._since = asyncio.get_running_loop().time()
+        self._draw()
+
+    def _erase(self) -> None:
+        if self._next is not None:
+            self._stop()
+            self._write("\r\x1b[2K")
 
     def _draw(self) -> None:
         loop = asyncio.get_running_loop()
         seconds = round(loop.time() - self._since)
         counted = f" ({seconds} s)" if seconds else ""
-        # In the last column, some terminals would go on to the next line already.
-        self._write(f"\r\x1b[2K{fit(visible(self._text()), _stderr_width() - 1 - len(counted), '...')}{counted}")
+        self._write(f"\r\x1b[2K{fit(visible(self._text()), room_for_progress() - len(counted), '...')}{counted}")
         self._next = loop.call_at(self._since + seconds + 1, self._draw)
 
     def _stop(self) -> None:
@@ -172,15 +190,22 @@ class Progress(logging.Handler):
             self._next.cancel()
             self._next = None
 
+    def _stay(self) -> None:
+        if self._return is not None:
+            self._return.cancel()
+            self._return = None
+
     def _write(self, text: str) -> None:
         with suppress(OSError):
             sys.stderr.write(text)
             sys.stderr.flush()
 
 
-def _stderr_width() -> int:
+def room_for_progress() -> int:
+    """Return how many cells a line of progress may take."""
     try:
         width = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:
         width = 0
-    return max(width or _USUAL_WIDTH, _MIN_WIDTH)
+    # In the last column, some terminals would go on to the next line already.
+    return max(width or _USUAL_WIDTH, _MIN_WIDTH) - 1

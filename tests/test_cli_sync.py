@@ -1,0 +1,390 @@
+"""`sync`: sessions into a file that is brought up to date again and again."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import duckdb
+import pytest
+
+from lyzr_traces_async import RetryPolicy, TracesClient
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
+
+ONE, TWO, THREE = (
+    "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4",
+    "c2f7d3a8-61b0-4e95-8a14-7be30f5d9c26",
+)
+UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
+AGENT = "69b1f0c24e7d8a5c3b2a1fff"
+PLAIN = re.compile(r"lyzr-traces: [\d,]+ of 3 sessions(, \d+ failed)?(, \d+ missing)?, \d+ traces?\n")
+
+Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Name a file that is not there yet."""
+    return tmp_path / "traces.duckdb"
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each session be written as it comes."""
+    monkeypatch.setattr("lyzr_traces_async.store._sync.BATCH_TRACES", 1)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries wait for next to nothing."""
+    retry = RetryPolicy(wait_initial=0.01, wait_jitter=0.0)
+    monkeypatch.setattr("lyzr_traces_async.cli._sync.open_client", lambda: TracesClient(retry=retry))
+
+
+def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as database:
+        return database.execute(query).fetchall()
+
+
+def traces_in(file: Path) -> Counter[tuple[str, str]]:
+    return Counter((row[0], row[1]) for row in rows(file, "SELECT session_id, trace_id FROM traces"))
+
+
+def states_in(file: Path) -> dict[str, str]:
+    return {row[0]: row[1] for row in rows(file, "SELECT session_id, state FROM sessions")}
+
+
+def test_sessions_are_written_to_the_file(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """Each trace once, and one line that sums it up; what is missing is counted, and is no failure."""
+    expected = Counter((one, trace.trace_id) for one in (ONE, TWO) for trace in server.add_session(one, traces=150))
+    assert main(["sync", str(file), ONE, TWO, ONE, UNKNOWN]) == 0
+    assert capsys.readouterr() == (
+        f"{file}: 2 sessions read, 0 failed, 1 missing, 0 not due, 300 traces\n",
+        "",
+    )
+    assert traces_in(file) == expected
+    assert states_in(file) == {ONE: "read", TWO: "read", UNKNOWN: "missing"}
+
+
+def test_where_nothing_is_due_nothing_is_asked_for(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """And it says so. With another session, only that one is."""
+    server.add_session(ONE, traces=3)
+    server.add_session(TWO, traces=4)
+    assert main(["sync", str(file), ONE]) == 0
+    asked = len(server.requests)
+    capsys.readouterr()
+    assert main(["sync", str(file), ONE]) == 0
+    assert capsys.readouterr() == (f"{file}: nothing is due of 1 session\n", "")
+    assert len(server.requests) == asked
+    assert main(["sync", str(file), ONE, TWO]) == 0
+    assert capsys.readouterr().out == f"{file}: 1 session read, 0 failed, 0 missing, 1 not due, 4 traces\n"
+    assert len(server.requests) == asked + 1
+
+
+def test_refresh_reads_again_what_is_final(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """As where a trace has changed after all."""
+    server.add_session(ONE, traces=3)
+    assert main(["sync", str(file), ONE]) == 0
+    server.add_traces(ONE, 2)
+    capsys.readouterr()
+    assert main(["sync", str(file), ONE, "--refresh"]) == 0
+    assert capsys.readouterr().out == f"{file}: 1 session read, 0 failed, 0 missing, 0 not due, 5 traces\n"
+    assert len(traces_in(file)) == 5
+
+
+def test_a_session_whose_newest_trace_is_young_is_read_again(
+    server: FakeTracesServer, capsys: Captured, file: Path
+) -> None:
+    """Until it has settled; how long that takes can be said."""
+    (trace,) = server.add_session(ONE, traces=1)
+    server.add_traces(ONE, [attrs.evolve(trace, trace_id="young", timestamp=datetime.now(UTC))])
+
+    def due(*options: str) -> bool:
+        assert main(["sync", str(file), ONE, *options]) == 0
+        return "nothing is due" not in capsys.readouterr().out
+
+    assert due()
+    assert due()
+    assert due("--settle", "2d")
+    assert not due("--settle", "0")
+
+
+def test_ids_come_from_standard_input(
+    server: FakeTracesServer, capsys: Captured, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that is none is told of and makes the status; the others are read."""
+    server.add_session(ONE, traces=1)
+    server.add_session(TWO, traces=2)
+    (tmp_path / "ids").write_text(f"{ONE}\nx\n{TWO} # the second\n", encoding="utf-8")
+    with (tmp_path / "ids").open() as ids:
+        monkeypatch.setattr(sys, "stdin", ids)
+        assert main(["sync", str(file), "-"]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{file}: 2 sessions read, 0 failed, 0 missing, 0 not due, 3 traces\n"
+    assert re.fullmatch("lyzr-traces: line 2: session_id must be a UUID [^\n]+\n", err)
+    with (tmp_path / "ids").open("w+") as ids:
+        monkeypatch.setattr(sys, "stdin", ids)
+        assert main(["sync", str(file), "-"]) == 2
+    assert capsys.readouterr().err.startswith("lyzr-traces: no session id on standard input")
+
+
+def test_sessions_come_from_the_list_of_the_service(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """Those of an agent, or of a time."""
+    server.add_transcripts(5)
+    mine = server.add_transcripts(5, agent_id=AGENT)
+    for session in mine:
+        server.add_session(session.session_id, traces=2)
+    begin, end = mine[1].ended_at.isoformat(), mine[3].ended_at.isoformat()
+    assert main(["sync", str(file), "--agent", AGENT, "--since", begin, "--until", end]) == 0
+    assert set(states_in(file)) == {session.session_id for session in mine[1:4]}
+    assert main(["sync", str(file), "--agent", AGENT]) == 0
+    assert set(states_in(file)) == {session.session_id for session in mine}
+    capsys.readouterr()
+    assert main(["sync", str(file), "--until", "2000-01-01"]) == 0
+    assert capsys.readouterr().out == f"{file}: there are no sessions to read\n"
+
+
+@pytest.mark.parametrize("by_list", [True, False])
+def test_hosts_share_the_sessions_among_them(server: FakeTracesServer, tmp_path: Path, *, by_list: bool) -> None:
+    """Each with a file of its own; together they have every session once."""
+    ids = [session.session_id for session in server.add_transcripts(12)]
+    for session_id in ids:
+        server.add_session(session_id, traces=1)
+    found = []
+    chosen = ["--since", "2020-01-01"] if by_list else ids
+    for number in (1, 2, 3):
+        file = tmp_path / f"{number}.duckdb"
+        assert main(["sync", str(file), *chosen, "--shard", f"{number}/3"]) == 0
+        found.append(set(states_in(file)))
+    assert all(found)
+    assert sorted(one for part in found for one in part) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "FILE"),
+        (["{file}"], "no sessions: give their ids, or - to read them from standard input, or --since, "),
+        (["{file}", "--refresh"], "no sessions: "),
+        (["{file}", ONE, "--since", "7d"], "session ids and --agent, --since and --until do not go together"),
+        (["{file}", "-", "--agent", AGENT], "do not go together"),
+        (["{file}", ONE, "x"], "session_id must be a UUID such as "),
+        (["{file}", ONE, "--settle", "1"], "--settle takes a length of time such as 90m, 1h, 2d or 0; not '1'"),
+        (["{file}", ONE, "--shard", "5/4"], "--shard takes which part of how many: 1/4, 2/4, 3/4 and 4/4"),
+        (["{file}", "--since", "tomorrow"], "--since takes a date or a time"),
+        (["{file}", "--since", "today", "--until", "yesterday"], "since is later than until: "),
+        ([ONE, TWO], "the file comes first, such as traces.duckdb, and session ids behind it"),
+        (["-"], "the file comes first"),
+        (["--all", "{file}"], "unknown option: --all"),
+        (["{file}", ONE, "--all"], "unknown option: --all"),
+        (["", ONE], "path must be that of a file"),
+    ],
+)
+def test_wrong_use_is_refused_before_anything_is_sent_or_made(
+    *, server: FakeTracesServer, capsys: Captured, file: Path, arguments: list[str], complaint: str
+) -> None:
+    """Status 2, one line, and where to read on."""
+    assert main(["sync", *(argument.format(file=file) for argument in arguments)]) == 2
+    out, err = capsys.readouterr()
+    line, hint, end = err.split("\n")
+    assert (out, hint, end) == ("", "Try 'lyzr-traces sync --help'.", "")
+    assert complaint in line
+    assert not server.requests
+    assert not list(file.parent.iterdir())
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_session_that_fails_is_told_of_and_the_others_go_on(
+    server: FakeTracesServer, capsys: Captured, file: Path
+) -> None:
+    """Status 1; the next run asks for it again, and for nothing else."""
+    server.add_session(ONE, traces=1)
+    server.add_session(TWO, traces=2)
+    server.fail_next(6, status=500, session_id=TWO)
+    assert main(["sync", str(file), ONE, TWO]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{file}: 1 session read, 1 failed, 0 missing, 0 not due, 1 trace\n"
+    assert re.fullmatch(rf"lyzr-traces: HTTP 500: [^\n]*{TWO}[^\n]*\n", err)
+    assert states_in(file) == {ONE: "read", TWO: "failed"}
+    assert main(["sync", str(file), ONE, TWO]) == 0
+    assert capsys.readouterr() == (f"{file}: 1 session read, 0 failed, 0 missing, 1 not due, 2 traces\n", "")
+
+
+@pytest.mark.usefixtures("hasty", "small_batches")
+def test_a_key_that_dies_ends_it_and_another_goes_on(
+    server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is in the file, and is not asked for again. It says so."""
+    ids = [session.session_id for session in server.add_transcripts(16)]
+    for session_id in ids:
+        server.add_session(session_id, traces=1)
+    first_key, asked = server.api_key, []
+
+    def expire(request: RecordedRequest) -> None:
+        asked.append(request)
+        if len(asked) == 8:
+            server.api_key = "another-key"
+
+    server.on_request = expire
+    assert main(["sync", str(file), *ids]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    complaint, hint, end = err.split("\n")
+    assert complaint.startswith("lyzr-traces: HTTP 401: Invalid x-api-key")
+    assert (hint, end) == (f"What was written stays in {file}. The same command goes on from there.", "")
+    read = [session_id for session_id, state in states_in(file).items() if state == "read"]
+    assert 0 < len(read) < 16
+    server.on_request = None
+    before = len(server.requests)
+    monkeypatch.setenv("LYZR_API_KEY", "another-key")
+    assert main(["sync", str(file), *ids]) == 0
+    assert len(server.requests) == before + 16 - len(read)
+    assert set(states_in(file).values()) == {"read"}
+    assert len(traces_in(file)) == 16
+    assert first_key.encode() not in file.read_bytes()
+
+
+def test_a_key_that_is_no_good_makes_no_words_of_resuming(
+    server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the list of sessions is refused, nothing was begun."""
+    monkeypatch.setenv("LYZR_API_KEY", "no-good")
+    assert main(["sync", str(file), "--since", "7d"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"lyzr-traces: HTTP 401: Invalid x-api-key[^\n]+\n", err)
+    assert len(server.requests) == 1
+
+
+def test_a_file_that_is_no_store_is_refused_before_the_first_request(
+    server: FakeTracesServer, capsys: Captured, file: Path
+) -> None:
+    """Status 1 and what it is; it stays as it was. So is a folder that is not there."""
+    file.write_text("notes\n" * 100, encoding="utf-8")
+    for path, words in ((file, "is no DuckDB database"), (file.parent / "no" / file.name, "No such file or directory")):
+        assert main(["sync", str(path), "--since", "7d"]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert re.fullmatch(f"lyzr-traces: {re.escape(str(path))} [^\n]*{words}[^\n]*\n", err)
+    assert not server.requests
+    assert file.read_text(encoding="utf-8") == "notes\n" * 100
+
+
+@pytest.mark.usefixtures("small_batches", "hasty")
+def test_a_log_has_whole_lines_now_and_then(
+    server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No carriage return and no escape code: at most one line each thirty seconds, here each no seconds."""
+    for session_id in (ONE, TWO, THREE):
+        server.add_session(session_id, traces=1)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["sync", str(file), ONE, TWO, THREE]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("lyzr_traces_async.cli._job.EVERY", 0.0)
+    assert main(["sync", str(file), ONE, TWO, THREE, "--refresh"]) == 0
+    out, err = capsys.readouterr()
+    told = err.splitlines(keepends=True)
+    assert told[0] == "lyzr-traces: 0 of 3 sessions, 0 traces\n"
+    assert all(map(PLAIN.fullmatch, told))
+    assert "\r" not in out + err
+    assert "\x1b" not in out + err
+
+
+class Terminal(io.StringIO):
+    """A text file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.mark.usefixtures("small_batches", "hasty")
+def test_a_terminal_has_one_line_that_is_gone_at_the_end(
+    server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken away for the line of a session that failed, and drawn anew."""
+    server.add_session(ONE, traces=1)
+    server.add_session(TWO, traces=2)
+    server.fail_next(6, status=500, session_id=TWO)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["sync", str(file), ONE, TWO]) == 1
+    assert isinstance(sys.stderr, Terminal)
+    shown = [re.sub(r" \(\d+ s\)$", "", line) for line in sys.stderr.getvalue().split("\r\x1b[2K")]
+    assert shown[:2] == ["", "the list of sessions: 0 so far"]
+    assert "0 of 2 sessions, 0 traces" in shown
+    assert shown[-2:] == ["2 of 2 sessions, 1 failed, 1 trace", ""]
+    assert sum(line.startswith("lyzr-traces: HTTP 500: ") for line in shown) == 1
+    assert capsys.readouterr().out == f"{file}: 1 session read, 1 failed, 0 missing, 0 not due, 1 trace\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_is_answered_by_what_becomes_of_the_file(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """Status 130."""
+    server.add_session(ONE, traces=1)
+    server.fail_next(stall=0.3)
+    server.on_request = lambda _: os.kill(os.getpid(), signal.SIGINT)
+    assert main(["sync", str(file), ONE]) == 130
+    hint = f"What was written stays in {file}. The same command goes on from there."
+    assert capsys.readouterr() == ("", f"lyzr-traces: stopped\n{hint}\n")
+
+
+@pytest.fixture
+def forget_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what lets a module be missing that the store needs."""
+
+    def forget(name: str) -> None:
+        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job", "lyzr_traces_async.cli._sync_words")
+        for loaded in [loaded for loaded in sys.modules if loaded.startswith(again)]:
+            monkeypatch.delitem(sys.modules, loaded)
+        monkeypatch.setitem(sys.modules, name, None)
+
+    return forget
+
+
+def test_without_the_extra_it_says_which_one_to_install(
+    server: FakeTracesServer, capsys: Captured, file: Path, forget_the_store: Callable[[str], None]
+) -> None:
+    """One line and status 2; nothing is asked for."""
+    forget_the_store("duckdb")
+    assert main(["sync", str(file), ONE]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"lyzr-traces: duckdb is not installed; [^\n]+ pip install 'lyzr-traces-async\[store\]'\n", err)
+    assert not server.requests
+
+
+def test_another_missing_library_is_not_blamed_on_the_extra(
+    server: FakeTracesServer, file: Path, forget_the_store: Callable[[str], None]
+) -> None:
+    """A broken installation shows as what it is."""
+    forget_the_store("lyzr_traces_async.store._rows")
+    with pytest.raises(ModuleNotFoundError, match="_rows"):
+        main(["sync", str(file), ONE])
+    assert not server.requests
+
+
+def test_the_other_commands_do_without_duckdb(tmp_path: Path) -> None:
+    """They do not import it, and neither does anybody's help or completion."""
+    code = (
+        "import sys; sys.modules['duckdb'] = None; from lyzr_traces_async.cli import main; "
+        "statuses = [main(arguments.split()) for arguments in sys.argv[1:]]; "
+        "sys.exit(f'{statuses} {[name for name in sys.modules if \"_async.store\" in name]}')"
+    )
+    completion = f"--install-completion --shell bash --output {tmp_path / 'completion'}"
+    commands = ["--help", "sync --help", completion, "demo", "list x"]
+    done = subprocess.run([sys.executable, "-c", code, *commands], check=False, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[0, 0, 0, 0, 2] []"
