@@ -77,6 +77,20 @@ def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp
     assert states_in(file) == {OTHER: "read", SESSION: "read"}
 
 
+def test_ctrl_c_before_the_first_answer_is_no_failure(traces_server: FakeTracesServer, tmp_path: Path) -> None:
+    """Nothing has come that could be written."""
+    file = tmp_path / "traces.duckdb"
+    traces_server.add_session(SESSION, traces=3)
+    traces_server.fail_next(stall=PATIENCE * 2)
+    with started(traces_server, "sync", str(file), SESSION) as process:
+        wait_for(traces_server, process, 1)
+        process.send_signal(signal.SIGINT)
+        status, out, err = ended(process)
+    assert (status, out) == (130, "")
+    assert err.startswith("lyzr-traces: stopped\n")
+    assert states_in(file) == {}
+
+
 def test_ctrl_c_while_the_ids_are_still_coming_is_quiet(traces_server: FakeTracesServer, tmp_path: Path) -> None:
     """Nothing was begun, and nothing is asked for."""
     file = tmp_path / "traces.duckdb"
