@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -28,11 +28,15 @@ def environment(server: FakeTracesServer, **more: str) -> dict[str, str]:
 
 @contextmanager
 def started(
-    server: FakeTracesServer, *arguments: str, stdin: int | None = None, **env: str
+    server: FakeTracesServer,
+    *arguments: str,
+    stdin: int | None = None,
+    command: Sequence[str] = COMMAND,
+    **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command line; Python tells of everything that was not closed."""
     with subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         env=environment(server, **env),
         stdin=stdin,
         stdout=subprocess.PIPE,
@@ -60,9 +64,9 @@ def wait_for(server: FakeTracesServer, process: subprocess.Popen[bytes], request
         time.sleep(0.01)
 
 
-def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+def ended(process: subprocess.Popen[bytes], patience: float = PATIENCE) -> tuple[int, str, str]:
     """Its status and the rest of its output."""
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=patience)
     return process.returncode, out.decode(), err.decode()
 
 
