@@ -77,7 +77,9 @@ def _check_file(file: str) -> None:
 
 def _check_source(by_id: bool, by_list: bool) -> None:  # noqa: FBT001 - both are named where they are made
     if by_id and by_list:
-        raise InvalidArgumentError("session ids and --agent, --since and --until do not go together: give one or other")
+        raise InvalidArgumentError(
+            "session ids and --agent, --since and --until do not go together: use one or the other"
+        )
     if not by_id and not by_list:
         raise InvalidArgumentError(
             "no sessions: give their ids, or - to read them from standard input, or --since, --until or --agent for "
