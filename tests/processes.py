@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -31,12 +31,11 @@ def started(
     server: FakeTracesServer,
     *arguments: str,
     stdin: int | None = None,
-    command: Sequence[str] = COMMAND,
     **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command line; Python tells of everything that was not closed."""
     with subprocess.Popen(
-        [*command, *arguments],
+        [*COMMAND, *arguments],
         env=environment(server, **env),
         stdin=stdin,
         stdout=subprocess.PIPE,

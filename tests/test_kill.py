@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import duckdb
 import pytest
 from processes import PATIENCE, ended, started
 
+from lyzr_traces_async.store._sync import BATCH_SECONDS
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
 
 pytestmark = [
@@ -33,17 +33,6 @@ SEED = 4711
 # Of the server, in seconds, and of the client: so many requests in flight at once.
 LATENCY = 0.1
 IN_FLIGHT = 8
-# The usual batches are four times as long. There are more of them like this, and more kills within a write.
-BATCH_SECONDS = 0.5
-COMMAND = [
-    sys.executable,
-    "-c",
-    f"""if True:
-    from lyzr_traces_async.store import _sync
-    _sync.BATCH_SECONDS = {BATCH_SECONDS}
-    from lyzr_traces_async.cli import main
-    raise SystemExit(main())""",
-]
 SIZES = (0, 1, 12, 45, 99, 100, 130)
 
 
@@ -83,7 +72,7 @@ class Truth:
     @contextmanager
     def sync(self) -> Iterator[subprocess.Popen[bytes]]:
         arguments = ["sync", str(self.file), "-"]
-        with self._ids.open() as ids, started(self.server, *arguments, stdin=ids.fileno(), command=COMMAND) as process:
+        with self._ids.open() as ids, started(self.server, *arguments, stdin=ids.fileno()) as process:
             yield process
 
     def kept(self) -> set[str]:

@@ -25,7 +25,7 @@ class SyncProgress:
     :ivar failed: how many of them could not be read.
     :ivar missing: how many of them the service does not know, or not yet (404).
     :ivar due: how many sessions are due; it does not change during a sync.
-    :ivar given: how many sessions were given, each counted once. Those that are not due are final already.
+    :ivar given: how many sessions were given, each counted once. Those that are not due are final, or were given up.
     :ivar traces: how many traces this sync has written.
     :ivar seconds_left: how long the quota makes the rest take, in seconds, or ``None`` where no quota is known.
     :ivar errors: why the sessions that failed since the progress before did so; each error has a ``session_id``.
@@ -41,7 +41,7 @@ class SyncProgress:
     errors: tuple[LyzrTracesError, ...] = attrs.field(default=(), repr=counted)
 
     def after(self, outcomes: Collection[Outcome], requests: int, quota: QuotaState | None) -> SyncProgress:
-        """Return how far it has come with ``outcomes`` written too, and ``requests`` made by now."""
+        """Return how far it has come with ``outcomes`` written too, and ``requests`` made for all by now."""
         states = Counter(outcome.state for outcome in outcomes)
         done = self.done + len(outcomes)
         return attrs.evolve(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from .._arguments import MAX_LIMIT
 from ..errors import LyzrTracesError, NotFoundError, StorageError
 from ..models import SessionTraces, Trace
 from ._due import State
@@ -41,6 +42,11 @@ class Outcome:
         if self.error is None:
             return "read"
         return "missing" if isinstance(self.error, NotFoundError) and self.error._by_service else "failed"
+
+    @property
+    def requests(self) -> int:
+        """How many requests it took, retries aside: behind a last page that is full another is looked for."""
+        return len(self.traces) // MAX_LIMIT + 1
 
 
 def outcome_of(session: SessionTraces, asked_at: datetime) -> Outcome:
