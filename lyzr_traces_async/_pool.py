@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ class Pool:
         self._connections: set[asyncio.Transport] = set()
         # A `__del__` would not do: in a cycle, or at the interpreter's exit, aiohttp's own may be called before it.
         self._cut = partial(_cut, self.session, self._loop, self._connections)
-        self._forgotten = weakref.finalize(self, _forgotten, self._loop, self._cut)
+        self._forgotten = weakref.finalize(self, _forgotten, os.getpid(), self._loop, self._cut)
 
     def route(self) -> Mapping[str, Any]:
         """Return the options of a request that lead it through the environment's proxy, if there is one."""
@@ -103,8 +104,14 @@ def _parsed(named: str) -> tuple[URL, Secret | None] | None:
     return bare, Secret(aiohttp.encode_basic_auth(proxy.user or "", proxy.password or ""))
 
 
-def _forgotten(loop: asyncio.AbstractEventLoop, cut: Callable[[], None]) -> None:
-    """Say that the pool was not closed, and close it: from whichever thread, with the loop in whichever state."""
+def _forgotten(process: int, loop: asyncio.AbstractEventLoop, cut: Callable[[], None]) -> None:
+    """Say that the pool was not closed, and close it: from whichever thread, with the loop in whichever state.
+
+    One that a fork has copied is its first process's. Closed here, it would go deaf there: they share what the loop
+    waits with.
+    """
+    if process != os.getpid():
+        return
     try:
         warnings.warn(
             "a TracesClient was not closed, and its connections were left open: use it in an `async with` block, or "
