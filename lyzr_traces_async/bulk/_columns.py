@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count, islice
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -71,13 +71,12 @@ def to_arrow(traces: Iterable[Trace]) -> pa.Table:
 
 
 def _pieces(traces: Iterator[object]) -> Iterator[pa.RecordBatch]:
-    for first in count(0, _ROWS):
-        rows = list(islice(traces, _ROWS))
-        if not rows:
-            return
+    first = 0
+    while rows := list(islice(traces, _ROWS)):
         _check(rows, (Trace,), partial(_place, first, ""))
         columns = [_column(field, list(map(attrgetter(field.name), rows)), first) for field in TRACES_SCHEMA]
         yield pa.record_batch(columns, schema=TRACES_SCHEMA)
+        first += len(rows)
 
 
 def _place(first: int, attribute: str, index: int) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from ..errors import InvalidArgumentError, LyzrTracesError, StorageError
+from ..errors import InvalidArgumentError, StorageError
 
 __all__ = ["Folder", "Local", "Remote", "folder_of"]
 
@@ -121,8 +121,6 @@ def kept_in(folder: Folder) -> Iterator[None]:
     """Raise what goes wrong with the files of a folder as :class:`StorageError`."""
     try:
         yield
-    except LyzrTracesError:
-        raise
     except Exception as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise StorageError(f"batches of traces can't be kept in {folder.place!r}: {reason}") from error

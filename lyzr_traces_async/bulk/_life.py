@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import os
 import secrets
-import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
@@ -136,7 +135,7 @@ class _Life:
     def _end(self, process: int) -> None:
         """Close what is open, at the exit of the interpreter."""
         thread = self._thread
-        if process != os.getpid() or thread is None:
+        if process != os.getpid() or thread is None or not thread.is_alive():
             return  # the thread has stayed in the process that this one was forked off
         portal = self._portal.result()
         portal.start_task_soon(portal.stop)
@@ -181,5 +180,4 @@ def _start_anew() -> None:
     _life = _Life()
 
 
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_start_anew)
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_start_anew)  # Windows has no fork
