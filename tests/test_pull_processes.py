@@ -93,10 +93,14 @@ def test_a_changed_environment_is_another_client(
 def test_ctrl_c_cancels_what_was_waited_for(server: FakeTracesServer, tmp_path: Path) -> None:
     """At once, with no file; and the next call is answered as ever."""
     main = threading.main_thread().ident or 0
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # asynchronous tests may have left another
     server.latency = 30
     server.on_request = lambda _: signal.pthread_kill(main, signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        pull_sessions(IDS[:2], tmp_path)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pull_sessions(IDS[:2], tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, usual)
     shared = _life._life._clients._newest
     assert shared is not None
     wait_until(lambda: not shared.users)
