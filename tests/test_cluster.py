@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
+README = Path(__file__).parent.parent / "README.md"
 KEY = "canary-5c1f0e7b"
 SESSIONS = 200
 IN_A_BATCH = 4
@@ -93,6 +95,28 @@ def dask() -> Iterator[tuple[Any, Any]]:
         yield cluster, client
 
 
+def run_recipe(engine: str, into: Path, **names: Any) -> list[str]:
+    """Run the README's block for an engine, with the places of this test in it; return the files that it made."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (code,) = [block for block in blocks if "s3://bucket" in block and engine in block]
+    scheduler = names.pop("scheduler", "")
+    exec(code.replace("s3://bucket/traces", str(into)).replace("tcp://scheduler:8786", scheduler), names)  # noqa: S102
+    paths: list[str] = names["paths"]
+    return paths
+
+
+def check_recipe(paths: list[str], ids: list[str], server: FakeTracesServer) -> None:
+    rows = [row for path in paths for row in parquet.read_table(path, columns=["trace_id"]).to_pylist()]
+    assert [row["trace_id"] for row in rows] == [trace.trace_id for i in ids for trace in server.traces(i)]
+
+
+def test_the_recipe_for_dask(service: FakeTracesServer, ids: list[str], tmp_path: Path) -> None:
+    """As it stands in the README, but for the places."""
+    with dask() as (cluster, _):
+        paths = run_recipe("dask", tmp_path, ids=ids, scheduler=cluster.scheduler_address)
+    check_recipe(paths, ids, service)
+
+
 def test_a_killed_worker_of_dask_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path
 ) -> None:
@@ -139,7 +163,12 @@ def killed_once(marker: Path, into: Path) -> Callable[[list[str]], str]:
     return task
 
 
-def test_the_recipe_for_spark(
+def test_the_recipe_for_spark(service: FakeTracesServer, ids: list[str], tmp_path: Path, spark: Any) -> None:
+    """As it stands in the README, but for the places."""
+    check_recipe(run_recipe("spark", tmp_path, ids=ids, spark=spark), ids, service)
+
+
+def test_a_killed_worker_of_spark_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path, spark: Any
 ) -> None:
     """A partition is a batch, one without sessions among them; a killed worker costs no more than its batch."""
@@ -187,7 +216,19 @@ def spark(
     session.stop()
 
 
-def test_the_recipe_for_ray(service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path) -> None:
+def test_the_recipe_for_ray(service: FakeTracesServer, ids: list[str], tmp_path: Path) -> None:
+    """As it stands in the README, but for the places."""
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        check_recipe(run_recipe("ray", tmp_path, ids=ids), ids, service)
+    finally:
+        ray.shutdown()
+
+
+def test_a_killed_worker_of_ray_costs_no_more_than_its_batch(
+    service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path
+) -> None:
     """A killed worker costs no more than its batch, and a second run makes no request."""
     ray = pytest.importorskip("ray")
     into, marker = tmp_path / "traces", tmp_path / "killed"

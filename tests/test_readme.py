@@ -49,7 +49,8 @@ async def _run_part(code: str) -> None:
             await result
 
 
-@pytest.mark.parametrize("code", _blocks("python"))
+# Those that need a cluster run on one, in `test_cluster.py`.
+@pytest.mark.parametrize("code", [block for block in _blocks("python") if "s3://bucket" not in block.values[0]])
 def test_a_python_block_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripts run as scripts, tests as tests, parts of a function in one."""
     monkeypatch.chdir(tmp_path)

@@ -89,15 +89,12 @@ async def _read(client: TracesClient, *, ids: tuple[str, ...], limit: int) -> di
     found: dict[str, SessionTraces | None] = {}
     async with client.stream_sessions(ids, limit=limit) as stream:
         async for session in stream:
-            if session.error is not None and not _is_missing(session.error):
-                raise session.error
-            found[session.session_id] = session if session.error is None else None
+            error = session.error
+            # Another's 404 may be that of a wrong base URL, and would settle all batches.
+            if error is not None and not (isinstance(error, NotFoundError) and error._by_service):
+                raise error
+            found[session.session_id] = session if error is None else None
     return found
-
-
-def _is_missing(error: Exception) -> bool:
-    # The service says what was not found. Another's 404 may be that of a wrong base URL, and would settle all batches.
-    return isinstance(error, NotFoundError) and error.message.startswith("Trace ")
 
 
 def _table(sessions: Mapping[str, SessionTraces | None]) -> pa.Table:
