@@ -12,6 +12,7 @@ import attrs
 
 from . import bad_days, costs
 from .bench import Bench
+from .bulk import bulk
 from .channel import Child, TaskFailedError
 from .machine import machine
 from .peers import PEERS
@@ -30,6 +31,7 @@ SCENARIOS = (
     bad_days.neighbours,
     bad_days.brownout,
     bad_days.fairness,
+    bulk,
     costs.imports,
     costs.memory,
 )

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .channel import Child, TaskFailedError
+from .peers import OURS
 from .plan import Plan
 from .results import Measurement, rounded
 
@@ -27,6 +28,12 @@ class Bench:
         self.server = server
         self.workers = workers
         self.progress = progress
+
+    def alone(self, worker: Child) -> Bench:
+        """Return a bench with another process of this library as its only worker; what it measures is kept here too."""
+        bench = Bench(self.plan, self.server, {OURS: worker}, self.progress)
+        bench.measurements = self.measurements
+        return bench
 
     def note(self, scenario: str, case: str, peer: str, **metrics: tuple[str, list[float]]) -> None:
         """Keep what was measured: for each metric its unit, and the values of all rounds."""

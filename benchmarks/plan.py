@@ -23,6 +23,7 @@ class Plan:
         behind the real service is given 7 s: the bad minute goes by several times as fast as a real one.
     :ivar heavy_fits: how many traces a page may have at most, if the heavy one is on it.
     :ivar fair_long: sessions of ``fair_pages`` beside ``fair_short`` of one page.
+    :ivar bulk_sessions: sessions of ``bulk_pages`` each, for what is done in bulk.
     """
 
     quick: bool
@@ -50,6 +51,9 @@ class Plan:
     fair_long: int = 7
     fair_pages: int
     fair_short: int
+    bulk_sessions: int
+    bulk_pages: int = 2
+    bulk_rounds: int
     import_rounds: int
     memory_sessions: tuple[int, ...]
     memory_pages: int
@@ -90,6 +94,8 @@ FULL = Plan(
     heavy_fits=5,
     fair_pages=200,
     fair_short=100,
+    bulk_sessions=500,
+    bulk_rounds=5,
     import_rounds=10,
     memory_sessions=(100, 1000),
     memory_pages=3,
@@ -117,6 +123,8 @@ QUICK = Plan(
     heavy_fits=50,
     fair_pages=6,
     fair_short=4,
+    bulk_sessions=10,
+    bulk_rounds=1,
     import_rounds=2,
     memory_sessions=(20, 100),
     memory_pages=1,

@@ -16,6 +16,8 @@ What the scenarios of a bad day (``herd``, ``neighbours``, ``brownout``, ``fairn
 brown-out; ``wall`` is until the end, and ``floor`` the least that the quota makes of that. ``last_short`` is the share
 of all requests that had been answered when the last short session ended, and ``by_turns`` that share where sessions
 take turns.
+
+In bulk (``bulk``) ``time`` is that of a trace.
 """
 
 from __future__ import annotations

@@ -19,11 +19,12 @@ import pytest
 from benchmarks import plot as plot_module
 from benchmarks.bad_days import last_of_one_page
 from benchmarks.bench import Bench
+from benchmarks.bulk import CASES, bulk
 from benchmarks.channel import Child, TaskFailedError
 from benchmarks.peers import BY_HAND, OURS, PEERS
 from benchmarks.plan import FULL, QUICK
 from benchmarks.plot import plot
-from benchmarks.report import quantity, report, table
+from benchmarks.report import QUOTA_TRACES_A_SECOND, quantity, report, table
 from benchmarks.results import Measurement, PeerInfo, Results, ratio, rounded
 from benchmarks.server import LANGFUSE_PATH, TwoShapeServer
 from benchmarks.troubles import BrownOut, HeavyTrace
@@ -78,6 +79,11 @@ def results() -> Results:
             "fairness", "7 long, 100 short", BY_HAND, lost=(3,), requests=(1500,), least=(1500,), last_short=(0.08,),
             by_turns=(0.07,), wall=(10.5,),
         ),
+        *measured("bulk", "`sync`", OURS, time=(0.00004, 0.000032), server_busy=(0.1,)),
+        *measured("bulk", "`to_arrow`", OURS, time=(0.000004,)),
+        Measurement(
+            scenario="bulk", case="`pull`", peer=OURS, metric="all", unit="", values=(), note="ImportError: gone"
+        ),
         *measured("import", "new process", "aiohttp", time=(0.15, 0.16)),
         *measured("import", "new process", OURS, time=(0.18, 0.19)),
         *measured("memory", "100 sessions", OURS, peak=(43.2,)),
@@ -89,7 +95,8 @@ def results() -> Results:
         | {"herd_pages": 13, "memory_pages": 3}
         | {"neighbours": 16, "neighbour_sessions": 5, "neighbour_pages": 10, "patience": 10.0}
         | {"brownout_pages": 50, "brownout": 15.0, "brownout_wait": 1.75, "heavy_fits": 5}
-        | {"fair_long": 7, "fair_pages": 200, "fair_short": 100},
+        | {"fair_long": 7, "fair_pages": 200, "fair_short": 100}
+        | {"bulk_sessions": 500, "bulk_pages": 2},
         peers=(
             PeerInfo(name=OURS, title="ours", about="with its defaults", packages={"aiohttp": "3.14.5"}),
             PeerInfo(name=BY_HAND, title="by hand & quickly", about="a loop", packages={"aiohttp": "3.14.5"}),
@@ -186,11 +193,28 @@ def test_the_report_tells_what_a_bad_day_costs(results: Results) -> None:
     assert "80 sessions of 10 pages, shared out among 16 clients" in report(results)
 
 
+def test_the_report_shows_what_is_done_in_bulk_beside_the_quota(results: Results) -> None:
+    """Traces a second, and how many times as many as the quota lets through; this library's rows alone."""
+    text = report(results)
+    _, _, bulk_table = text.partition("**In bulk**: this library alone, 500 sessions of 2 pages")
+    rows = [re.sub(r" +", " ", line) for line in bulk_table.partition("**Import**")[0].splitlines() if "|" in line]
+    assert rows[2:] == [
+        "| `sync` | 31,250 | +12% | 188 x | 10% |",
+        "| `to_arrow` | 250,000 | +0% | 1,500 x | |",
+        "| `pull` | failed: ImportError: gone | | | |",
+    ]
+    assert "167 traces a second" in bulk_table
+    assert "aim is 100 times that" in bulk_table
+    assert "The peers have nothing that takes sessions in bulk" in text.partition("do not show")[2]
+
+
 def test_a_run_of_before_these_scenarios_can_be_shown(results: Results) -> None:
     """They are left out, and their sizes are not needed."""
-    newer = {"neighbours", "brownout", "fairness"}
+    newer = {"neighbours", "brownout", "fairness", "bulk"}
     settings = {
-        name: value for name, value in results.settings.items() if not name.startswith(("neigh", "brown", "fair"))
+        name: value
+        for name, value in results.settings.items()
+        if not name.startswith(("neigh", "brown", "fair", "bulk"))
     }
     older = attrs.evolve(
         results,
@@ -199,7 +223,7 @@ def test_a_run_of_before_these_scenarios_can_be_shown(results: Results) -> None:
     )
     text = report(older)
     assert "**Herd**" in text
-    assert not [name for name in ("Neighbours", "Brown-out", "Fairness") if f"**{name}**" in text]
+    assert not [name for name in ("Neighbours", "Brown-out", "Fairness", "In bulk") if f"**{name}**" in text]
     assert plot(older) == plot(results)
 
 
@@ -276,6 +300,13 @@ def test_the_published_bad_days_are_as_good_as_what_is_aimed_at() -> None:
         figure = partial(_best, results, "fairness", case, OURS)
         assert figure("requests") == figure("least")
         assert figure("last_short") <= 1.1 * figure("by_turns")
+
+
+def test_the_published_bulk_is_as_good_as_what_is_aimed_at() -> None:
+    """A hundred times what the quota lets through; as far as the run in the repository has it."""
+    results = Results.from_json(PUBLISHED.read_text(encoding="utf-8"))
+    for case in results.cases("bulk"):
+        assert 1 / _best(results, "bulk", case, OURS, "time") >= 100 * QUOTA_TRACES_A_SECOND
 
 
 def test_the_published_figures_are_as_good_as_what_is_aimed_at() -> None:
@@ -493,6 +524,26 @@ def test_who_fails_beside_others_is_out_and_the_others_are_not(processes: tuple[
         ("walk", OURS, "KeyError: 'no_such_task'"),
         ("walk", BY_HAND, "KeyError: 'no_such_task'"),
     ]
+
+
+def test_what_is_done_in_bulk_is_measured_in_a_process_of_its_own(processes: tuple[Child, Child]) -> None:
+    """The whole scenario, small. Where the traces are not all there it fails, and says so."""
+    server, _ = processes
+    bench = Bench(attrs.evolve(QUICK, bulk_sessions=2, bulk_pages=1), server, {}, lambda _: None)
+    bulk(bench)
+    assert [found.note for found in bench.measurements if not found.values] == []
+    measures = [(found.case, found.metric) for found in bench.measurements]
+    into_store, _, pulled = CASES.values()
+    assert sorted(measures) == sorted(
+        [(case, "time") for case in CASES.values()] + [(case, "server_busy") for case in (into_store, pulled)]
+    )
+    assert all(found.best > 0 for found in bench.measurements if found.metric == "time")
+    (session,) = QUICK.session_ids(1)
+    where = server.do("open", sessions=[session], traces=[29]) | {"limit": 10}
+    with Child("benchmarks.bulk_worker") as worker:
+        for task in CASES:
+            with pytest.raises(TaskFailedError, match="29 traces instead of 30"):
+                worker.do(task, sessions=[session], traces=30, **where)
 
 
 def test_a_process_that_ends_is_a_failure() -> None:
