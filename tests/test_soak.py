@@ -1,4 +1,4 @@
-"""A short version of the soak: sessions by the hundred from a server that keeps failing."""
+"""Short versions of the soaks: sessions by the hundred from a server that keeps failing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SOAK = Path(__file__).with_name("soak.py")
+HERE = Path(__file__).parent
 
 
-def _soak(*arguments: str) -> dict[str, Any]:
+def _soak(*arguments: str, script: str = "soak.py") -> dict[str, Any]:
     ran = subprocess.run(
-        [sys.executable, str(SOAK), "--json", *arguments],
+        [sys.executable, str(HERE / script), "--json", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -42,3 +42,15 @@ def test_it_can_be_stopped_before_its_end() -> None:
     figures = _soak("--pages=6000", "--sessions=3000", "--seconds=1")
     assert figures["problems"] == []
     assert 0 < figures["sessions"] < 3000
+
+
+def test_every_trace_is_in_the_store_once_after_a_sync_from_a_server_that_keeps_failing() -> None:
+    """By SQL; memory and file descriptors stay where they were. A second sync asks only for what is not final."""
+    figures = _soak("--sessions=300", "--traces=200", script="soak_sync.py")
+    assert figures["problems"] == []
+    assert 20_000 < figures["traces"] < 40_000
+    first, second = figures["syncs"]
+    assert (first["done"], first["due"]) == (300, 300)
+    assert 0 < second["missing"] < second["done"] == second["due"] < 30
+    assert second["requests"] < 2 * second["due"] + second["retries"]
+    assert figures["server"]["requests"] > 300
