@@ -74,7 +74,9 @@ def measure(plan: Plan) -> Results:
 def main() -> None:
     """Measure, and show it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="This library beside others.")
-    parser.add_argument("--quick", action="store_true", help="small numbers, within 30 s: shows that all of it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="small numbers, within a minute: shows that all of it works"
+    )
     parser.add_argument("--output", type=Path, help="the folder for results.json and results.svg (default: beside this")
     parser.add_argument("--render", type=Path, help="measure nothing: show the results.json of this folder again")
     arguments = parser.parse_args()
