@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lyzr_traces_async import NotFoundError, ServerError, StorageError, Trace
-from lyzr_traces_async.store._file import InUseError, StoreFile
-from lyzr_traces_async.store._lock import locked
+from lyzr_traces_async.store._file import StoreFile
+from lyzr_traces_async.store._lock import InUseError, lock
 from lyzr_traces_async.store._rows import Outcome
 
 NOW = datetime(2026, 3, 25, 18, 0, tzinfo=UTC)
@@ -272,12 +272,12 @@ def test_whoever_has_the_file_open_is_told_of(file: StoreFile, path: Path) -> No
 
 def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
     """In the same process too; afterwards nothing is left of the lock."""
-    with locked(path):
-        with pytest.raises(StorageError, match=f"another sync of {path} is under way"), locked(path):
-            raise AssertionError("this has to be refused")
-        assert sorted(path.parent.iterdir()) == [path.with_name("traces.duckdb.lock")]
-    with locked(path):
-        pass
+    release = lock(path)
+    with pytest.raises(InUseError, match=f"another sync of {path} is under way"):
+        lock(path)
+    assert list(path.parent.iterdir()) == [path.with_name("traces.duckdb.lock")]
+    release()
+    lock(path)()
     assert not list(path.parent.iterdir())
 
 
@@ -294,8 +294,8 @@ def test_a_lock_that_was_taken_away_is_none(path: Path, monkeypatch: pytest.Monk
         return descriptor
 
     monkeypatch.setattr(os, "open", open_too_late)
-    with pytest.raises(StorageError, match="another sync"), locked(path):
-        raise AssertionError("this has to be refused")
+    with pytest.raises(InUseError, match="another sync"):
+        lock(path)
     assert path.with_name("traces.duckdb.lock").exists() is another
 
 
@@ -306,10 +306,7 @@ def test_a_folder_without_locks_is_told_of(path: Path, monkeypatch: pytest.Monke
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("lyzr_traces_async.store._lock._lock", no_locks)
-    with (
-        pytest.raises(StorageError, match=r"can't be locked: No locks available\. Is it on a file system"),
-        locked(path),
-    ):
-        raise AssertionError("this has to be refused")
+    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Is it on a file system"):
+        lock(path)
     with pytest.raises(StorageError, match="can't be written: No such file or directory"):
-        locked(path.parent / "no" / "traces.duckdb").__enter__()
+        lock(path.parent / "no" / "traces.duckdb")

@@ -17,9 +17,10 @@ import msgspec
 
 from ..errors import StorageError
 from ._due import Record
+from ._lock import InUseError
 from ._rows import Outcome, moment, session_columns, trace_columns
 
-__all__ = ["InUseError", "StoreFile"]
+__all__ = ["StoreFile"]
 
 # Of the tables. A file of a later version may have others.
 SCHEMA_VERSION: Final = 1
@@ -85,10 +86,6 @@ ON CONFLICT (session_id) DO UPDATE SET
     trace_count = CASE WHEN excluded.state = 'read' THEN excluded.trace_count ELSE trace_count END,
     missing_since = CASE WHEN excluded.state = 'missing' THEN least(missing_since, excluded.missing_since) END
 """
-
-
-class InUseError(StorageError):
-    """Somebody else has the file open at the moment."""
 
 
 class StoreFile:

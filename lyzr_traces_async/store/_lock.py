@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StorageError
@@ -22,16 +22,21 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-__all__ = ["locked"]
+__all__ = ["InUseError", "lock"]
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other syncs away from the file at ``path``, by a lock on an empty file beside it.
+class InUseError(StorageError):
+    """Somebody else uses the file at the moment."""
 
-    Two at once would ask for every session twice. The file itself can't be locked: then nobody could read it.
 
-    :raises StorageError: if another sync has the lock, or no file can be written there.
+def lock(path: Path) -> Callable[[], None]:
+    """Keep other syncs away from the file at ``path``, and return what ends that.
+
+    Two at once would ask for every session twice. It is a lock on an empty file beside it: where the file itself is
+    locked nobody can read it.
+
+    :raises InUseError: if another sync has the lock.
+    :raises StorageError: if there can't be one.
     """
     beside = path.with_name(f"{path.name}.lock")
     try:
@@ -39,25 +44,24 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{path} can't be written: {error.strerror} ({beside})") from error
     try:
-        try:
-            _lock(descriptor)
-            # One that has just ended may have taken the file away between the two calls.
-            is_there = os.path.samestat(os.fstat(descriptor), beside.stat())
-        except OSError as error:
-            raise _refusal(path, beside, error) from error
-        if not is_there:
-            raise _refusal(path, beside, None)
-        try:
-            yield
-        finally:
-            # Before it is let go of: whoever opens it from now on makes a new one.
-            with suppress(OSError):
-                beside.unlink()
-    finally:
+        _lock(descriptor)
+        # One that has just ended may have taken the file away between the two calls.
+        is_there = os.path.samestat(os.fstat(descriptor), beside.stat())
+    except (BlockingIOError, FileNotFoundError, PermissionError):
+        is_there = False
+    except OSError as error:
+        os.close(descriptor)
+        raise StorageError(
+            f"{beside} can't be locked: {error.strerror}. Is it on a file system that has locks?"
+        ) from error
+    if not is_there:
+        os.close(descriptor)
+        raise InUseError(f"another sync of {path} is under way (it holds {beside}): wait until it has ended")
+
+    def release() -> None:
+        # Taken away before it is let go of: whoever opens it from now on makes a new one.
+        with suppress(OSError):
+            beside.unlink()
         os.close(descriptor)
 
-
-def _refusal(path: Path, beside: Path, error: OSError | None) -> StorageError:
-    if error is None or isinstance(error, BlockingIOError | FileNotFoundError | PermissionError):
-        return StorageError(f"another sync of {path} is under way (it holds {beside}): wait until it has ended")
-    return StorageError(f"{beside} can't be locked: {error.strerror}. Is it on a file system that has locks?")
+    return release

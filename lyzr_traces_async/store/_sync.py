@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,8 @@ from ..errors import LyzrTracesError
 from ..models import SessionInfo, SessionTraces
 from ._due import is_due
 from ._estimate import seconds_left
-from ._file import InUseError, StoreFile
-from ._lock import locked
+from ._file import StoreFile
+from ._lock import InUseError, lock
 from ._progress import SyncProgress
 from ._rows import Outcome, encodable, outcome_of
 
@@ -39,7 +39,9 @@ SessionIds = Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | Ses
 # kill loses few requests, and seldom enough that opening the file, some 50 ms each time, holds up nothing.
 BATCH_TRACES: Final = 10_000
 BATCH_SECONDS: Final = 0.5
-# For how many seconds others who have the file open are waited for: before the first request, and with a batch in hand.
+# For how many seconds others are waited for: a sync that was left and has not ended yet, and those who have the file
+# open, before the first request and with a batch in hand.
+PATIENCE_WITH_SYNCS: Final = 1.0
 PATIENCE_AT_FIRST: Final = 5.0
 PATIENCE: Final = 120.0
 _LOOK_AGAIN: Final = 0.1
@@ -50,8 +52,9 @@ async def sync(
 ) -> AsyncGenerator[SyncProgress, None]:
     """Bring the file up to date; see :meth:`TraceStore.sync`."""
     file = StoreFile(path)
-    with locked(path):
-        await _when_free(file.check, PATIENCE_AT_FIRST)
+    release = await _when_free(partial(_lock, path), PATIENCE_WITH_SYNCS)
+    try:
+        await _when_free(partial(run_sync, file.check), PATIENCE_AT_FIRST)
         given = await _named(ids)
         due = given if refresh else await _due(file, given, settle)
         progress = SyncProgress(due=len(due), given=len(given), seconds_left=seconds_left(len(due), client.quota))
@@ -64,7 +67,7 @@ async def sync(
             more, failure = True, None
             while more:
                 batch: dict[str, Outcome] = {}
-                write = partial(file.write, batch)
+                write = partial(run_sync, file.write, batch)
                 try:
                     more = await _collect(sessions, batch, asked_at)
                 except LyzrTracesError as error:
@@ -81,6 +84,13 @@ async def sync(
                     yield progress
         if failure is not None:
             raise failure
+    finally:
+        release()
+
+
+async def _lock(path: Path) -> Callable[[], None]:
+    # In no thread: one that is cancelled there would be had, and by nobody.
+    return lock(path)
 
 
 async def _named(ids: SessionIds) -> list[str]:
@@ -99,7 +109,7 @@ def _name(given: object) -> str:
 
 
 async def _due(file: StoreFile, given: list[str], settle: timedelta) -> list[str]:
-    known = await _when_free(partial(file.known, given), PATIENCE_AT_FIRST)
+    known = await _when_free(partial(run_sync, file.known, given), PATIENCE_AT_FIRST)
     now = _now()
     return [name for name in given if is_due(known.get(name), now, settle)]
 
@@ -130,13 +140,13 @@ async def _collect(
     return True
 
 
-async def _when_free(work: Callable[[], _T], patience: float) -> _T:
-    """Do in a thread what needs the file. Others who have it open are waited for, for so many seconds."""
+async def _when_free(work: Callable[[], Awaitable[_T]], patience: float) -> _T:
+    """Do what needs the file for itself. Others who use it are waited for, for so many seconds."""
     until = anyio.current_time() + patience
     told = False
     while True:
         try:
-            return await run_sync(work)
+            return await work()
         except InUseError as error:
             if anyio.current_time() >= until:
                 raise
