@@ -207,17 +207,18 @@ def test_wrong_use_is_refused_before_anything_is_sent_or_made(
 
 
 @pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("times", "status"), [(6, 500), (1, 404)])
 def test_a_session_that_fails_is_told_of_and_the_others_go_on(
-    server: FakeTracesServer, capsys: Captured, file: Path
+    server: FakeTracesServer, capsys: Captured, file: Path, times: int, status: int
 ) -> None:
-    """Status 1; the next run asks for it again, and for nothing else."""
+    """Status 1; the next run asks for it again, and for nothing else. A 404 that is not the service's is a failure."""
     server.add_session(ONE, traces=1)
     server.add_session(TWO, traces=2)
-    server.fail_next(6, status=500, session_id=TWO)
+    server.fail_next(times, status=status, session_id=TWO, body=b"<html>")
     assert main(["sync", str(file), ONE, TWO]) == 1
     out, err = capsys.readouterr()
     assert out == f"{file}: 1 session read, 1 failed, 0 missing, 0 not due, 1 trace\n"
-    assert re.fullmatch(rf"lyzr-traces: HTTP 500: [^\n]*{TWO}[^\n]*\n", err)
+    assert re.fullmatch(rf"lyzr-traces: HTTP {status}: [^\n]*{TWO}[^\n]*\n", err)
     assert states_in(file) == {ONE: "read", TWO: "failed"}
     assert main(["sync", str(file), ONE, TWO]) == 0
     assert capsys.readouterr() == (f"{file}: 1 session read, 0 failed, 0 missing, 1 not due, 2 traces\n", "")

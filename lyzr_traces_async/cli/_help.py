@@ -135,9 +135,9 @@ a time. Only what is due is asked for: what has not been read yet, what failed o
 was read so soon after its newest trace that more may have come, see `--settle`. A session that has been missing for
 more than seven days is given up; `--refresh` asks for it again, and for everything else.
 
-However it ends, the same command goes on from there: after Ctrl-C, a key that is refused, a power failure. What was
-read is in the file, after a kill but for the last seconds. Others can read the file meanwhile; a second sync of it is
-refused.
+However it ends, the same command goes on from there: after Ctrl-C, a key that is refused, a kill. What was read is in
+the file; a kill loses the batch that was being collected, half a second of reading. Others can read the file meanwhile;
+a second sync of it is refused.
 
 On a terminal a line shows how far it is, and how long the quota makes the rest take. Elsewhere there is such a line on
 standard error every 30 seconds, and one on standard output at the end. The status is 1 where a session failed; one that

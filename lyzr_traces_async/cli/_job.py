@@ -9,7 +9,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
 
-from lyzr_traces_async import LyzrTracesError, NotFoundError, SessionInfo, TracesClient
+from lyzr_traces_async import LyzrTracesError, SessionInfo, TracesClient
 from lyzr_traces_async.store import SyncProgress, TraceStore
 
 from ._output import Progress, complain, make_console, room_for_progress
@@ -73,8 +73,7 @@ class Job:
         Those that are missing are only counted: a call that has not ended is missing, and at night there may be many.
         """
         for error in step.errors:
-            if not isinstance(error, NotFoundError):
-                self._progress.complain(str(error))
+            self._progress.complain(str(error))
         if self._progress.enabled:
             self._progress.show(lambda: how_far(step, self._client.quota, room_for_progress() - _COUNTED))
         elif (now := time.monotonic()) - self._told_at >= EVERY and step.done < step.due:
