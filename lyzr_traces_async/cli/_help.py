@@ -151,7 +151,8 @@ The table `traces` has a row a trace: `session_id`, `trace_id`, `name`, `timesta
 was read, failed or is missing (`state`), why (`error`), and when. In Python, `duckdb.connect("traces.duckdb")` opens
 them. The extra `store` is needed.
 
-For example, the last month, each night; the second of four hosts; what costs most, by the program `duckdb`:
+For example, the last month, each night; the second of four hosts; one session; what costs most, by the program
+`duckdb`:
 
   lyzr-traces sync traces.duckdb --since 30d
 
