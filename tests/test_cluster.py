@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import cloudpickle
-import distributed
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from lyzr_traces_async import ServerError
 from lyzr_traces_async.bulk import pull_sessions, to_arrow
 from lyzr_traces_async.testing import FakeTracesServer
 
@@ -86,6 +85,9 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 @contextmanager
 def dask() -> Iterator[tuple[Any, Any]]:
     """Start two worker processes."""
+    # Not before: it changes how errors are pickled, in the whole process.
+    import distributed  # noqa: PLC0415
+
     with (
         distributed.LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
@@ -121,6 +123,7 @@ def test_a_killed_worker_of_dask_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path
 ) -> None:
     """The result is the truth, the requests beyond the least are under 5 %, and a second run makes none."""
+    cloudpickle = pytest.importorskip("cloudpickle")  # comes with Dask
     into = tmp_path / "traces"
     service.latency = 0.1
     with dask() as (cluster, client):
@@ -148,6 +151,17 @@ def test_a_killed_worker_of_dask_costs_no_more_than_its_batch(
         assert len(service.requests) - before == requests
 
 
+def test_an_error_comes_back_from_a_worker_of_dask_as_itself(
+    service: FakeTracesServer, batches: list[list[str]], tmp_path: Path
+) -> None:
+    """With the session that it is of."""
+    with dask() as (_, client):
+        service.fail_next(status=501)
+        error = client.submit(pull_sessions, batches[0], into=str(tmp_path)).exception()
+    assert type(error) is ServerError
+    assert error.session_id in batches[0]
+
+
 def killed_once(marker: Path, into: Path) -> Callable[[list[str]], str]:
     """Return the task, in which the first process that comes to it is killed while it waits for answers."""
 
@@ -163,15 +177,13 @@ def killed_once(marker: Path, into: Path) -> Callable[[list[str]], str]:
     return task
 
 
-def test_the_recipe_for_spark(service: FakeTracesServer, ids: list[str], tmp_path: Path, spark: Any) -> None:
-    """As it stands in the README, but for the places."""
-    check_recipe(run_recipe("spark", tmp_path, ids=ids, spark=spark), ids, service)
-
-
 def test_a_killed_worker_of_spark_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path, spark: Any
 ) -> None:
-    """A partition is a batch, one without sessions among them; a killed worker costs no more than its batch."""
+    """A partition is a batch, one without sessions among them. The recipe runs as it stands, but for the places.
+
+    All in one test, since the workers of a second session would have the environment of the first.
+    """
     into, marker = tmp_path / "traces", tmp_path / "killed"
     ids = list(chain.from_iterable(batches))
     before = len(service.requests)
@@ -190,6 +202,8 @@ def test_a_killed_worker_of_spark_costs_no_more_than_its_batch(
     assert sessions.mapPartitions(lambda part: [pull_sessions(part, str(into))]).collect() == paths
     assert len(service.requests) - before == requests
     assert spark.read.parquet(str(into)).count() == sum(map(len, held(paths)))
+
+    check_recipe(run_recipe("spark", tmp_path / "recipe", ids=ids, spark=spark), ids, service)
 
     few = spark.sparkContext.parallelize(ids[:2], 5).mapPartitions(
         lambda part: [pull_sessions(part, str(into / "few"))]

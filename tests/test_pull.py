@@ -25,6 +25,7 @@ import pytest
 from pyarrow import dataset, parquet
 
 from lyzr_traces_async import (
+    APIConnectionError,
     AuthenticationError,
     InvalidArgumentError,
     NotFoundError,
@@ -184,6 +185,21 @@ def test_a_session_that_fails_fails_the_batch(server: FakeTracesServer, tmp_path
     assert left(tmp_path) == []
     pull_sessions(IDS, tmp_path)
     assert len(left(tmp_path)) == 1
+
+
+def test_an_error_goes_to_another_process_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some engines pickle it with what it came from, and not everything of the HTTP library can be pickled."""
+
+    def fail(_: object) -> None:
+        try:
+            raise OSError("before")
+        except OSError:
+            raise APIConnectionError("no complete answer") from RuntimeError(open)
+
+    monkeypatch.setattr("lyzr_traces_async.bulk._pull.in_the_process", fail)
+    with pytest.raises(APIConnectionError, match="no complete answer") as caught:
+        pull_sessions(IDS, tmp_path)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_a_wrong_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from .._arguments import MAX_LIMIT, check_count
 from ..client import TracesClient
-from ..errors import NotFoundError
+from ..errors import LyzrTracesError, NotFoundError
 from ..models import SessionInfo, SessionTraces
 from ._batches import NOTE, fits, ids_of, name_of, note_of
 from ._columns import TRACES_SCHEMA, to_arrow
@@ -60,7 +60,12 @@ def pull_sessions(ids: Iterable[str | UUID | SessionInfo], into: str | os.PathLi
         if _is_there(folder, name, asked_for):
             return folder.where(name)
         folder.check()
-    sessions = in_the_process(partial(_read, ids=asked_for, limit=limit)) if asked_for else {}
+    try:
+        sessions = in_the_process(partial(_read, ids=asked_for, limit=limit)) if asked_for else {}
+    except LyzrTracesError as error:
+        # Engines send it to another process, some with all that it came from. Not everything of aiohttp's can go along.
+        error.__cause__ = error.__context__ = None
+        raise
     table = _table({session_id: sessions[session_id] for session_id in asked_for})
     with kept_in(folder):
         folder.write(name, partial(parquet.write_table, table))
