@@ -13,10 +13,10 @@ says of it, ``_folders.py`` keeps files, ``_life.py`` has the event loop and the
 
 try:
     import pyarrow as _  # noqa: F401, ICN001 - is it there?
-except ModuleNotFoundError as missing:
+except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
-        "tables of traces need pyarrow: pip install 'lyzr-traces-async[arrow]'", name=missing.name
-    ) from missing
+        "tables of traces need pyarrow: pip install 'lyzr-traces-async[arrow]'", name=_missing.name
+    ) from _missing
 
 from ._columns import TRACES_SCHEMA, to_arrow
 from ._pull import pull_sessions

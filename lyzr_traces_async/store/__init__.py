@@ -21,12 +21,12 @@ from ..errors import InvalidArgumentError
 
 try:
     from ._sync import SessionIds, sync
-except ModuleNotFoundError as error:
-    if error.name != "duckdb":
+except ModuleNotFoundError as _error:
+    if _error.name != "duckdb":
         raise
     raise ModuleNotFoundError(
         "duckdb is not installed; a store needs: pip install 'lyzr-traces-async[store]'", name="duckdb"
-    ) from error
+    ) from _error
 
 from ._progress import SyncProgress
 
