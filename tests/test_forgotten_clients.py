@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import ssl
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 import trustme
 from rawserver import RawServer, answer, keeping, page
 
-from lyzr_traces_async import ClientClosedError, NotFoundError, TracesClient, WrongEventLoopError
+from lyzr_traces_async import ClientClosedError, NotFoundError, TracesClient, WrongEventLoopError, _pool
 from lyzr_traces_async.testing import FakeTracesServer
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -298,6 +299,18 @@ async def _everything(client: TracesClient) -> None:
         async with client.stream_sessions([SESSION]) as sessions:
             async for _ in sessions:
                 pass
+
+
+async def test_the_client_of_another_process_is_left_alone() -> None:
+    """A fork has copied it. Closed here, it would go deaf there: both wait with the same thing."""
+    closed: list[bool] = []
+    loop = asyncio.get_running_loop()
+    _pool._forgotten(os.getpid() + 1, loop, partial(closed.append, True))
+    assert not closed
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        _pool._forgotten(os.getpid(), loop, partial(closed.append, True))
+    await anyio.sleep(0.01)
+    assert closed
 
 
 def test_without_asyncio_the_error_says_that_it_is_needed() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -101,12 +102,38 @@ def test_ctrl_c_cancels_what_was_waited_for(server: FakeTracesServer, tmp_path: 
             pull_sessions(IDS[:2], tmp_path)
     finally:
         signal.signal(signal.SIGINT, usual)
-    shared = _life._life._clients._newest
-    assert shared is not None
-    wait_until(lambda: not shared.users)
+    wait_until(lambda: not _users())
     assert list(tmp_path.iterdir()) == []
     server.latency, server.on_request = 0, None
     assert pull_sessions(IDS[:2], tmp_path)
+
+
+def test_ctrl_c_cancels_what_has_just_begun(
+    server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though whoever was to wait for it has nothing in hand to cancel it by."""
+    pull_sessions(IDS[2:], tmp_path)
+    server.latency = 30
+    begin = BlockingPortal.start_task_soon
+    begun: list[object] = []
+
+    def begin_late(portal: BlockingPortal, *arguments: Any) -> Any:
+        begun.append(begin(portal, *arguments))
+        if len(begun) > 1:
+            return begun[-1]
+        wait_until(lambda: bool(_users()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BlockingPortal, "start_task_soon", begin_late)
+    with pytest.raises(KeyboardInterrupt):
+        pull_sessions(IDS[:2], tmp_path)
+    wait_until(lambda: not _users())
+
+
+def _users() -> int:
+    shared = _life._life._clients._newest
+    assert shared is not None
+    return shared.users
 
 
 def test_a_loop_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

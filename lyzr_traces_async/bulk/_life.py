@@ -12,8 +12,8 @@ import os
 import secrets
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from concurrent.futures import CancelledError, Future
+from contextlib import asynccontextmanager, suppress
 from hashlib import blake2b
 from threading import Lock, Thread
 from typing import Final, TypeVar
@@ -94,16 +94,24 @@ class _Life:
 
     def call(self, function: Callable[[TracesClient], Awaitable[_T]]) -> _T:
         """Call an asynchronous function with the client, and wait for it. Ctrl-C here cancels it there."""
-        future = self._started().start_task_soon(self._with_client, function)
+        portal = self._started()
+        scopes: list[anyio.CancelScope] = []
         try:
-            return future.result()
+            return portal.start_task_soon(self._with_client, function, scopes).result()
         except BaseException:
-            future.cancel()
+            # Not by its future: Ctrl-C may come when the task has begun, and before its future is returned.
+            with suppress(RuntimeError):  # there is no loop any more, and so no task
+                portal.start_task_soon(_cancel, scopes)
             raise
 
-    async def _with_client(self, function: Callable[[TracesClient], Awaitable[_T]]) -> _T:
-        async with self._clients.client() as client:
-            return await function(client)
+    async def _with_client(
+        self, function: Callable[[TracesClient], Awaitable[_T]], scopes: list[anyio.CancelScope]
+    ) -> _T:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            async with self._clients.client() as client:
+                return await function(client)
+        raise CancelledError  # to nobody: whoever waited has gone
 
     def _started(self) -> BlockingPortal:
         with self._lock:
@@ -140,6 +148,11 @@ class _Life:
         portal = self._portal.result()
         portal.start_task_soon(portal.stop)
         thread.join(_SECONDS_TO_END)
+
+
+async def _cancel(scopes: list[anyio.CancelScope]) -> None:
+    for scope in scopes:
+        scope.cancel()
 
 
 def _end_before_complaints(end: Callable[[int], None]) -> None:
