@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
@@ -72,6 +73,23 @@ class FastClockLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() + self._impatient.jumped
+
+
+@pytest.fixture(autouse=True)
+def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let aiohttp's pool tell the age of a connection by the loop's clock.
+
+    Outside of tests both are `time.monotonic`. Here, a wait that the loop skips would leave an idle connection young:
+    it would be used in the moment in which the server closes it.
+    """
+
+    def now() -> float:
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:
+            return time.monotonic()
+
+    monkeypatch.setattr("aiohttp.connector.monotonic", now)
 
 
 @pytest.fixture

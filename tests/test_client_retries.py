@@ -132,6 +132,19 @@ async def test_there_are_six_attempts_by_default(server: FakeTracesServer) -> No
         assert least <= wait < least + 2
 
 
+@pytest.mark.parametrize("wait", [3.9, 4.0, 4.5, 4.995, 4.998, 4.999, 5.0, 5.001, 6.0])
+async def test_an_idle_connection_is_not_used_in_the_moment_in_which_the_service_closes_it(
+    server: FakeTracesServer, wait: float
+) -> None:
+    """The service does so after 5 s; the client has let go of it after 4. No request is lost with it."""
+    policy = RetryPolicy(wait_initial=wait, wait_jitter=0)
+    async with client_of(server, retry=policy) as client:
+        for _ in range(10):
+            server.fail_next(status=500)
+            await client.list_session_traces(SESSION)
+        assert client.stats.requests == len(server.requests) == 20
+
+
 async def test_back_off_doubles_up_to_its_bound(server: FakeTracesServer) -> None:
     """As the policy says; without jitter it can be told exactly."""
     server.fail_next(100, status=500)
