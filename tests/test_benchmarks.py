@@ -16,6 +16,7 @@ import attrs
 import msgspec
 import pytest
 
+from benchmarks import costs
 from benchmarks import plot as plot_module
 from benchmarks.bad_days import last_of_one_page
 from benchmarks.bench import Bench
@@ -351,6 +352,12 @@ def test_the_readme_shows_the_published_figures() -> None:
         assert f"{name} {1 / figure('bulk', case, OURS, 'time') / QUOTA_TRACES_A_SECOND:,.0f} times" in told
     peaks = [figure("memory", f"{sessions} sessions", OURS, "peak") for sessions in (1000, 100)]
     assert f"Streaming 1,000 sessions peaked at {peaks[0]:.1f} MiB, 100 at {peaks[1]:.1f} MiB" in told
+
+
+def test_an_import_is_timed_with_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package comes compiled, wherever the benchmark runs."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert costs._import_time("import sys; assert not sys.dont_write_bytecode") > 0
 
 
 async def test_the_server_has_the_same_traces_in_both_shapes() -> None:
