@@ -1,78 +1,26 @@
-"""Real sockets, and a clock that does not keep anyone waiting."""
+"""Fixtures that all rooms use: a clock that does not wait, a clean environment, a server and its client."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from lyzr_traces_async import TracesClient
 from lyzr_traces_async.testing import FakeTracesServer
+from tests.helpers import clock
+from tests.helpers.clock import FastClockLoop
 
-pytest_plugins = ["contract_options"]
+pytest_plugins = ["tests.contract.options"]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
-
-# How long the sockets must have been silent, in real seconds, before the clock jumps. Loopback delivers at once, so
-# this only has to cover the kernel's and other threads' hand-over.
-GRACE = 0.002
-
-
-_T = TypeVar("_T")
-_Ts = TypeVarTuple("_Ts")
-
-
-class _ImpatientSelector(selectors.DefaultSelector):
-    """Where nothing but time would happen next, makes time happen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jumped = 0.0
-        self.threads = 0  # that work for the loop, and take their time
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= GRACE or self.threads:
-            return super().select(timeout)
-        events = super().select(GRACE)
-        if not events:
-            self.jumped += timeout
-        return events
-
-
-class FastClockLoop(asyncio.SelectorEventLoop):
-    """An event loop over real sockets whose clock skips the time in which nothing happens."""
-
-    def __init__(self) -> None:
-        self._impatient = _ImpatientSelector()
-        super().__init__(self._impatient)
-
-    def run_in_executor(self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts) -> asyncio.Future[_T]:
-        future = super().run_in_executor(executor, func, *args)
-        self._impatient.threads += 1
-        future.add_done_callback(self._thread_is_done)
-        return future
-
-    def _thread_is_done(self, _: object) -> None:
-        self._impatient.threads -= 1
-
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - the signature
-        self._impatient.threads += 1  # it waits for them
-        try:
-            await super().shutdown_default_executor()
-        finally:
-            self._impatient.threads -= 1
-
-    def time(self) -> float:
-        return super().time() + self._impatient.jumped
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +43,7 @@ def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the clock jump earlier, for tests in which nothing waits for another thread."""
-    monkeypatch.setitem(globals(), "GRACE", GRACE / 2)
+    monkeypatch.setattr(clock, "GRACE", clock.GRACE / 2)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Arrow tables, and tasks for clusters: `bulk`."""

@@ -1,0 +1,169 @@
+"""The command line as a process of its own: what only a real pipe, signal or terminal can show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import attrs
+import pytest
+from rich.cells import cell_len
+
+from lyzr_traces_async.testing import FakeTracesServer
+from tests.helpers.processes import PATIENCE, ended, environment, lines, on_a_terminal, screen_of, started, wait_for
+
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them"),
+    pytest.mark.usefixtures("interruptible"),
+]
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "row"),
+    [("table", 2, "^2026-03-25 "), ("jsonl", 0, '^{"traceId":"'), ("csv", 1, "^[0-9a-f]{32},")],
+)
+def test_the_first_page_is_out_before_the_second_has_come(
+    traces_server: FakeTracesServer, kind: str, head: int, row: str
+) -> None:
+    """Through a pipe, in every format; Ctrl-C then ends the wait for the second page, without a word."""
+    traces_server.add_session(SESSION, traces=30)
+    traces_server.fail_next(stall=PATIENCE * 2, page=2)
+    with started(traces_server, "list", SESSION, "--limit", "10", "--format", kind) as process:
+        rows = lines(process, head + 10)[head:]
+        assert all(re.search(row, line) for line in rows)
+        wait_for(traces_server, process, 2)
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (130, "", "")
+
+
+def test_ids_are_taken_from_a_pipe_as_they_come(traces_server: FakeTracesServer) -> None:
+    """The first session is out while the pipe is still open; Ctrl-C then ends the wait for another id, quietly."""
+    traces_server.add_session(SESSION, traces=3)
+    with started(traces_server, "list", "-", "--format", "jsonl", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{SESSION}\n".encode())
+        assert all(line.startswith('{"traceId":"') for line in lines(process, 3))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert ended(process) == (130, "", "")
+
+
+def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer) -> None:
+    """Nothing was shown, and nothing is."""
+    traces_server.add_session(SESSION, traces=1)
+    traces_server.fail_next(stall=PATIENCE * 2)
+    with started(traces_server, "list", SESSION) as process:
+        wait_for(traces_server, process, 1)
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (130, "", "")
+
+
+@pytest.mark.parametrize("ids", [[SESSION], [SESSION, OTHER]])
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
+def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str, ids: list[str]) -> None:
+    """A reader that has seen enough is no error to be told of; the status is that of SIGPIPE."""
+    for session_id in ids:
+        traces_server.add_session(session_id, traces=1000)
+    traces_server.latency = 0.05
+    with started(traces_server, "list", *ids, "--format", kind) as process:
+        lines(process, 1)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_a_process_that_succeeds_leaves_nothing_open(traces_server: FakeTracesServer) -> None:
+    """Status 0, exact output in UTF-8 whatever the locale is, and no complaint of Python's at the end."""
+    traces = traces_server.add_session(SESSION, traces=25)
+    with started(
+        traces_server, "list", SESSION, "--limit", "10", "--format", "jsonl", PYTHONIOENCODING="ascii"
+    ) as process:
+        status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert [json.loads(line)["traceId"] for line in out.splitlines()] == [trace.trace_id for trace in traces]
+
+
+def test_a_process_that_fails_leaves_nothing_open(traces_server: FakeTracesServer) -> None:
+    """Status 1, one line, no traceback."""
+    with started(traces_server, "list", SESSION, PYTHONIOENCODING="ascii") as process:
+        status, out, err = ended(process)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"], ["sessions"]])
+def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arguments: list[str]) -> None:
+    """Help and the demo too, where standard output can write nothing else."""
+    with started(traces_server, *arguments, PYTHONIOENCODING="ascii") as process:
+        status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert out.isascii()
+
+
+def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:
+    """On a real terminal, whose one screen standard output and standard error share."""
+    traces_server.add_session(SESSION, traces=25)
+    with on_a_terminal(80, "list", SESSION, "--limit", "10", env=environment(traces_server)) as (process, outside):
+        screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
+        assert process.wait(PATIENCE) == 0
+    assert "\r\x1b[2Kpage 2 of 3\r\x1b[2K" in screen
+    shown = re.sub(r"\r\x1b\[2K(page [^\r]*)?|\x1b\[[0-9;]*m", "", screen).split("\r\n")
+    assert len([line for line in shown if line.startswith("18:19:")]) == 25
+    assert max(map(cell_len, shown)) <= 80
+    assert all(line.isprintable() for line in shown)
+
+
+def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces_server: FakeTracesServer) -> None:
+    """The escape codes of a real terminal: each address is closed again, and what the server sends stays within."""
+    (trace,) = traces_server.add_session(SESSION, traces=1)
+    evil = attrs.evolve(trace, trace_id="evil", html_path="/\x1b\\\x1b]0;title\x07;é")
+    http = attrs.evolve(trace, trace_id="http", html_path="http://other.example/")
+    traces_server.add_traces(SESSION, [evil, http])
+    env = environment(traces_server, LYZR_DASHBOARD_URL="https://dash.example")
+    with on_a_terminal(160, "list", SESSION, env=env) as (process, outside):
+        screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
+        assert process.wait(PATIENCE) == 0
+    opened = re.findall(
+        r"\x1b\]8;id=\d+;([^\x1b]+)\x1b\\(?:\x1b\[[0-9;]*m)?([^\x1b]+)(?:\x1b\[0m)?\x1b\]8;;\x1b\\", screen
+    )
+    whole = f"https://dash.example{trace.html_path}"
+    ids = ("evil", "http", trace.trace_id)
+    assert [(target, text) for target, text in opened if text in ids] == [(whole, trace.trace_id)]
+    assert [target for target, text in opened if text.startswith("…") or text == whole] == [whole]
+    assert screen.count("\x1b]8;id=") == screen.count("\x1b]8;;\x1b\\") == len(opened)
+    assert "\x1b]0;" not in screen
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(
+    traces_server: FakeTracesServer, columns: int
+) -> None:
+    """A real terminal shows each failure, when the next attempt is, and how long that is ago; in one line."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        base_url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+        env = environment(traces_server, LYZR_TRACES_BASE_URL=base_url)
+        with on_a_terminal(columns, "list", SESSION, env=env) as (process, outside):
+            screen = ""
+            while "attempt 2 of 6" not in screen or "(1 s)" not in screen:
+                chunk = screen_of(outside).decode()
+                assert chunk, screen
+                screen += chunk
+            process.send_signal(signal.SIGINT)
+            screen += b"".join(iter(lambda: screen_of(outside), b"")).decode()
+            assert process.wait(PATIENCE) == 130
+    lines = screen.split("\r\x1b[2K")
+    assert lines[:2] == ["", "page 1"]
+    assert re.match(r"attempt 1 of 6 failed, the next in \d\.\d s: no", lines[2])
+    assert lines[-1] in ("", "^C")
+    assert ("Connect call failed" in screen) is (columns == 200)
+    assert max(map(len, lines)) < columns

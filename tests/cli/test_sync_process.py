@@ -1,0 +1,160 @@
+"""`sync` as a process of its own: on a terminal, interrupted, beside another one."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.cells import cell_len
+
+from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
+from tests.helpers.processes import PATIENCE, ended, environment, on_a_terminal, screen_of, started, wait_for
+
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them"),
+    pytest.mark.usefixtures("interruptible"),
+]
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [
+        (60, r"0 of 12 sessions, 0 traces, \d s to go"),
+        (80, r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go"),
+        (120, r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go"),
+    ],
+)
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path, columns: int, first: str) -> None:
+    """In one line, as far as there is room, and never for long anything else; at the end only the sum of it is left."""
+    file = tmp_path / "traces.duckdb"
+    with FakeTracesServer(quota=Quota(requests=10, seconds=3)) as server:
+        for session in server.add_transcripts(12):
+            server.add_session(session.session_id, traces=99)
+        arguments = ["sync", str(file), "--since", "2020-01-01"]
+        with on_a_terminal(columns, *arguments, env=environment(server)) as (process, outside):
+            screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
+            assert process.wait(PATIENCE) == 0
+    shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
+    assert shown[:2] == ["", "the list of sessions: 0 so far"]
+    assert re.fullmatch(first, shown[2])
+    assert any(line.startswith("the service takes no more requests for now: waiting ") for line in shown)
+    told = [line for line in shown if " of 12 sessions" in line]
+    quota = r"(, (\d requests? left in this window|more requests in \d s))?"
+    assert len(told) > 1
+    assert all(re.fullmatch(rf"\d+ of 12 sessions, [\d,]+ traces{quota}(, \d+ s to go)?", line) for line in told)
+    assert max(map(cell_len, shown[:-1])) < columns
+    assert shown[-1] == f"{file}: 12 sessions read, 0 failed, 0 missing, 0 not due, 1,188 traces\r\n"
+
+
+def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp_path: Path) -> None:
+    """Status 130; it says that the same command goes on, and that is so."""
+    file = tmp_path / "traces.duckdb"
+    traces_server.add_session(SESSION, traces=250)
+    traces_server.add_session(OTHER, traces=3)
+    traces_server.fail_next(stall=PATIENCE * 2, session_id=SESSION, page=3)
+    with started(traces_server, "sync", str(file), SESSION, OTHER) as process:
+        wait_for(traces_server, process, 4)
+        time.sleep(0.2)  # for the last answer but that one
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (
+            130,
+            "",
+            f"lyzr-traces: stopped\nWhat was written stays in {file}. The same command goes on from there.\n",
+        )
+    assert states_in(file) == {OTHER: "read"}
+    with started(traces_server, "sync", str(file), SESSION, OTHER) as process:
+        assert ended(process) == (0, f"{file}: 1 session read, 0 failed, 0 missing, 1 not due, 250 traces\n", "")
+    assert len(traces_server.requests) == 4 + 3
+    assert states_in(file) == {OTHER: "read", SESSION: "read"}
+
+
+def test_ctrl_c_before_the_first_answer_is_no_failure(traces_server: FakeTracesServer, tmp_path: Path) -> None:
+    """Nothing has come that could be written."""
+    file = tmp_path / "traces.duckdb"
+    traces_server.add_session(SESSION, traces=3)
+    traces_server.fail_next(stall=PATIENCE * 2)
+    with started(traces_server, "sync", str(file), SESSION) as process:
+        wait_for(traces_server, process, 1)
+        process.send_signal(signal.SIGINT)
+        status, out, err = ended(process)
+    assert (status, out) == (130, "")
+    assert err.startswith("lyzr-traces: stopped\n")
+    assert states_in(file) == {}
+
+
+def test_ctrl_c_while_the_ids_are_still_coming_is_quiet(traces_server: FakeTracesServer, tmp_path: Path) -> None:
+    """Nothing was begun, and nothing is asked for."""
+    file = tmp_path / "traces.duckdb"
+    with started(traces_server, "sync", str(file), "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{SESSION}\n".encode())
+        deadline = time.monotonic() + PATIENCE
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert ended(process) == (130, "", "")
+    assert not traces_server.requests
+
+
+def test_a_second_sync_of_a_file_is_refused_and_the_first_goes_on(
+    traces_server: FakeTracesServer, tmp_path: Path
+) -> None:
+    """In a line that says why. Both would ask for everything."""
+    file = tmp_path / "traces.duckdb"
+    for session_id in (SESSION, OTHER):
+        traces_server.add_session(session_id, traces=3)
+    release = threading.Event()
+
+    def wait(_: RecordedRequest) -> None:
+        release.wait(PATIENCE)
+
+    traces_server.on_request = wait
+    try:
+        with started(traces_server, "sync", str(file), SESSION, OTHER) as first:
+            wait_for(traces_server, first, 1)
+            with started(traces_server, "sync", str(file), SESSION, OTHER) as second:
+                status, out, err = ended(second)
+            assert (status, out) == (1, "")
+            assert re.fullmatch(f"lyzr-traces: another sync of {re.escape(str(file))} is under way [^\n]+\n", err)
+            release.set()
+            assert ended(first) == (0, f"{file}: 2 sessions read, 0 failed, 0 missing, 0 not due, 6 traces\n", "")
+    finally:
+        release.set()
+    assert len(traces_server.requests) == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the listing of processes as Linux has it")
+def test_the_key_is_in_no_process_listing_and_in_no_file(tmp_path: Path) -> None:
+    """Nor where the server echoes it in an error that is kept."""
+    file = tmp_path / "traces.duckdb"
+    with FakeTracesServer(api_key="sk-canary-4711", quota=None) as server:
+        server.add_session(SESSION, traces=3)
+        server.fail_next(status=400, message="no sk-canary-4711", session_id=OTHER)
+        server.fail_next(stall=1.0, session_id=SESSION)
+        with started(server, "sync", str(file), SESSION, OTHER) as process:
+            wait_for(server, process, 2)
+            listing = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            status, out, err = ended(process)
+    assert status == 1
+    assert "no ***" in err
+    assert b"sync" in listing
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for text in (listing, out.encode(), err.encode(), kept):
+        assert b"canary" not in text
+    assert b"no ***" in kept
+
+
+def states_in(file: Path) -> dict[str, str]:
+    with duckdb.connect(str(file), read_only=True) as database:
+        return dict(database.execute("SELECT session_id, state FROM sessions").fetchall())

@@ -1,0 +1,334 @@
+"""A client that nobody closes says so in this library's words, and one whose event loop is gone can be closed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import ssl
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+import trustme
+
+from lyzr_traces_async import ClientClosedError, NotFoundError, TracesClient, WrongEventLoopError, _pool
+from lyzr_traces_async.testing import FakeTracesServer
+from tests.helpers.raw_server import RawServer, answer, keeping, page
+
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+WORDS = "a TracesClient was not closed.*aclose"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeTracesServer]:
+    async with FakeTracesServer(quota=None) as server:
+        server.add_session(SESSION, 3)
+        yield server
+
+
+def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
+    return TracesClient(server.api_key, base_url=server.base_url, **settings)
+
+
+def descriptors() -> set[str]:
+    """Return the sockets that this process has open."""
+    links = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the listing itself has had one
+            links.add(str(link.readlink()))
+    return {link for link in links if link.startswith("socket:")}
+
+
+def wait_for_descriptors(expected: set[str]) -> None:
+    """Wait until these are open and no others: the server's ends are in this process too, and close a little later."""
+    for _ in range(1000):
+        if descriptors() == expected:
+            return
+        time.sleep(0.01)
+    assert descriptors() == expected
+
+
+def drop(held: list[TracesClient]) -> None:
+    """Let go of a client, and collect it."""
+    held.clear()
+    gc.collect()
+
+
+@contextmanager
+def no_handler_called() -> Iterator[None]:
+    """Refuse a block in which the event loop was told of something that went wrong."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    try:
+        yield
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+    assert told == []
+
+
+@pytest.mark.parametrize("way", ["dropped", "in a cycle", "in another thread"])
+async def test_a_client_that_is_dropped_open_says_so(server: FakeTracesServer, way: str) -> None:
+    """In one warning, whoever collects it, and the event loop is not told of anything."""
+    held = [client_of(server)]
+    await held[0].list_session_traces(SESSION)
+    if way == "in a cycle":
+        held[0].itself = held[0]  # type: ignore[attr-defined]
+    with no_handler_called():
+        with pytest.warns(ResourceWarning, match=WORDS) as caught:
+            await asyncio.to_thread(drop, held) if way == "in another thread" else drop(held)
+        await asyncio.sleep(0.1)
+        gc.collect()
+    assert len(caught) == 1
+
+
+async def test_a_dropped_clients_connections_are_closed() -> None:
+    """The server sees their end."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+        assert await reader.read() == b""
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        held = [TracesClient("key", base_url=f"http://127.0.0.1:{port}/v1")]
+        with pytest.raises(NotFoundError):
+            await held[0].list_session_traces(SESSION)
+        with pytest.warns(ResourceWarning, match=WORDS):
+            drop(held)
+        await asyncio.wait_for(ended.wait(), 3)
+
+
+async def test_who_closes_is_not_warned(server: FakeTracesServer) -> None:
+    """Nor who never sent anything."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client_of(server)
+        async with client_of(server) as client:
+            await client.list_session_traces(SESSION)
+        del client
+        gc.collect()
+
+
+async def test_a_callers_session_is_left_alone(server: FakeTracesServer) -> None:
+    """It is open when its client is dropped; it is the caller's to close."""
+    async with aiohttp.ClientSession() as session:
+        await client_of(server, session=session).list_session_traces(SESSION)
+        gc.collect()
+        assert not session.closed
+        async with session.get(server.base_url):
+            pass
+
+
+def _worn(server: FakeTracesServer) -> tuple[TracesClient, asyncio.AbstractEventLoop]:
+    """Return a client that has two idle connections, and the loop that they belong to, which does not run."""
+    loop = asyncio.new_event_loop()
+    client = client_of(server)
+
+    async def use() -> None:
+        await client.list_session_traces(SESSION)
+        await asyncio.gather(*(client.list_session_traces(SESSION) for _ in range(2)))
+
+    loop.run_until_complete(use())
+    return client, loop
+
+
+@pytest.fixture
+def away() -> Iterator[FakeTracesServer]:
+    """A server on a loop of its own, in another process' place: it only has to have accepted."""
+    server = FakeTracesServer(quota=None)
+    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
+        server.add_session(SESSION, 3)
+        yield server
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs a list of open files")
+
+
+@linux
+def test_a_client_can_be_closed_when_its_loop_is_gone(away: FakeTracesServer) -> None:
+    """On another loop, without a complaint of anybody; its sockets are closed."""
+    before = descriptors()
+    client, loop = _worn(away)
+    loop.close()
+    assert descriptors() > before
+    asyncio.run(client.aclose())
+    wait_for_descriptors(before)
+    with pytest.raises(ClientClosedError):
+        asyncio.run(client.list_session_traces(SESSION))
+    asyncio.run(client.aclose())
+    del client
+    gc.collect()
+
+
+@linux
+@pytest.mark.parametrize("way", ["closed", "dropped"])
+def test_connections_over_tls_end_without_their_loop_too(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are two transports, one in the other."""
+    authority = trustme.CA()
+    certified, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(certified)
+    authority.configure_trust(trusting)
+    monkeypatch.setattr(aiohttp, "TCPConnector", partial(aiohttp.TCPConnector, ssl=trusting))
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    raw = RawServer(keeping(answer(page())), tls=certified)
+    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(raw):
+        before = descriptors()
+        loop = asyncio.new_event_loop()
+        held = [TracesClient("key", base_url=raw.base_url)]
+        loop.run_until_complete(held[0].list_session_traces(SESSION))
+        loop.close()
+        if way == "closed":
+            asyncio.run(held[0].aclose())
+            drop(held)
+        else:
+            with pytest.warns(ResourceWarning, match=WORDS) as caught:
+                drop(held)
+            assert len(caught) == 1
+        gc.collect()
+        wait_for_descriptors(before)
+
+
+@linux
+def test_a_client_can_be_closed_when_its_loop_has_left_a_request_in_flight(away: FakeTracesServer) -> None:
+    """The connection that it waits on is closed too; who waited is not woken on another loop."""
+    before = descriptors()
+    client, loop = _worn(away)
+    away.fail_next(stall=100)
+    task = loop.create_task(client.list_session_traces(SESSION))
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.run_until_complete(asyncio.sleep(0.1))
+    loop.close()
+    asyncio.run(client.aclose())
+    assert not task.done()
+    del task
+    gc.collect()
+    wait_for_descriptors(before)
+
+
+@linux
+@pytest.mark.parametrize("state", ["closed", "stopped"])
+def test_a_client_can_be_dropped_when_its_loop_does_not_run(away: FakeTracesServer, state: str) -> None:
+    """It says so once, and its sockets are closed."""
+    before = descriptors()
+    client, loop = _worn(away)
+    held = [client]
+    del client
+    if state == "closed":
+        loop.close()
+    with pytest.warns(ResourceWarning, match=WORDS) as caught:
+        drop(held)
+    assert len(caught) == 1
+    assert "call_soon" not in vars(loop)
+    loop.close()
+    wait_for_descriptors(before)
+    gc.collect()
+
+
+def test_a_client_whose_loop_only_stands_still_is_not_closed_on_another(away: FakeTracesServer) -> None:
+    """It may run again."""
+    client, loop = _worn(away)
+    with pytest.raises(WrongEventLoopError):
+        asyncio.run(client.aclose())
+    loop.run_until_complete(client.list_session_traces(SESSION))
+    loop.run_until_complete(client.aclose())
+    loop.close()
+
+
+EXITS = {
+    "at the module's end": "client = make()\nasyncio.run(use(client))",
+    "in a cycle": "client = make()\nclient.itself = client\nasyncio.run(use(client))",
+    "with a loop that was never closed": "client = make()\nasyncio.new_event_loop().run_until_complete(use(client))",
+    "in a function": "async def main():\n    await use(make())\nasyncio.run(main())",
+}
+
+
+@pytest.mark.parametrize("how", EXITS)
+def test_at_the_interpreters_exit_there_is_a_warning_and_no_traceback(away: FakeTracesServer, how: str) -> None:
+    """The warning where warnings are shown, and nothing where they are not."""
+    program = f"""
+        import asyncio
+        from lyzr_traces_async import TracesClient
+
+        def make():
+            return TracesClient({away.api_key!r}, base_url={away.base_url!r})
+
+        async def use(client):
+            await client.list_session_traces({SESSION!r})
+    """
+    program = textwrap.dedent(program) + EXITS[how]
+    shown = {}
+    for options in ((), ("-W", "always::ResourceWarning")):
+        done = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=True)
+        shown[options] = done.stderr
+    assert shown[()] == ""
+    noted = shown["-W", "always::ResourceWarning"]
+    if "never closed" in how:
+        noted = "\n".join(line for line in noted.splitlines() if "unclosed event loop" not in line)
+    assert noted.count("ResourceWarning") == 1
+    assert "a TracesClient was not closed" in noted
+    assert "Traceback" not in noted
+    assert "Unclosed" not in noted
+
+
+async def _everything(client: TracesClient) -> None:
+    with pytest.raises(WrongEventLoopError, match=r"needs an event loop of asyncio.*asyncio.run"):
+        await client.list_session_traces(SESSION)
+    with pytest.raises(WrongEventLoopError, match="needs an event loop of asyncio"):
+        async for _ in client.iter_session_traces(SESSION):
+            pass
+    with pytest.raises(WrongEventLoopError, match="needs an event loop of asyncio"):
+        async for _ in client.iter_session_pages(SESSION):
+            pass
+    with pytest.raises(WrongEventLoopError, match="needs an event loop of asyncio"):
+        async with client.stream_sessions([SESSION]) as sessions:
+            async for _ in sessions:
+                pass
+
+
+async def test_the_client_of_another_process_is_left_alone() -> None:
+    """A fork has copied it. Closed here, it would go deaf there: both wait with the same thing."""
+    closed: list[bool] = []
+    loop = asyncio.get_running_loop()
+    _pool._forgotten(os.getpid() + 1, loop, partial(closed.append, True))
+    assert not closed
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        _pool._forgotten(os.getpid(), loop, partial(closed.append, True))
+    await anyio.sleep(0.01)
+    assert closed
+
+
+def test_without_asyncio_the_error_says_that_it_is_needed() -> None:
+    """As under Trio, or with nothing that runs the coroutine at all."""
+
+    async def use() -> None:
+        async with TracesClient("key") as client:
+            await _everything(client)
+
+    with pytest.raises(StopIteration):
+        use().send(None)
+
+
+def test_under_trio_the_error_says_that_asyncio_is_needed() -> None:
+    """Which anyio runs its own programs on too."""
+
+    async def use() -> None:
+        async with TracesClient("key") as client:
+            await _everything(client)
+
+    anyio.run(use, backend="trio")

@@ -1,0 +1,1 @@
+"""The values that users get: `models`, `_observations`, `summary`, `_notebook`."""

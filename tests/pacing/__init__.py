@@ -1,0 +1,1 @@
+"""When a request is sent, and when again: `_pacing`, `_capacity`, `_turns`, `_throttle`, `_retrying`."""

@@ -1,0 +1,1 @@
+"""Fuzz targets for Atheris; they run apart from pytest."""

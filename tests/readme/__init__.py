@@ -1,0 +1,1 @@
+"""The README: every code block runs as it stands."""

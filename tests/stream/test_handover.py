@@ -1,0 +1,264 @@
+"""Consumers that give up waiting for a session, at every step of the event loop, and ask again: none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+from uuid import UUID
+
+import anyio
+import pytest
+
+from lyzr_traces_async import SessionTraces, TracesClient
+from lyzr_traces_async._handover import Finished
+from lyzr_traces_async.testing import FakeTracesServer
+from tests.helpers.clock import FastClockLoop
+
+pytestmark = pytest.mark.usefixtures("hurry")
+
+Sessions = AsyncIterator[SessionTraces]
+Strike = Callable[[], object]
+
+_END: Final = SessionTraces("the end", None)
+# Where a session is handed over there are no more steps than this between two sessions that need no request.
+_STEPS: Final = 10
+
+
+# --- Ways to give up. Each takes a session, or is struck first. -------------------------------------------------------
+
+
+async def _ask(sessions: Sessions) -> SessionTraces:
+    return await anext(sessions, _END)
+
+
+class _Cancelled:
+    """The task around `anext` is cancelled."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.task = asyncio.ensure_future(_ask(sessions))
+
+    def strike(self) -> None:
+        self.task.cancel()
+
+
+class _TimedOut:
+    """`asyncio.timeout` around `anext`."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._timeout = asyncio.timeout(None)
+        self.task = asyncio.ensure_future(self._take(sessions))
+
+    async def _take(self, sessions: Sessions) -> SessionTraces:
+        async with self._timeout:
+            return await _ask(sessions)
+
+    def strike(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it was never entered, or is over
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+
+
+class _WaitedFor:
+    """`asyncio.wait_for` around `anext`."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.task = asyncio.ensure_future(self._take(sessions))
+
+    async def _take(self, sessions: Sessions) -> SessionTraces:
+        return await asyncio.wait_for(_ask(sessions), 1000)
+
+    def strike(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, FastClockLoop)
+        loop._impatient.jumped += 1000
+
+
+class _WaitedForByOneWhoIsCancelled(_WaitedFor):
+    """The task around `asyncio.wait_for` is cancelled."""
+
+    def strike(self) -> None:
+        self.task.cancel()
+
+
+class _InScope:
+    """A cancel scope around `anext`, as of `anyio.move_on_after`."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._scope = anyio.CancelScope()
+        self.task = asyncio.ensure_future(self._take(sessions))
+
+    async def _take(self, sessions: Sessions) -> SessionTraces:
+        with self._scope:
+            return await _ask(sessions)
+        raise TimeoutError
+
+    def strike(self) -> None:
+        self._scope.cancel()
+
+
+_Way = _Cancelled | _TimedOut | _WaitedFor | _InScope
+_WAYS: Final[list[Callable[[Sessions], _Way]]] = [
+    _Cancelled,
+    _TimedOut,
+    _WaitedFor,
+    _WaitedForByOneWhoIsCancelled,
+    _InScope,
+]
+
+
+async def _taken(way: _Way, steps: int, *, first: bool) -> SessionTraces | None:
+    """Return the session that was taken, or ``None`` where it was given up after so many steps of the event loop.
+
+    :param first: whether to strike ahead of all that is ready to run then, or behind it.
+    """
+    loop = asyncio.get_running_loop()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    loop.call_soon(way.strike)
+    if first:
+        loop._ready.rotate(1)  # type: ignore[attr-defined]
+    await asyncio.wait([way.task])
+    try:
+        return way.task.result()
+    except (TimeoutError, asyncio.CancelledError):
+        return None
+
+
+async def _steps_apart(count: int, rng: random.Random) -> AsyncIterator[Any]:
+    """Make up ids that need no request, as they are none, with a few steps of the event loop between them."""
+    for number in range(count):
+        for _ in range(rng.randrange(3 * _STEPS)):
+            await asyncio.sleep(0)
+        yield f"no id {number}"
+
+
+def _check(got: list[SessionTraces], ids: list[str]) -> None:
+    names = [session.session_id for session in got]
+    assert len(names) == len(set(names)), "some came twice"
+    assert set(names) == set(ids), f"{len(ids) - len(names)} of {len(ids)} were lost"
+
+
+@pytest.mark.parametrize("way", _WAYS)
+@pytest.mark.parametrize("concurrency", [1, 3, 8])
+async def test_a_consumer_may_give_up_at_every_step_and_ask_again(
+    way: Callable[[Sessions], _Way], concurrency: int
+) -> None:
+    """A thousand sessions, none lost and none twice, whenever it is and whatever else happens in that step."""
+    rng = random.Random(concurrency)
+    count = 1000
+    got: list[SessionTraces] = []
+    given_up = 0
+    async with (
+        TracesClient("key", base_url="http://127.0.0.1:1/v1") as client,
+        client.stream_sessions(_steps_apart(count, rng), concurrency=concurrency) as sessions,
+    ):
+        attempt = 0
+        while True:
+            attempt += 1
+            session = await _taken(way(sessions), attempt // 2 % _STEPS, first=bool(attempt % 2))
+            if session is _END:
+                break
+            if session is None:
+                given_up += 1
+            else:
+                got.append(session)
+    _check(got, [f"no id {number}" for number in range(count)])
+    assert given_up >= 100
+
+
+@pytest.mark.parametrize("way", _WAYS)
+async def test_consumers_that_wait_beside_one_another_may_give_up_as_well(way: Callable[[Sessions], _Way]) -> None:
+    """What one of them was woken for and did not take, another takes."""
+    count = 1000
+    got: list[SessionTraces] = []
+
+    async def take(sessions: Sessions, rng: random.Random) -> None:
+        while (session := await _taken(way(sessions), rng.randrange(_STEPS), first=rng.random() < 0.5)) is not _END:
+            if session is not None:
+                got.append(session)
+
+    async with (
+        TracesClient("key", base_url="http://127.0.0.1:1/v1") as client,
+        client.stream_sessions(_steps_apart(count, random.Random(1)), concurrency=4) as sessions,
+    ):
+        await asyncio.gather(*(take(sessions, random.Random(seed)) for seed in range(3)))
+    _check(got, [f"no id {number}" for number in range(count)])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.01, 0.1])
+async def test_a_consumer_may_look_in_now_and_then(seconds: float) -> None:
+    """As one does that has other things to do between two sessions: real requests, and a time-out by the clock."""
+    ids = [str(UUID(int=number)) for number in range(100)]
+    got: list[SessionTraces] = []
+    async with (
+        FakeTracesServer(quota=None) as server,
+        TracesClient(server.api_key, base_url=server.base_url) as client,
+    ):
+        server.latency = 0.01
+        for session_id in ids:
+            server.add_session(session_id, traces=2)
+        async with client.stream_sessions(ids) as sessions:
+            while True:
+                try:
+                    async with asyncio.timeout(seconds):
+                        got.append(await anext(sessions))
+                except TimeoutError:
+                    await asyncio.sleep(0.003)
+                except StopAsyncIteration:
+                    break
+    _check(got, ids)
+    assert all(len(session) == 2 for session in got)
+
+
+async def test_one_that_gives_up_for_good_holds_up_nobody() -> None:
+    """Several wait, all but one are cancelled in the very step in which the only session finishes."""
+    for steps in range(_STEPS):
+        go_on = asyncio.Event()
+
+        async def ids(go_on: asyncio.Event = go_on) -> AsyncIterator[Any]:
+            await go_on.wait()
+            yield "no id"
+
+        async with (
+            TracesClient("key", base_url="http://127.0.0.1:1/v1") as client,
+            client.stream_sessions(ids()) as sessions,
+        ):
+            *others, last = [asyncio.ensure_future(_ask(sessions)) for _ in range(4)]
+            await asyncio.sleep(1)
+            go_on.set()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for other in others:
+                other.cancel()
+            await asyncio.wait([*others, last], timeout=1)
+            took = [task.result() for task in (*others, last) if task.done() and not task.cancelled()]
+        assert [session.session_id for session in took if session is not _END] == ["no id"], steps
+
+
+async def test_a_session_that_finishes_too_late_is_dropped() -> None:
+    """It may have been past its last `await` when the stream ended; the consumer has been told of that by then."""
+    finished = Finished(1)
+    finished.close(LookupError("the ids"))
+    finished.put(SessionTraces("late", None))
+    finished.close(None)
+    for _ in range(2):
+        with pytest.raises(LookupError, match="the ids"):
+            await anext(finished)
+
+
+def test_the_ways_to_give_up_do_take_sessions() -> None:
+    """One that is not struck takes the only session there is, then learns of the end."""
+
+    async def main(way: Callable[[Sessions], _Way]) -> None:
+        async with (
+            TracesClient("key", base_url="http://127.0.0.1:1/v1") as client,
+            client.stream_sessions(["no id"]) as sessions,
+        ):
+            assert (await way(sessions).task).session_id == "no id"
+            assert await way(sessions).task is _END
+
+    for way in _WAYS:
+        with asyncio.Runner(loop_factory=FastClockLoop) as runner:
+            runner.run(main(way))

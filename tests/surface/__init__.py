@@ -1,0 +1,1 @@
+"""What users import, pass in and catch: `__init__`, `_lazy`, `_arguments`, `errors`."""

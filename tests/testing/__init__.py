@@ -1,0 +1,1 @@
+"""The fake server that users test with: `testing`."""
