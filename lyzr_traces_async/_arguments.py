@@ -185,16 +185,15 @@ def check_key(key: Secret | type) -> Secret:
         )
     if isinstance(key, type):
         raise InvalidArgumentError(f"the API key must be a string, not {key.__name__}")
-    if not _fits_a_field(key.reveal()):
+    if any(letter.isspace() for letter in key.reveal()):
         raise InvalidArgumentError(
-            "the API key has control characters, blanks at an end or characters outside of ASCII: perhaps a line's end "
-            "was copied along with it"
+            "the API key contains whitespace, such as a space, a tab or a line break: copy the key again without it"
+        )
+    if not (key.reveal().isascii() and key.reveal().isprintable()):
+        raise InvalidArgumentError(
+            "the API key contains control characters or characters outside ASCII: copy the key again without them"
         )
     return key
-
-
-def _fits_a_field(key: str) -> bool:
-    return key.isascii() and key.isprintable() and key == key.strip()
 
 
 def check_base_url(value: str | URL, mask: Callable[[str], str] = str, *, allow_http: bool = False) -> str:
