@@ -49,10 +49,11 @@ class Answer:
     discard: Callable[[], None] = attrs.field(default=lambda: None, eq=False, repr=False)
 
 
-def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusError | None:
+def error_of(answer: Answer, mask: Callable[[str], str], base_url: str | None = None) -> errors.APIStatusError | None:
     """Return the error that the answer's status stands for, or ``None`` for a 200.
 
     :param mask: takes the API key out of a text, should the server have echoed it.
+    :param base_url: the base URL of the request, for the advice of a 404.
     """
     if answer.status == 200:
         return None
@@ -74,6 +75,8 @@ def error_of(answer: Answer, mask: Callable[[str], str]) -> errors.APIStatusErro
     if issubclass(kind, errors.RateLimitError):
         particulars["retry_after"] = _wait_asked_for(answer.fields)
     error = kind(message, **particulars)
+    if isinstance(error, errors.NotFoundError) and base_url is not None and not base_url.endswith("/v1"):
+        error._base_url_without_v1 = mask(base_url)
     overloaded = answer.status == 502 and any(words in message for words in _STORE_OVERLOADED)
     error._too_heavy = overloaded or answer.status in _TIMED_OUT
     return error

@@ -244,7 +244,7 @@ class Sender:
     def _judge(self, answer: Answer, request: Request[_T]) -> _T | LyzrTracesError:
         """Return what an answer says, or its error: not raised here, where a traceback would show the raw answer."""
         self._life.key_accepted |= key_is_accepted(answer)
-        error = error_of(answer, self.mask)
+        error = error_of(answer, self.mask, self._base_url)
         if error is not None:
             self.tally["rate_limited"] += error.status == 429
             if isinstance(error, AuthenticationError):

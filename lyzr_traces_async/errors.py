@@ -228,10 +228,13 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: there is nothing to read under this session id, or not yet; or the session has no such trace.
+    """404: no session that this key can read has this id, its call has not ended yet, or it has no such trace.
 
-    Which of the two it is, its text says.
+    The error's text says whether the session or the trace was not found.
     """
+
+    # The base URL, without the API key, if its path does not end in /v1.
+    _base_url_without_v1: str | None = None
 
     _advice = (
         "Either no session has this id, or it belongs to another organisation or user, or the call has not ended yet: "
@@ -240,17 +243,21 @@ class NotFoundError(APIStatusError):
 
     @property
     def _by_service(self) -> bool:
-        """Whether it is the service that does not find it, rather than somebody else at a wrong base URL."""
+        """Whether the service itself sent the 404. If not, another server did, perhaps because of a wrong base URL."""
         return self.message.startswith("Trace ")
 
     def _advise(self) -> str:
         if self.trace_id is not None and self.message.startswith("Trace not found"):
             return (
-                "The session is there, but this trace is not one of it: trace ids are those that the session's list of "
-                "traces has, and a trace may have been deleted since"
+                "The session exists, but it has no such trace: use a trace id from the session's list of traces. The "
+                "trace may also have been deleted since"
             )
-        doubt = "" if self._by_service else ". Or the base URL does not lead to the API"
-        return f"{self._advice}{doubt}"
+        if self._by_service:
+            return self._advice
+        if self._base_url_without_v1 is not None:
+            root = self._base_url_without_v1.split("/v1/")[0]
+            return f"The base URL {self._base_url_without_v1} does not end in /v1; the API is at {root}/v1"
+        return f"{self._advice}. Or the base URL does not lead to the API"
 
 
 class RateLimitError(APIStatusError):

@@ -99,10 +99,12 @@ async def test_a_404_says_whether_it_is_the_session_or_the_trace(
         await client.get_trace(SESSION, "t-1")
     assert (caught.value.session_id, caught.value.trace_id, caught.value.page) == (SESSION, "t-1", None)
     service.add_session(SESSION, traces=1)
-    with pytest.raises(NotFoundError, match=r"HTTP 404: Trace not found\. The session is there, but this trace"):
+    with pytest.raises(
+        NotFoundError, match=r"HTTP 404: Trace not found\. The session exists, but it has no such trace"
+    ):
         await client.get_trace(SESSION, "t-1")
     (elsewhere,) = service.add_session(OTHER, traces=1)
-    with pytest.raises(NotFoundError, match=r"Trace not found for session\. The session is there, but") as caught:
+    with pytest.raises(NotFoundError, match=r"Trace not found for session\. The session exists, but") as caught:
         await client.get_trace(SESSION, elsewhere.trace_id)
     assert f"[session {SESSION}, trace '{elsewhere.trace_id}', attempt 1, " in str(caught.value)
     with pytest.raises(InvalidArgumentError, match="session_id must be a UUID"):
