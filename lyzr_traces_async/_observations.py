@@ -1,4 +1,4 @@
-"""The inside of a trace: its observations, as a list and as a tree. Part of the models."""
+"""The observations within a trace, as a list and as a tree. Part of the models."""
 
 from __future__ import annotations
 
@@ -21,103 +21,103 @@ def _seconds(begin: datetime, end: datetime | None) -> float | None:
 class Observation(Model):
     """One observation within a trace: a span, an event, or a model's generation.
 
-    :ivar id: the observation's id, opaque.
-    :ivar type: what it is, such as ``SPAN``, ``GENERATION`` or ``EVENT``.
-    :ivar start_time: when it began, aware, in UTC.
-    :ivar trace_id: the trace it belongs to, or ``None``.
-    :ivar parent_observation_id: the observation it is part of; ``None`` for one that stands at the top.
-    :ivar name: what it is called, or ``None``.
-    :ivar level: how grave it is, such as ``DEFAULT`` or ``ERROR``, or ``None``.
-    :ivar status_message: what it said of its end, or ``None``.
-    :ivar model: the model that was asked, or ``None``.
-    :ivar environment: where it was recorded, such as ``production``, or ``None``.
-    :ivar end_time: when it ended, or ``None`` where that is not known.
-    :ivar completion_start_time: when the model's first token came, or ``None``.
-    :ivar model_parameters: what the model was asked with, or ``None``.
-    :ivar input: what went in: any JSON, ``None`` also where it was absent.
-    :ivar output: what came out: likewise.
-    :ivar metadata: whatever else was recorded, or ``None``.
-    :ivar usage_details: tokens, or other units, by kind; empty where they are not known.
-    :ivar cost_details: US dollars by kind; empty where they are not known.
-    :ivar extra: fields of the answer that this version of the library does not know, as decoded; usually empty.
-
-    The fields that hold JSON count for equality but not for the hash. Prompts and answers are not in the ``repr``.
+    The fields that hold JSON count for equality but not for the hash. The ``repr`` shows no prompts or answers.
     """
 
     id: str
+    """The observation's id, opaque."""
     type: str
+    """The kind of observation, such as ``SPAN``, ``GENERATION`` or ``EVENT``."""
     start_time: datetime
+    """When the observation began, with the time zone UTC."""
     trace_id: str | None = None
+    """The trace that the observation belongs to, or ``None``."""
     parent_observation_id: str | None = None
+    """The observation that this one is part of, or ``None`` at the top level."""
     name: str | None = None
+    """The name of the observation, or ``None``."""
     level: str | None = None
+    """The severity, such as ``DEFAULT`` or ``ERROR``, or ``None``."""
     status_message: str | None = None
+    """The message that describes the outcome, or ``None``."""
     model: str | None = None
+    """The model that was called, or ``None``."""
     environment: str | None = None
+    """The environment of the recording, such as ``production``, or ``None``."""
     end_time: datetime | None = None
+    """When the observation ended, or ``None`` if that is not known."""
     completion_start_time: datetime | None = None
+    """When the model's first token came, or ``None``."""
     model_parameters: Mapping[str, Any] | None = attrs.field(default=None, hash=False, repr=False)
+    """The parameters of the call to the model, or ``None``."""
     input: Any = attrs.field(default=None, hash=False, repr=False)
+    """The input: any JSON value. ``None`` if the field is null or absent."""
     output: Any = attrs.field(default=None, hash=False, repr=False)
+    """The output: any JSON value. ``None`` if the field is null or absent."""
     metadata: Any = attrs.field(default=None, hash=False, repr=False)
+    """Other recorded data, or ``None``."""
     usage_details: Mapping[str, float] = attrs.field(factory=dict, hash=False)
+    """The number of tokens, or of other units, by kind; empty if not known."""
     cost_details: Mapping[str, float] = attrs.field(factory=dict, hash=False)
+    """The cost in US dollars, by kind; empty if not known."""
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False, repr=False)
+    """Fields of the answer that this version of the library does not know, as decoded; usually empty."""
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it took, in seconds; ``None`` where its end is not known. Negative where it ended too early."""
+        """How long the observation took, in seconds, or ``None`` if its end is not known.
+
+        The value is negative if ``end_time`` is before ``start_time``.
+        """
         return _seconds(self.start_time, self.end_time)
 
     @property
     def time_to_first_token_seconds(self) -> float | None:
-        """How long the model's first token took, in seconds; ``None`` where that is not known."""
+        """How long the model's first token took, in seconds, or ``None`` if that is not known."""
         return _seconds(self.start_time, self.completion_start_time)
 
 
 @frozen
 class ObservationNode(Model):
-    """An observation with those that are part of it.
-
-    :ivar observation: the observation.
-    :ivar children: its parts, in the order in which they began.
-    """
+    """An observation together with its parts."""
 
     observation: Observation
+    """The observation."""
     children: tuple[ObservationNode, ...] = attrs.field(default=(), repr=counted)
+    """The parts of the observation, ordered by when they began."""
 
 
 @frozen
 class TraceDetail(Model):
-    """One trace with all that was observed within it.
-
-    :ivar trace_id: the trace's id, opaque, at most 256 characters.
-    :ivar name: what the step is called, or ``None``.
-    :ivar session_id: the session the trace belongs to, or ``None``.
-    :ivar timestamp: when the step began, aware, in UTC.
-    :ivar latency_seconds: how long it took, in seconds, or ``None``.
-    :ivar total_cost_usd: what it cost, in US dollars, or ``None``.
-    :ivar html_path: the trace's path on the tracing dashboard, sometimes a full URL, or ``None``.
-    :ivar observations: what was observed, in the server's order.
-    :ivar extra: fields of the answer that this version of the library does not know, as decoded; usually empty. It
-        counts for equality but not for the hash.
-    """
+    """One trace with all its observations."""
 
     trace_id: str
+    """The trace's id: opaque, at most 256 characters."""
     name: str | None
+    """The name of the step, or ``None``."""
     session_id: str | None
+    """The session that the trace belongs to, or ``None``."""
     timestamp: datetime
+    """When the step began, with the time zone UTC."""
     latency_seconds: float | None
+    """How long the step took, in seconds, or ``None`` if that is not known."""
     total_cost_usd: float | None
+    """The cost of the step, in US dollars, or ``None`` if that is not known."""
     html_path: str | None
+    """The trace's path on the tracing dashboard, sometimes a full URL, or ``None``."""
     observations: tuple[Observation, ...] = attrs.field(repr=counted)
+    """The observations within the trace, in the server's order."""
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    """Fields of the answer that this version of the library does not know, as decoded; usually empty.
+
+    They count for equality but not for the hash.
+    """
 
     def tree(self) -> tuple[ObservationNode, ...]:
-        """Return the observations as trees, each part below what it is part of, in the order in which they began.
+        """Return the observations as trees: each observation below its parent, ordered by when they began.
 
-        Each observation is there exactly once. One whose parent is not among them stands at the top. Where parents
-        form a cycle, it is cut at the one of them that began first.
+        Each observation occurs exactly once. An observation whose parent is missing stands at the top. If parents form
+        a cycle, the observation of the cycle that began first stands at the top.
 
         Example::
 
@@ -137,7 +137,7 @@ def _tree(observations: Sequence[Observation]) -> tuple[ObservationNode, ...]:
         if parent is not None:
             children[parent].append(place)
     top = [place for place, parent in enumerate(parents) if parent is None]
-    # From the top down, without recursion: a tree may be deeper than Python's stack.
+    # No recursion: a tree may be deeper than Python's stack. Parents come before their children in `order`.
     order = list(top)
     for place in order:
         order.extend(children[place])
@@ -148,7 +148,7 @@ def _tree(observations: Sequence[Observation]) -> tuple[ObservationNode, ...]:
 
 
 def _cut_cycles(parents: list[int | None]) -> None:
-    """Take the parent away from the first in each cycle."""
+    """Remove the parent of the first observation in each cycle."""
     settled: set[int] = set()
     for begin in range(len(parents)):
         path: dict[int, None] = {}

@@ -1,4 +1,4 @@
-"""Everything this library raises.
+"""All errors that this library raises.
 
 ::
 
@@ -22,8 +22,8 @@
     ├── PaginationError
     └── StorageError
 
-No exception of the libraries underneath gets out other than as ``__cause__``. Every error can be pickled, and none
-holds the API key.
+Exceptions of other libraries, such as aiohttp, appear only as ``__cause__`` of these errors. Every error can be
+pickled, and no error holds the API key.
 """
 
 from __future__ import annotations
@@ -57,20 +57,29 @@ __all__ = [
 
 
 class LyzrTracesError(Exception):
-    """The base of all errors of this library.
+    """The base class of all errors of this library.
 
-    :ivar message: what went wrong and what to do about it, without the particulars below.
-    :ivar session_id: the session that was asked for, where known.
-    :ivar trace_id: the trace that was asked for, where it was one.
-    :ivar page: the page that was asked for, counted from 1, where known. A walk that failed can be taken up again
-        from it with ``start_page``: it counts in the ``limit`` of the call, whatever the server made of it.
-    :ivar attempts: how many requests were made for that page, where known.
-    :ivar request_id: the ``X-Request-Id`` of the last answer, or of the last request where none came.
-
-    ``str()`` of an error is the message with these particulars behind it.
+    ``str()`` of an error is its message, followed by the other attributes that are known.
     """
 
-    # For the walk. The service ran out of time or memory, and might not with a smaller `limit`:
+    message: str
+    """What went wrong and what to do about it. For an :class:`APIStatusError`, the server's own words."""
+    session_id: str | None
+    """The session that the request asked for, or ``None`` if that is not known."""
+    trace_id: str | None
+    """The trace that the request asked for, or ``None`` if it did not ask for a single trace."""
+    page: int | None
+    """The page that the request asked for, counted from 1, or ``None`` if that is not known.
+
+    To resume a walk that failed, pass this number as ``start_page`` and the same ``limit`` as before. The number
+    counts in that ``limit``, even if the server used another one.
+    """
+    attempts: int | None
+    """How many requests were made for that page, or ``None`` if that is not known."""
+    request_id: str | None
+    """The ``X-Request-Id`` of the last answer, or of the last request if no answer came."""
+
+    # For the walk: the service ran out of time or memory, so that a smaller `limit` may succeed.
     _too_heavy: bool = False
 
     def __init__(
@@ -114,7 +123,7 @@ class LyzrTracesError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The inherited way calls the class with `args` alone, which does not fit keyword-only parameters.
+        # The inherited method makes pickle call the class with `args` alone, which fails for keyword-only parameters.
         return (_restore, (type(self), self.args, self.__dict__))
 
 
@@ -126,43 +135,47 @@ def _restore(cls: type[LyzrTracesError], args: tuple[Any, ...], state: dict[str,
 
 
 class InvalidArgumentError(LyzrTracesError, ValueError):
-    """An argument, or a setting in the environment, was refused before anything was sent."""
+    """The library refused an argument, or a setting in the environment, before it sent anything."""
 
 
 class ClientClosedError(LyzrTracesError, RuntimeError):
-    """The client was closed before the call, or while it was under way."""
+    """The client was closed before the call, or during the call."""
 
 
 class WrongEventLoopError(LyzrTracesError, RuntimeError):
-    """The client was used on another event loop than that of its first request, or on one that is not asyncio's."""
+    """The running event loop is not the one of the client's first request, or it is not an asyncio event loop."""
 
 
 class APIConnectionError(LyzrTracesError):
-    """No complete answer came, after the last attempt.
+    """No complete answer came, not even at the last attempt.
 
-    What went wrong below is its ``__cause__``, where that does not show the key: also what a connector, a resolver or
-    a hook of your own session has raised.
+    ``__cause__`` is the underlying exception, unless that exception shows the key. It may also come from a connector,
+    a resolver or a hook of your own session.
     """
 
-    # For the retries. The connection was dropped before a byte of the answer, as a server does with one that it was
-    # about to close when the request came:
+    # For the retries: the connection was dropped before the first byte of the answer. A server does that when it was
+    # about to close the connection as the request came.
     _dropped: bool = False
-    # It would fail the same way again: a certificate that does not verify, or a host that does not exist.
+    # For the retries: another attempt would fail the same way, as with a certificate that does not verify or a host
+    # that does not exist.
     _permanent: bool = False
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """No complete answer came within ``timeout`` seconds, at the last attempt."""
+    """No complete answer came within ``timeout`` seconds, not even at the last attempt."""
 
 
 class APIStatusError(LyzrTracesError):
-    """The API answered with another status than 200.
+    """The API answered with a status other than 200."""
 
-    :ivar status: the HTTP status.
-    :ivar message: what the server said.
-    :ivar headers: the answer's header fields; names are found in any case.
-    :ivar body: the first 2 KiB of the answer's body, as text.
-    """
+    message: str
+    """The server's own words. ``str()`` of the error adds the status and the advice."""
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str]
+    """The header fields of the answer. Names are looked up in any case."""
+    body: str
+    """The first 2 KiB of the answer's body, as text."""
 
     _advice: ClassVar[str] = ""
 
@@ -177,7 +190,7 @@ class APIStatusError(LyzrTracesError):
     ) -> None:
         super().__init__(message, **particulars)
         self.status = status
-        self.headers: Mapping[str, str] = CIMultiDict(headers or {})
+        self.headers = CIMultiDict(headers or {})
         self.body = body
 
     def _text(self) -> str:
@@ -193,12 +206,12 @@ class APIStatusError(LyzrTracesError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the server found the request malformed.
+    """400: the server refused the request as malformed."""
 
-    :ivar issues: what the server found, as decoded from its answer; usually a list of objects.
-    """
+    issues: Any
+    """The problems that the server reports, decoded from its answer; usually a list of objects."""
 
-    _advice = "The server refused the request as malformed; `.issues` has its findings."
+    _advice = "The server refused the request as malformed; `.issues` lists the problems that it found."
 
     def __init__(self, message: str, *, issues: Any = (), **particulars: Any) -> None:
         super().__init__(message, **particulars)
@@ -206,13 +219,13 @@ class BadRequestError(APIStatusError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the API key is missing or wrong. No other session will fare better with it.
+    """401: the API key is missing or wrong. The key will not work for other sessions either.
 
-    The service says the same when it can't look a key up. Once it has accepted the client's key, a 401 is therefore
-    tried again like other failures, and this is the last attempt's.
+    The service also answers 401 when it can't look up a key. Once the service has accepted the client's key, the client
+    therefore retries a 401 like other failures, and raises this error after the last attempt.
     """
 
-    # For the retries. Whether the key has never been accepted, so that there is nothing to hope for:
+    # For the retries: the service has never accepted the key, so that a retry is pointless.
     _permanent: bool = True
 
     def _advise(self) -> str:
@@ -261,16 +274,19 @@ class NotFoundError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: the service asks to wait for longer than ``RetryPolicy.max_rate_limit_wait``, or refuses for that long.
+    """429: the wait would exceed ``RetryPolicy.max_rate_limit_wait``.
 
-    A client that is told to wait sends nothing meanwhile: requests that may not wait for so long get this error without
-    having been sent, with what is left of the wait.
-
-    :ivar retry_after: how long the server asked to wait, in seconds; ``None`` where it did not say, or nothing that
-        makes sense.
+    Either the server asks for a longer wait, or it has refused requests for that long. While a client waits for the
+    quota, it sends nothing: a request that may not wait as long gets this error without being sent.
     """
 
-    # Raised by the client itself: no request was sent.
+    retry_after: float | None
+    """The seconds that the server asked to wait; for a request that was not sent, the rest of that wait.
+
+    ``None`` if the server named no usable number.
+    """
+
+    # The client raised the error itself and sent no request.
     _unsent: bool = False
 
     _advice = "The service refuses requests for longer than `RetryPolicy.max_rate_limit_wait` allows to wait."
@@ -285,25 +301,25 @@ class RateLimitError(APIStatusError):
 
 
 class RedirectError(APIStatusError):
-    """3xx: the server points elsewhere. Redirects are never followed, so that the key stays on its own host."""
+    """3xx: the server redirects. The client never follows redirects, so that the key stays on its own host."""
 
     _advice = "Redirects are never followed, so that the key stays on its own host. Check the base URL."
 
 
-# Of the 5xx, those that another attempt would meet again, and what can be done about each.
+# Each 5xx status that another attempt would meet again, with the advice for it.
 _PERMANENT: Final = {
     501: "The server can't do this at all: check that the base URL leads to the API.",
     505: "The server does not speak this version of HTTP: check that the base URL leads to the API.",
     511: "The network wants a log-in before it lets requests through.",
     525: "The edge network can't set up TLS with the service; only the service's operator can change that.",
-    526: "The service's certificate is not valid to the edge network; only the service's operator can change that.",
+    526: "The edge network finds the service's certificate invalid; only the service's operator can change that.",
 }
 
 
 class ServerError(APIStatusError):
-    """5xx: the service, something behind it or a proxy before it failed, at the last attempt.
+    """5xx: the service, a system behind it or a proxy before it failed, even at the last attempt.
 
-    Five of them are not tried again: 501, 505, 511, and 525 and 526 of edge networks. The error's text says what to do.
+    The client does not retry 501, 505, 511, 525 and 526. The error's text says what to do.
     """
 
     @property
@@ -315,7 +331,7 @@ class ServerError(APIStatusError):
 
 
 class ServiceNotConfiguredError(ServerError):
-    """503: this deployment of the service keeps no traces. Neither a retry nor another session will help."""
+    """503: this deployment of the service stores no traces. Neither a retry nor another session will help."""
 
     @property
     def _permanent(self) -> bool:
@@ -326,13 +342,12 @@ class ServiceNotConfiguredError(ServerError):
 
 
 class ResponseDecodeError(LyzrTracesError):
-    """The answer was a 200, but not what the API's contract says.
+    """The status was 200, but the body does not follow the API's contract."""
 
-    :ivar problems: every problem found, each with the path to it, such as ``"traces[3].traceId: required, but
-        missing"``.
-    """
+    problems: tuple[str, ...]
+    """The problems found, each with its path, such as ``"traces[3].traceId: required, but missing"``."""
 
-    # For the retries. The body is no JSON at all: it was cut, or came from a load balancer rather than the service.
+    # For the retries: the body is not JSON at all. It was cut, or a load balancer sent it instead of the service.
     _no_json: bool = False
 
     def __init__(self, message: str, *, problems: tuple[str, ...] = (), **particulars: Any) -> None:
@@ -341,21 +356,21 @@ class ResponseDecodeError(LyzrTracesError):
 
 
 class ResponseTooLargeError(LyzrTracesError):
-    """The answer's body is larger than 16 MiB after decompression. Ask for fewer traces a page with ``limit``."""
+    """The answer's body is larger than 16 MiB after decompression. Ask for fewer traces per page with ``limit``."""
 
 
 class PaginationError(LyzrTracesError):
-    """The answers do not make up one list.
+    """The answers do not form one list.
 
-    The answer is for another page than the one asked for, or its ``limit`` changed in the middle of a walk, or the
-    list keeps changing faster than it can be read, or it has no stable order: the text then says how many traces are
+    Possible reasons: the server sent another page than the one asked for, or changed ``limit`` during a walk; or the
+    list changes faster than it can be read, or has no stable order. In the last case the text says how many traces are
     missing.
     """
 
 
 class StorageError(LyzrTracesError):
-    """What was read can't be kept, or what was kept can't be read.
+    """A store's file can't be written or read.
 
-    The file is another program's, of a newer version of this library or in use, or the disk is full, or the folder
-    can't be written to. What the file held before is as it was.
+    Possible reasons: the file belongs to another program or to a newer version of this library, it is in use, the disk
+    is full, or the folder is not writable. The file keeps its former contents.
     """

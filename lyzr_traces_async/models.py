@@ -1,8 +1,7 @@
-"""The values that users meet.
+"""The values that the client returns and takes.
 
-All of them are immutable to the type checker, slotted, picklable, and equal by value. At run time they are plain
-``attrs`` classes: a class frozen at run time too takes twice as long to construct, and a trace is constructed for
-every row of every page.
+All of them are slotted, picklable, and equal by value. Type checkers treat them as immutable. At run time they are not
+frozen: constructing a frozen class takes twice as long, and the client constructs a trace for every row of every page.
 """
 
 from __future__ import annotations
@@ -36,60 +35,60 @@ __all__ = [
 
 @frozen
 class Trace(Model):
-    """One step of a voice session: speech-to-text, a language model's answer, text-to-speech and so on.
+    """One step of a voice session, such as speech-to-text, a language model's answer, or text-to-speech.
 
-    :ivar trace_id: the trace's id, opaque, at most 256 characters.
-    :ivar name: what the step is called, or ``None``.
-    :ivar session_id: the session the trace belongs to, or ``None``.
-    :ivar timestamp: when the step began, aware, in UTC. Digits below a microsecond are cut off; a leap second is
-        read as the last microsecond before midnight.
-    :ivar latency_seconds: how long it took, in seconds, or ``None`` where that is not known.
-    :ivar total_cost_usd: what its tokens cost, in US dollars, or ``None`` where that is not known.
-    :ivar observation_count: how many spans were recorded within this trace.
-    :ivar html_path: the trace's path on the tracing dashboard, sometimes a full URL, or ``None``.
-    :ivar extra: fields of the answer that this version of the library does not know, as decoded; usually empty. It
-        counts for equality but not for the hash.
-
-    Half of a surrogate pair, as a text that was cut in the middle of an emoji may end with, is read as U+FFFD.
+    The service may cut a text in the middle of an emoji and so send half of a surrogate pair: it becomes U+FFFD.
     """
 
     trace_id: str
+    """The trace's id: opaque, at most 256 characters."""
     name: str | None
+    """The name of the step, or ``None``."""
     session_id: str | None
+    """The session that the trace belongs to, or ``None``."""
     timestamp: datetime
+    """When the step began, with the time zone UTC.
+
+    Digits below a microsecond are cut off. A leap second becomes the last microsecond before midnight.
+    """
     latency_seconds: float | None
+    """How long the step took, in seconds, or ``None`` if that is not known."""
     total_cost_usd: float | None
+    """The cost of the step's tokens, in US dollars, or ``None`` if that is not known."""
     observation_count: int
+    """How many spans were recorded within this trace."""
     html_path: str | None
+    """The trace's path on the tracing dashboard, sometimes a full URL, or ``None``."""
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    """Fields of the answer that this version of the library does not know, as decoded; usually empty.
+
+    They count for equality but not for the hash.
+    """
 
 
 @frozen
 class Pagination(Model):
-    """Where a page stands in its list, as the server said.
-
-    :ivar page: the page's number, counted from 1.
-    :ivar limit: how many traces a page holds at most.
-    :ivar total_items: how many traces the session has; 0 for a session without any.
-    :ivar total_pages: how many pages the session has; 0 for a session without any. It may differ from page to page,
-        as traces arrive.
-    """
+    """The position of a page in its list, as the server reported it."""
 
     page: int
+    """The page's number, counted from 1."""
     limit: int
+    """The largest number of traces that a page can hold."""
     total_items: int
+    """How many traces the session has; 0 for a session without traces."""
     total_pages: int
+    """How many pages the session has; 0 for a session without traces. It may change as traces arrive."""
 
 
 class _Traces(Model, Sequence[Trace]):
-    """A sequence of its ``traces``."""
+    """A model that is the sequence of its ``traces``."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
     def traces(self) -> tuple[Trace, ...]:
-        """What it is a sequence of."""
+        """The items of the sequence."""
 
     @overload
     def __getitem__(self, index: int) -> Trace: ...
@@ -109,22 +108,17 @@ class _Traces(Model, Sequence[Trace]):
 
 @frozen
 class TracePage(_Traces):
-    """One page of a session's traces, newest first: a sequence of them.
-
-    :ivar traces: the page's traces. A page in the middle may have fewer than ``pagination.limit``, or none.
-    :ivar pagination: where the page stands in the list.
-    """
+    """One page of a session's traces, newest first. The page is a sequence of its traces."""
 
     traces: tuple[Trace, ...] = attrs.field(repr=counted)
+    """The page's traces. A page in the middle may have fewer than ``pagination.limit``, or none."""
     pagination: Pagination
+    """The position of the page in the list."""
 
 
 @frozen
 class SessionTraces(_Traces):
-    """All traces of one session, a sequence of them, or why they could not be had.
-
-    :ivar session_id: the session, as it was given; a ``UUID`` in lower case.
-    :ivar error: what went wrong, or ``None``.
+    """All traces of one session, or the error that prevented reading them. It is a sequence of the traces.
 
     Example::
 
@@ -133,21 +127,24 @@ class SessionTraces(_Traces):
     """
 
     session_id: str
+    """The session's id as it was given; a ``UUID`` in lower case."""
     error: LyzrTracesError | None
+    """Why the session could not be read, or ``None`` if it was read."""
     _traces: tuple[Trace, ...] = attrs.field(default=(), repr=counted)
 
     @property
     def traces(self) -> tuple[Trace, ...]:
         """The session's traces, newest first.
 
-        :raises LyzrTracesError: :attr:`error`, if the session failed: forgetting to check loses nothing silently.
+        :raises LyzrTracesError: :attr:`error`, if the session failed. A caller who forgets to check ``error`` therefore
+            can't mistake a failed session for an empty one.
         """
         if self.error is not None:
             raise self.error
         return self._traces
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the session as JSON values: ``sessionId``, ``error`` and ``traces``, of which one is ``None``."""
+        """Return the session as JSON values: ``sessionId``, ``error`` and ``traces``. One of the two is ``None``."""
         failed = self.error is not None
         return {
             "sessionId": self.session_id,
@@ -158,64 +155,54 @@ class SessionTraces(_Traces):
 
 @frozen
 class SessionInfo(Model):
-    """A session that has ended, as the list of transcripts tells of it.
-
-    :ivar session_id: the session's id, exactly as the service has it.
-    :ivar room_name: the LiveKit room it took place in.
-    :ivar agent_id: the agent that spoke, or ``None``.
-    :ivar close_reason: why it ended, or ``None``.
-    :ivar started_at: when it began, aware, in UTC.
-    :ivar ended_at: when it ended, aware, in UTC.
-    :ivar duration_ms: how long it took, in milliseconds, or ``None``.
-    :ivar message_count: how many messages its chat has.
-    :ivar extra: the answer's other fields, as decoded. The chat, the session's report and whatever else is larger than
-        4 KiB is passed over. It counts for equality but not for the hash.
-    """
+    """A session that has ended, as the list of transcripts describes it."""
 
     session_id: str
+    """The session's id, exactly as the service spells it."""
     room_name: str
+    """The LiveKit room in which the session took place."""
     agent_id: str | None
+    """The agent that spoke, or ``None``."""
     close_reason: str | None
+    """Why the session ended, or ``None``."""
     started_at: datetime
+    """When the session began, with the time zone UTC."""
     ended_at: datetime
+    """When the session ended, with the time zone UTC."""
     duration_ms: int | None
+    """How long the session took, in milliseconds, or ``None``."""
     message_count: int
+    """How many messages the session's chat has."""
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    """The answer's other fields, as decoded, without the chat, the session's report and any field larger than 4 KiB.
+
+    They count for equality but not for the hash.
+    """
 
 
 @frozen
 class ClientStats(Model):
-    """What a client has done so far; a snapshot that does not change. Cheap to take at any time.
-
-    :ivar requests: requests sent, each attempt counted.
-    :ivar retries: requests sent again after a failure, those after a 429 included.
-    :ivar rate_limited: answers with status 429.
-    :ivar seconds_paced: seconds of the wall clock during which the quota held requests back.
-    :ivar duplicates_dropped: traces that came again because the list moved, and were dropped.
-    :ivar pages_reread: pages asked for again because the list moved.
-    """
+    """The counts of a client's work so far: a snapshot, which does not change and is cheap to take."""
 
     requests: int = 0
+    """Requests sent; each attempt counts."""
     retries: int = 0
+    """Requests sent again after a failure, including those after a 429."""
     rate_limited: int = 0
+    """Answers with status 429."""
     seconds_paced: float = 0.0
+    """Seconds of wall-clock time during which the quota held requests back."""
     duplicates_dropped: int = 0
+    """Traces that came again because the list moved, and were dropped."""
     pages_reread: int = 0
+    """Pages requested again because the list moved."""
 
 
 @frozen
 class QuotaState(Model):
-    """What a client knows of the service's quota; a snapshot that does not change. Cheap to take at any time.
+    """What a client knows of the service's quota: a snapshot, which does not change and is cheap to take.
 
-    Where the service has several quotas it is the tightest: the one that gives the fewest requests for the time ahead.
-
-    :ivar requests: how many requests a window allows, or ``None`` where that is not known.
-    :ivar remaining: how many requests this client may still send in the running window. 0 while the service has told
-        it to send nothing.
-    :ivar resets_in: seconds until the next window begins, or until requests may be sent again; 0.0 where the last
-        window that is known of is over.
-    :ivar window_seconds: how many seconds a window lasts. Where the service does not say so, it is the longest time
-        that was ever left of one. ``None`` where nothing is known.
+    If the service has several quotas, this is the tightest: the one that allows the fewest requests in the time ahead.
 
     Example::
 
@@ -224,35 +211,47 @@ class QuotaState(Model):
     """
 
     requests: int | None
+    """How many requests a window allows, or ``None`` if that is not known."""
     remaining: int
+    """How many requests this client may still send in the running window. 0 while the service refuses requests."""
     resets_in: float
+    """Seconds until the next window, or until the client may send again. 0.0 if the last known window is over."""
     window_seconds: float | None
+    """How many seconds a window lasts, or ``None`` if that is not known.
+
+    If the service does not state the length, this is the longest remaining time that it has reported.
+    """
 
 
 @frozen
 class RetryPolicy(Model):
-    """How often and how long to try again.
+    """How often and how long the client retries.
 
-    Between attempt ``n`` and the next lie ``wait_initial * 2 ** (n - 1)`` seconds plus up to ``wait_jitter`` at
-    random, never more than ``wait_max``.
+    Before attempt ``n + 1`` the client waits ``wait_initial * 2 ** (n - 1)`` seconds plus a random time of up to
+    ``wait_jitter``, but never longer than ``wait_max``.
 
-    :param attempts: how many requests to make for one page in all; at least 1. A 429 does not count.
+    :param attempts: requests for one page in all, at least 1. A request that gets a 429 does not count.
     :param wait_initial: the first wait, in seconds.
     :param wait_max: the longest wait, in seconds.
-    :param wait_jitter: the most that chance adds to a wait, in seconds.
-    :param max_rate_limit_wait: when a request gives up for 429 answers: where the server asks to wait for more seconds
-        than these, or where for so long it has been refused and nothing of the client has got through. While others of
-        its requests succeed, one only waits its turn.
-    :raises InvalidArgumentError: if ``attempts`` is no integer of at least 1, or a wait is negative or not finite.
+    :param wait_jitter: the largest random addition to a wait, in seconds.
+    :param max_rate_limit_wait: the longest wait because of 429 answers, in seconds. A request gives up when the server
+        asks for a longer wait, or when the server has refused it for this long and no request of the client got
+        through meanwhile. While others get through, it keeps waiting for its turn.
+    :raises InvalidArgumentError: if ``attempts`` is not an integer of at least 1, or a wait is negative or not finite.
 
     Example: ``RetryPolicy(attempts=1)`` tries once and never again.
     """
 
     attempts: int = 6
+    """How many requests the client makes for one page in all; at least 1. A request that gets a 429 does not count."""
     wait_initial: float = 0.5
+    """The first wait, in seconds."""
     wait_max: float = 20.0
+    """The longest wait, in seconds."""
     wait_jitter: float = 1.0
+    """The largest random addition to a wait, in seconds."""
     max_rate_limit_wait: float = 120.0
+    """The longest wait because of 429 answers, in seconds, before a request gives up."""
 
     def __attrs_post_init__(self) -> None:
         check_count("RetryPolicy: attempts", self.attempts)

@@ -1,4 +1,4 @@
-"""What traces add up to: how long they took, what they cost, and which steps that was. Pure, and exact."""
+"""Exact summaries of traces: latencies, costs, and both by the name of the step. Pure."""
 
 from __future__ import annotations
 
@@ -25,77 +25,82 @@ _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 @frozen
 class Quantiles(Model):
-    """How latencies are spread, in seconds: exact, and each of them a latency that occurred.
+    """The distribution of latencies, in seconds. Each value is exact: it is one of the latencies.
 
-    By the nearest-rank definition: the p-th percentile is the smallest latency such that at least p % of all latencies
-    are not larger. Of ``n`` sorted latencies it is the one at place ``ceil(p * n / 100)``, counted from 1.
-
-    :ivar p50: the median; of an even number of latencies the lower of the two in the middle.
-    :ivar p90: the 90th percentile.
-    :ivar p95: the 95th percentile.
-    :ivar p99: the 99th percentile.
-    :ivar max: the longest.
+    The definition is the nearest rank: the p-th percentile is the smallest latency such that at least p % of all
+    latencies are not larger. Among ``n`` sorted latencies, counted from 1, that is number ``ceil(p * n / 100)``.
     """
 
     p50: float
+    """The median. For an even number of latencies, the lower of the two in the middle."""
     p90: float
+    """The 90th percentile."""
     p95: float
+    """The 95th percentile."""
     p99: float
+    """The 99th percentile."""
     max: float
+    """The longest latency."""
 
 
 @frozen
 class NameSummary(Model):
-    """What the traces of one name add up to.
-
-    :ivar name: the name, or ``None`` for traces without one.
-    :ivar count: how many traces have it.
-    :ivar total_cost_usd: the sum of their known costs, in US dollars, rounded once.
-    :ivar costs_missing: how many of them have no cost. They are not taken for free, only left out.
-    :ivar latencies_missing: how many of them have no latency.
-    :ivar cost_share: the part of the cost of all traces that is theirs: 0 to 1, if no cost is negative. ``None`` where
-        none of their costs is known, or the cost of all traces is 0 or too large for a float.
-    :ivar latency: how their latencies are spread, or ``None`` where none is known.
-    """
+    """The summary of all traces that have the same name."""
 
     name: str | None
+    """The name, or ``None`` for traces without a name."""
     count: int
+    """How many traces have this name."""
     total_cost_usd: float
+    """The sum of their known costs, in US dollars, rounded once."""
     costs_missing: int
+    """How many of them have no cost. The sum leaves these traces out; they need not be free."""
     latencies_missing: int
+    """How many of them have no latency."""
     cost_share: float | None
+    """Their share of the cost of all traces: 0 to 1, if no cost is negative.
+
+    ``None`` if none of their costs is known, or if the cost of all traces is 0 or too large for a float.
+    """
     latency: Quantiles | None
+    """The distribution of their latencies, or ``None`` if no latency is known."""
 
 
 @frozen
 class TraceSummary(Model):
-    """What traces add up to. A notebook shows it as a table.
-
-    :ivar count: how many traces there are.
-    :ivar total_cost_usd: the sum of the known costs, in US dollars. It is rounded once, so the order of the traces
-        makes no difference. Without any known cost it is 0.0, and ``costs_missing`` equals ``count``.
-    :ivar costs_missing: how many traces have no cost. They are not taken for free, only left out.
-    :ivar latencies_missing: how many traces have no latency.
-    :ivar latency: how the latencies are spread, or ``None`` where none is known.
-    :ivar began: when the first trace began, or ``None`` where there are no traces.
-    :ivar ended: the last known end of a trace, or ``None``. A trace without a latency, or with a negative one, counts
-        with its beginning. It is never later than the last moment of the year 9999.
-    :ivar by_name: the traces of each name, the dearest name first. Where costs are equal, the one with more traces
-        comes first, then the one whose name sorts first. It counts for equality but not for the hash.
-    :ivar slowest: the traces that took longest, longest first; of equal ones those that came first.
-    :ivar dearest: the traces that cost most, dearest first; of equal ones those that came first.
-    """
+    """The summary of many traces. A notebook shows it as a table."""
 
     count: int
+    """How many traces there are."""
     total_cost_usd: float
+    """The sum of the known costs, in US dollars. Without any known cost it is 0.0.
+
+    It is rounded once, so that the order of the traces makes no difference.
+    """
     costs_missing: int
+    """How many traces have no cost. The sum leaves these traces out; they need not be free."""
     latencies_missing: int
+    """How many traces have no latency."""
     latency: Quantiles | None
+    """The distribution of the latencies, or ``None`` if no latency is known."""
     began: datetime | None
+    """When the first trace began, or ``None`` if there are no traces."""
     ended: datetime | None
+    """The last known end of a trace, or ``None`` if there are no traces.
+
+    For a trace without a latency, or with a negative latency, its beginning counts. The value is never later than the
+    last moment of the year 9999.
+    """
     by_name: Mapping[str | None, NameSummary] = attrs.field(hash=False, repr=counted)
+    """The summary of each name, the most expensive name first.
+
+    If costs are equal, the name with more traces comes first, then the name that sorts first. The mapping counts for
+    equality but not for the hash.
+    """
     slowest: tuple[Trace, ...] = attrs.field(repr=counted)
+    """The traces with the longest latencies, longest first. If latencies are equal, the trace that came first wins."""
     dearest: tuple[Trace, ...] = attrs.field(repr=counted)
+    """The traces with the highest costs, highest first. If costs are equal, the trace that came first wins."""
 
     @property
     def seconds(self) -> float | None:
@@ -103,7 +108,7 @@ class TraceSummary(Model):
         return None if self.began is None or self.ended is None else (self.ended - self.began).total_seconds()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON values. ``byName`` is a list, in order, since JSON has no key for ``None``."""
+        """Return the summary as JSON values. ``byName`` is an ordered list, since JSON has no key for ``None``."""
         return super().to_dict() | {"byName": plain(tuple(self.by_name.values()))}
 
     def _repr_html_(self) -> str:
@@ -111,12 +116,13 @@ class TraceSummary(Model):
 
 
 class Summarizer:
-    """Adds traces up one by one, and holds none of them but the slowest and the dearest.
+    """Adds up traces one by one.
 
-    :param top: how many of the slowest, and of the dearest, to keep.
-    :raises InvalidArgumentError: if ``top`` is no integer of at least 0.
+    It keeps the slowest and the most expensive traces whole. For every other trace it keeps only two numbers, 16 bytes.
+    A latency or cost that is not a finite number counts as missing.
 
-    Of each other trace it keeps two numbers: 16 bytes. A latency or a cost that is no finite number counts as missing.
+    :param top: how many of the slowest and of the most expensive traces to keep; at least 0.
+    :raises InvalidArgumentError: if ``top`` is not an integer of at least 0.
 
     Example::
 
@@ -132,7 +138,7 @@ class Summarizer:
         check_count("top", top, minimum=0)
         self._count = 0
         self._began = _END_OF_TIME
-        # The trace that ends last. That is worked out at the end, since a `timedelta` takes longer than all the rest.
+        # The trace that ends last. `summary` adds the two up: a `timedelta` takes longer than all other steps together.
         self._last_began = datetime.min.replace(tzinfo=UTC)
         self._last_latency = 0.0
         self._tallies: defaultdict[str | None, _Tally] = defaultdict(_Tally)
@@ -140,14 +146,14 @@ class Summarizer:
         self._dearest = Top[Trace](top)
 
     def add(self, trace: Trace) -> None:
-        """Take one more trace into account.
+        """Add one trace.
 
-        :raises InvalidArgumentError: if it is not a :class:`Trace`.
+        :raises InvalidArgumentError: if ``trace`` is not a :class:`Trace`.
         """
         self._extend((trace,))
 
     def _extend(self, traces: Iterable[Trace]) -> None:
-        # In one loop over local names: a call and a dozen attributes of `self` for each trace take twice as long.
+        # One loop over local names: a call per trace and a dozen lookups on `self` would take twice as long.
         count, began, last_began, last_latency = self._count, self._began, self._last_began, self._last_latency
         tallies, slowest, dearest = self._tallies, self._slowest, self._dearest
         least, most = -math.inf, math.inf
@@ -177,7 +183,7 @@ class Summarizer:
         self._count, self._began, self._last_began, self._last_latency = count, began, last_began, last_latency
 
     def summary(self) -> TraceSummary:
-        """Return what has been added so far. More may be added afterwards."""
+        """Return the summary of the traces added so far. More can be added afterwards."""
         tallies = self._tallies
         costs = [tally.costs for tally in tallies.values()]
         total = sum_of(costs)
@@ -187,7 +193,7 @@ class Summarizer:
             latencies = sorted(tally.latencies)
             ordered += latencies
             names.append(tally.summary(name, total, latencies))
-        ordered.sort()  # quick: it consists of parts that are in order
+        ordered.sort()  # fast, as it consists of sorted parts
         names.sort(key=_rank)
         return TraceSummary(
             count=self._count,
@@ -204,14 +210,14 @@ class Summarizer:
 
 
 def summarize(traces: Iterable[Trace], *, top: int = 5) -> TraceSummary:
-    """Add traces up: how long they took, what they cost, by name, and the slowest and dearest of them.
+    """Summarize traces: their latencies and costs, in all and by name, and the slowest and most expensive traces.
+
+    A latency or cost that is not a finite number counts as missing.
 
     :param traces: a list, a :class:`TracePage`, a :class:`SessionTraces`, or any other iterable of traces.
-    :param top: how many of the slowest, and of the dearest, to return.
-    :raises InvalidArgumentError: if ``top`` is no integer of at least 0, or there is something else among the traces.
+    :param top: how many of the slowest and of the most expensive traces to return; at least 0.
+    :raises InvalidArgumentError: if ``top`` is not an integer of at least 0, or ``traces`` has an item of another type.
     :raises LyzrTracesError: the session's error, if ``traces`` is a session that failed.
-
-    A latency or a cost that is no finite number counts as missing.
 
     Example::
 
@@ -222,8 +228,8 @@ def summarize(traces: Iterable[Trace], *, top: int = 5) -> TraceSummary:
     summarizer = Summarizer(top=top)
     if isinstance(traces, AsyncIterable):
         raise InvalidArgumentError(
-            "summarize takes traces that have been read, not an asynchronous iterable: collect them first, with "
-            "`[trace async for trace in traces]`, or give them one by one to a Summarizer"
+            "summarize does not take an asynchronous iterable: collect the traces first, with "
+            "`[trace async for trace in traces]`, or add them one by one to a Summarizer"
         )
     if not isinstance(traces, Iterable):
         raise InvalidArgumentError(f"traces must be an iterable of Trace, not of type {type(traces).__name__}")
@@ -232,7 +238,7 @@ def summarize(traces: Iterable[Trace], *, top: int = 5) -> TraceSummary:
 
 
 class _Tally:
-    """What is kept of the traces of one name."""
+    """The numbers kept of all traces that have the same name."""
 
     __slots__ = ("costs", "count", "latencies")
 
@@ -258,7 +264,7 @@ class _Tally:
 def _no_trace(value: object, count: int) -> str:
     nested = isinstance(value, SessionTraces | TracePage | list)
     advice = ": summarize each of them, or chain their traces" if nested else ""
-    return f"traces must be of type Trace, but number {count + 1} is of type {type(value).__name__}{advice}"
+    return f"traces must be of type Trace, but item {count + 1} is of type {type(value).__name__}{advice}"
 
 
 def _later(moment: datetime, seconds: float) -> datetime:

@@ -19,26 +19,24 @@ __all__ = ["SyncProgress"]
 
 @frozen
 class SyncProgress:
-    """How far a sync has come: what is written in the file by now.
-
-    :ivar done: how many of the sessions that are due were asked for; those that failed or are missing are among them.
-    :ivar failed: how many of them could not be read.
-    :ivar missing: how many of them the service does not know, or not yet (404).
-    :ivar due: how many sessions are due; it does not change during a sync.
-    :ivar given: how many sessions were given, each counted once. Those that are not due are final, or were given up.
-    :ivar traces: how many traces this sync has written.
-    :ivar seconds_left: how long the quota makes the rest take, in seconds, or ``None`` where no quota is known.
-    :ivar errors: why the sessions that failed since the progress before did so; each error has a ``session_id``.
-    """
+    """How far a sync has come: what it has written to the file so far."""
 
     done: int = 0
+    """How many of the due sessions were asked for, including those that failed or are missing."""
     failed: int = 0
+    """How many of them could not be read."""
     missing: int = 0
+    """How many of them the service does not know, or does not know yet (404)."""
     due: int = 0
+    """How many sessions are due. The number does not change during a sync."""
     given: int = 0
+    """How many different sessions were given. Those that are not due are final, or were given up as missing."""
     traces: int = 0
+    """How many traces this sync has written."""
     seconds_left: float | None = None
+    """How long the remaining sessions take because of the quota, in seconds, or ``None`` if no quota is known."""
     errors: tuple[LyzrTracesError, ...] = attrs.field(default=(), repr=counted)
+    """The errors of the sessions that failed since the previous progress. Each error has a ``session_id``."""
 
     def after(self, outcomes: Collection[Outcome], requests: int, quota: QuotaState | None) -> SyncProgress:
         """Return how far it has come with ``outcomes`` written too, and ``requests`` made for all by now."""

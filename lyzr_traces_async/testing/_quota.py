@@ -31,7 +31,9 @@ class Quota:
     """
 
     requests: int
+    """How many requests fit into a window; at least 1."""
     seconds: float
+    """How long a window lasts, in seconds; more than 0."""
 
     def __attrs_post_init__(self) -> None:
         check_count("Quota: requests", self.requests, LARGEST_FIELD_INTEGER)

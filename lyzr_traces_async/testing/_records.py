@@ -38,17 +38,15 @@ class HeaderFields(Mapping[str, str]):
 
 @attrs.define(kw_only=True)
 class RecordedRequest:
-    """A request as the server got it.
-
-    :ivar method: the method, such as ``GET``.
-    :ivar path: the path, decoded, without the query: ``/v1/traces/session/3fa85f64-5717-4562-b3fc-2c963f66afa6``.
-    :ivar query: the query, decoded; of a repeated name, the first value.
-    :ivar headers: the header fields, to be looked up in any case. Their ``repr`` does not show the API key.
-    :ivar status: the status it was answered with. ``None`` until then, and for good where no whole answer was sent.
-    """
+    """A request as the server received it."""
 
     method: str
+    """The method, such as ``GET``."""
     path: str
+    """The decoded path without the query, such as ``/v1/traces/session/3fa85f64-5717-4562-b3fc-2c963f66afa6``."""
     query: Mapping[str, str]
+    """The decoded query. For a repeated name, the first value."""
     headers: Mapping[str, str]
+    """The header fields, looked up in any case. Their ``repr`` does not show the API key."""
     status: int | None = None
+    """The status of the answer. ``None`` until the server answers, and always if it sends no whole answer."""

@@ -42,13 +42,6 @@ class FakeTracesServer(Contents):
     :param port: the port to listen on, 0 to 65535; 0 for a free one.
     :raises InvalidArgumentError: if the key cannot be sent in a header field, or there can be no such host or port.
 
-    :ivar latency: seconds to wait before every answer.
-    :ivar on_request: called with each request when it has been recorded, and before anything else: a change that it
-        makes to a list is visible in the answer to that very request. It is called in the event loop's thread, and
-        must not block. If it raises, such as by an ``assert``, the answer is a 500, and the first exception is raised
-        where the block is left, or by the fixture after the test. ``None`` for no call.
-    :ivar requests: every request so far, in the order of arrival.
-
     Example::
 
         async with FakeTracesServer() as server:
@@ -66,6 +59,21 @@ class FakeTracesServer(Contents):
                 yield server
     """
 
+    api_key: str
+    """The key that the server accepts."""
+    latency: float
+    """Seconds that the server waits before every answer; 0.0 at first."""
+    on_request: Callable[[RecordedRequest], None] | None
+    """A function that the server calls with each request, or ``None``.
+
+    The call comes after the request was recorded and before anything else: if the function changes a list, the answer
+    to this very request shows the change. It runs in the event loop's thread and must not block. If it raises, for
+    example by an ``assert``, the answer is a 500, and the first exception is raised when the block is left, or by the
+    fixture after the test.
+    """
+    requests: list[RecordedRequest]
+    """All requests so far, in the order of arrival."""
+
     def __init__(
         self,
         *,
@@ -79,9 +87,9 @@ class FakeTracesServer(Contents):
         check_address(host, port)
         super().__init__()
         self.api_key = api_key
-        self.latency: float = 0.0
-        self.on_request: Callable[[RecordedRequest], None] | None = None
-        self.requests: list[RecordedRequest] = []
+        self.latency = 0.0
+        self.on_request = None
+        self.requests = []
         self._quota = quota
         self._host = host
         self._port = port

@@ -351,13 +351,13 @@ CHAIN: Final = ": summarize each of them, or chain their traces"
 @pytest.mark.parametrize(
     ("traces", "message"),
     [
-        ([SessionTraces("s", NotFoundError("no", status=404))], f"but number 1 is of type SessionTraces{CHAIN}"),
-        ([TracePage((), Pagination(1, 1, 0, 0))], f"but number 1 is of type TracePage{CHAIN}"),
-        ([SMALL], f"but number 1 is of type list{CHAIN}"),
-        ([*SMALL, None], "but number 6 is of type NoneType"),
-        (["t"], "but number 1 is of type str"),
-        ("text", "but number 1 is of type str"),
-        ([SMALL[0].to_dict()], "but number 1 is of type dict"),
+        ([SessionTraces("s", NotFoundError("no", status=404))], f"but item 1 is of type SessionTraces{CHAIN}"),
+        ([TracePage((), Pagination(1, 1, 0, 0))], f"but item 1 is of type TracePage{CHAIN}"),
+        ([SMALL], f"but item 1 is of type list{CHAIN}"),
+        ([*SMALL, None], "but item 6 is of type NoneType"),
+        (["t"], "but item 1 is of type str"),
+        ("text", "but item 1 is of type str"),
+        ([SMALL[0].to_dict()], "but item 1 is of type dict"),
     ],
 )
 def test_what_is_no_trace_is_refused(traces: Any, message: str) -> None:
@@ -371,7 +371,7 @@ def test_what_is_no_trace_is_not_added() -> None:
     """Nothing has changed afterwards."""
     summarizer = Summarizer()
     summarizer.add(SMALL[0])
-    with pytest.raises(InvalidArgumentError, match="but number 2 is of type int"):
+    with pytest.raises(InvalidArgumentError, match="but item 2 is of type int"):
         summarizer.add(5)  # type: ignore[arg-type]
     assert summarizer.summary() == summarize(SMALL[:1])
 
@@ -394,8 +394,8 @@ def test_an_asynchronous_iterable_is_refused_with_what_to_do() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         summarize(traces)
     assert str(caught.value) == (
-        "summarize takes traces that have been read, not an asynchronous iterable: collect them first, with "
-        "`[trace async for trace in traces]`, or give them one by one to a Summarizer"
+        "summarize does not take an asynchronous iterable: collect the traces first, with "
+        "`[trace async for trace in traces]`, or add them one by one to a Summarizer"
     )
 
 

@@ -71,7 +71,7 @@ def test_help_shows_the_names() -> None:
     for words in (
         "class TracesClient",
         "class RateLimitError",
-        "the service asks to wait",
+        "the server asks for a longer wait",
         "Async client for the traces",
     ):
         assert words in text
