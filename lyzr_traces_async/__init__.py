@@ -90,5 +90,5 @@ if TYPE_CHECKING:
     )
     from .summary import NameSummary, Quantiles, Summarizer, TraceSummary, summarize
 else:
-    # The client before the summary: whoever has something to sum up has it already.
+    # The order of the search: `client` before `summary`, since a program that needs the summary already has the client.
     __getattr__, __dir__ = lazily(__name__, __all__, "errors", "models", "client", "summary")

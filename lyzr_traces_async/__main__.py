@@ -1,4 +1,4 @@
-"""``python -m lyzr_traces_async`` is the command line."""
+"""The command line, started with ``python -m lyzr_traces_async``."""
 
 import sys
 

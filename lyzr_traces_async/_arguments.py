@@ -1,4 +1,4 @@
-"""What users pass in, checked before anything is sent. Pure."""
+"""Checks of the arguments that users pass, made before anything is sent. Pure."""
 
 from __future__ import annotations
 
@@ -34,39 +34,42 @@ __all__ = [
 
 MAX_LIMIT: Final = 100
 
-# The longest id that the service takes, in characters, where it is not a UUID.
+# The longest id that is not a UUID and that the service accepts, in characters.
 MAX_OPAQUE: Final = 256
 
-# Larger counts are mistakes; JSON's readers agree on integers up to here (RFC 8259, 6).
+# A larger count is a mistake. Up to here, all JSON readers agree on integers (RFC 8259, 6).
 MAX_COUNT: Final = 2**53 - 1
 
 UUID_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
-
-# As DNS has them (RFC 1035, 2.3.4), with the underscore that some names of services have; addresses fit too.
+# A host name as in DNS (RFC 1035, 2.3.4), also with the underscores of some service names; IPv4 addresses match too.
 _HOST_NAME: Final = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII | re.IGNORECASE)
 
 
 class Secret:
-    """A key, or a password, in a box that shows it to nobody: only :meth:`reveal` takes it out.
+    """A key or password that is kept out of tracebacks and logs. Only :attr:`reveal` returns it.
 
-    A kind of ``str`` would not do: whatever renders the locals of a frame (rich, structlog, reports of errors) looks
-    through it, or slices it. Nor would an attribute.
-
-    :ivar reveal: returns it.
-    :ivar mask: returns a text without it, should a server have echoed it. It is found as it is, and as JSON,
-        Python's ``repr``, URLs and HTML may spell it.
+    The text lives in closures. Tools that render the local variables of a frame (rich, structlog, error reporters)
+    would show it if it were a subclass of ``str`` or an attribute.
     """
 
     __slots__ = ("mask", "reveal")
+
+    reveal: Callable[[], str]
+    """Returns the text."""
+    mask: Callable[[str], str]
+    """Replaces the secret in a text, which may be a server's echo of it.
+
+    It finds the secret as it is, and as JSON, Python's ``repr``, URLs and HTML may spell it.
+    """
 
     def __init__(self, key: str) -> None:
         @cache
         def spelled() -> re.Pattern[str]:
             return re.compile("".join(map(_spellings, key)))
 
-        self.reveal: Callable[[], str] = lambda: key
-        self.mask: Callable[[str], str] = lambda text: spelled().sub("***", text)
+        self.reveal = lambda: key
+        self.mask = lambda text: spelled().sub("***", text)
 
     def __repr__(self) -> str:
         return "'***'"
@@ -83,10 +86,10 @@ def _spellings(letter: str) -> str:
 
 
 def session_id_of(value: object, mask: Callable[[str], str] = str) -> str:
-    """Return a session id as it is sent: as it was given, since the service compares letter by letter.
+    """Return a session id as text. Its case stays as given, since the service compares ids letter by letter.
 
-    :param mask: takes the API key out of a text, should it have been given in place of an id.
-    :raises InvalidArgumentError: if it is neither a ``UUID`` nor its 36-character hyphenated form (RFC 9562, 4).
+    :param mask: removes the API key from a text; a caller may have passed the key instead of an id.
+    :raises InvalidArgumentError: if ``value`` is neither a ``UUID`` nor its 36-character hyphenated form (RFC 9562, 4).
     """
     text = str(value) if isinstance(value, UUID | str) else ""
     if UUID_FORM.fullmatch(text) is None:
@@ -97,10 +100,11 @@ def session_id_of(value: object, mask: Callable[[str], str] = str) -> str:
 
 
 def opaque_id_of(name: str, value: object, mask: Callable[[str], str] = str) -> str:
-    """Return an opaque id that is sent in a URL.
+    """Return an opaque id, checked for use in a URL.
 
-    :param mask: takes the API key out of a text. An id that has it is refused: servers write URLs into logs.
-    :raises InvalidArgumentError: if it is no string, is empty or too long, or is no Unicode text.
+    :param mask: removes the API key from a text. An id that contains the key is refused: servers log URLs.
+    :raises InvalidArgumentError: if ``value`` is not a string, is empty or too long, contains the API key, or is not
+        valid Unicode.
     """
     if not isinstance(value, str) or not 0 < len(value) <= MAX_OPAQUE or mask(value) != value:
         raise InvalidArgumentError(
@@ -109,14 +113,14 @@ def opaque_id_of(name: str, value: object, mask: Callable[[str], str] = str) -> 
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidArgumentError(f"{name} has half of a surrogate pair in it: {_shown(value)}") from None
+        raise InvalidArgumentError(f"{name} contains half of a surrogate pair: {_shown(value)}") from None
     return value
 
 
 def moment_of(name: str, value: object) -> datetime | None:
-    """Return a moment in UTC; of a date, its first in UTC; ``None`` for none.
+    """Return a ``datetime`` in UTC, the first moment in UTC of a ``date``, or ``None`` for ``None``.
 
-    :raises InvalidArgumentError: if it is neither, or has no time zone.
+    :raises InvalidArgumentError: if ``value`` has another type, has no time zone, or is out of range in UTC.
     """
     if value is None:
         return None
@@ -127,11 +131,11 @@ def moment_of(name: str, value: object) -> datetime | None:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise InvalidArgumentError(f"{name} has no equal in UTC: {_shown(value)}") from None
+        raise InvalidArgumentError(f"{name} is out of range in UTC: {_shown(value)}") from None
 
 
 def check_count(name: str, value: object, maximum: int = MAX_COUNT, *, minimum: int = 1) -> None:
-    """Raise unless ``value`` is an integer from ``minimum`` to ``maximum``.
+    """Check that ``value`` is an integer from ``minimum`` to ``maximum``.
 
     :raises InvalidArgumentError: if it is not.
     """
@@ -141,7 +145,7 @@ def check_count(name: str, value: object, maximum: int = MAX_COUNT, *, minimum: 
 
 
 def check_flag(name: str, value: object) -> None:
-    """Raise unless ``value`` is ``True`` or ``False``.
+    """Check that ``value`` is ``True`` or ``False``.
 
     :raises InvalidArgumentError: if it is not.
     """
@@ -150,18 +154,18 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_ids(value: object) -> None:
-    """Raise unless ``value`` can be iterated over, and is not itself an id.
+    """Check that ``value`` is an iterable or an async iterable, and not a single id.
 
-    :raises InvalidArgumentError: if it is.
+    :raises InvalidArgumentError: if it is not.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable | AsyncIterable):
         raise InvalidArgumentError(f"session_ids must be an iterable of session ids, not {_shown(value)}")
 
 
 def check_seconds(name: str, value: object, maximum: float = sys.float_info.max, *, zero: bool = False) -> None:
-    """Raise unless ``value`` is a finite number above 0, and up to ``maximum``.
+    """Check that ``value`` is a finite number of seconds above 0, up to ``maximum``.
 
-    :param zero: whether 0 will do.
+    :param zero: whether 0 is allowed too.
     :raises InvalidArgumentError: if it is not.
     """
     if (
@@ -176,8 +180,8 @@ def check_seconds(name: str, value: object, maximum: float = sys.float_info.max,
 def check_key(key: Secret | type) -> Secret:
     """Return the API key.
 
-    :param key: the key, or the type of what was given in its place.
-    :raises InvalidArgumentError: if there is none, or it can't be sent in a header field. The error does not show it.
+    :param key: the key, or the type of the argument if that is not a string.
+    :raises InvalidArgumentError: if there is no key, or a header field can't hold it. The error does not show the key.
     """
     if key is type(None) or (isinstance(key, Secret) and not key.reveal()):
         raise InvalidArgumentError(
@@ -197,17 +201,18 @@ def check_key(key: Secret | type) -> Secret:
 
 
 def check_base_url(value: str | URL, mask: Callable[[str], str] = str, *, allow_http: bool = False) -> str:
-    """Return the base URL without a slash at its end.
+    """Return the base URL without trailing slashes.
 
-    :param mask: takes the API key out of a text, should it stand in the URL.
-    :param allow_http: whether it may be plain http to another machine.
-    :raises InvalidArgumentError: if it is not https, or http where that may be, or has parts that it can't have.
+    :param mask: removes the API key from a text; the URL may contain the key by mistake.
+    :param allow_http: whether plain http to another machine is allowed.
+    :raises InvalidArgumentError: if ``value`` is not a URL, its scheme or host is not allowed, or it has credentials, a
+        query or a fragment.
     """
     try:
         url = URL(value)
         host = url.host
-    except (TypeError, ValueError, IndexError):  # the last of them is yarl's way with "0://[]@"
-        shown = "" if "@" in str(value) else f": {_shown(value, mask)}"  # there may be credentials before an @
+    except (TypeError, ValueError, IndexError):  # yarl raises IndexError for "0://[]@"
+        shown = "" if "@" in str(value) else f": {_shown(value, mask)}"  # the text before an @ may be credentials
         raise InvalidArgumentError(f"the base URL is not a URL{shown}") from None
     if url.user is not None or url.password is not None:
         raise InvalidArgumentError("the base URL must not hold credentials")
@@ -215,12 +220,12 @@ def check_base_url(value: str | URL, mask: Callable[[str], str] = str, *, allow_
     if url.scheme not in ("http", "https") or not host:
         raise InvalidArgumentError(f"the base URL must begin with https:// and a host, not {_shown(text, mask)}")
     if not _is_host(url.raw_host or ""):
-        raise InvalidArgumentError(f"the base URL has no host that there can be: {_shown(text, mask)}")
+        raise InvalidArgumentError(f"the host of the base URL is not a valid host name: {_shown(text, mask)}")
     if url.scheme == "http" and not (allow_http or _is_this_machine(host)):
         raise InvalidArgumentError(
             f"the base URL must be https, or the API key would travel in the clear: {_shown(text, mask)}. "
-            "Plain http is for this machine, such as http://127.0.0.1:8080/v1; for another one, such as a mock in a "
-            "cluster, say so with `allow_http=True`"
+            "Plain http is only allowed to this machine, such as http://127.0.0.1:8080/v1. To allow it to another "
+            "machine, such as a mock in a cluster, pass `allow_http=True`"
         )
     if url.query_string or url.fragment:
         raise InvalidArgumentError(f"the base URL must have no query and no fragment: {_shown(text, mask)}")
@@ -232,24 +237,24 @@ def _is_host(raw: str) -> bool:
 
 
 def is_localhost(host: str) -> bool:
-    """Say whether it is a name that this machine has for itself, wherever it is (RFC 6761, 6.3)."""
+    """Return whether ``host`` is a name that always means the local machine (RFC 6761, 6.3)."""
     name = host.lower().removesuffix(".")
     return name == "localhost" or name.endswith(".localhost")
 
 
 def _is_this_machine(host: str) -> bool:
-    """Say whether what is sent to a host does not leave this machine."""
+    """Return whether requests to ``host`` stay on this machine."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return is_localhost(host)
-    mapped = getattr(address, "ipv4_mapped", None)  # Python 3.11 takes none of them for a loopback address
+    mapped = getattr(address, "ipv4_mapped", None)  # Python 3.11 treats no such address as a loopback
     return (mapped or address).is_loopback
 
 
 def _shown(value: object, mask: Callable[[str], str] = str) -> str:
     try:
         text = mask(repr(value))
-    except ValueError:  # Python does not write out integers of so many digits
-        return "one of that size"
+    except ValueError:  # Python refuses to write out integers of more than 4300 digits
+        return "an integer with too many digits"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,7 +1,7 @@
-"""Whether a parsed JSON value is what was expected, and the attrs value that it makes. Pure.
+"""Checks of parsed JSON values, and their conversion to attrs values. Pure.
 
-Types are checked, never coerced: ``"4"`` is not an integer, ``true`` is not ``1``, ``null`` is not ``"None"``. The one
-exception is in the contract: an integer is a legal number of seconds or dollars.
+Types are checked, never coerced: ``"4"`` is not an integer, ``true`` is not ``1``, ``null`` is not ``"None"``. The
+contract has one exception: an integer is a valid number of seconds or dollars.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ._wire import camel_case
 
 __all__ = ["Hook", "at_least", "fields_of", "in_utc", "list_of", "only", "reader"]
 
-# What makes a value of a parsed one, or raises: called as cattrs does it, with the class.
+# Converts a parsed value, or raises. cattrs calls it with the value and the class.
 Hook = Callable[[Any, Any], Any]
 
 _JSON_NAMES: Final = {
@@ -73,23 +73,23 @@ def _timestamp(value: Any, _: Any) -> datetime:
     try:
         return in_utc(datetime.fromisoformat(value))
     except ValueError:
-        # Python reads more than RFC 3339 has, but neither its small letters nor its leap seconds.
+        # Python accepts more forms than RFC 3339, but neither its lower-case letters nor its leap seconds.
         written = _RFC3339.fullmatch(value)
         if written is None:
             raise
     if written["second"] != "60":
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    # Python has no such second. The last moment before it keeps the day, and the order of what happened.
+    # Python has no second 60. The last moment before midnight keeps the day and the order of events.
     moment = datetime.fromisoformat(f"{written['minute']}:59.999999{written['offset'].upper()}").astimezone(UTC)
     if (moment.day, moment.hour, moment.minute) != (monthrange(moment.year, moment.month)[1], 23, 59):
-        raise ValueError("second 60 is a leap second, which comes only at 23:59 UTC of the last day of a month")
+        raise ValueError("second 60 is a leap second, which occurs only at 23:59 UTC on the last day of a month")
     return moment
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return a moment in UTC.
+    """Return ``moment`` in UTC.
 
-    :raises ValueError: if it has no offset from UTC.
+    :raises ValueError: if ``moment`` has no offset from UTC.
     """
     if moment.tzinfo is None:
         raise ValueError("expected an RFC 3339 date-time with its offset from UTC, got one without")
@@ -97,7 +97,7 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def at_least(minimum: int) -> Hook:
-    """Check for an integer that is not smaller."""
+    """Return a check for an integer of at least ``minimum``."""
 
     def count(value: Any, _: Any) -> int:
         number = _integer(value, _)
@@ -119,7 +119,7 @@ def _object(value: Any, _: Any) -> dict[str, Any]:
 
 
 def _numbers(value: Any, _: Any) -> dict[str, float]:
-    # A kind of which the number is not known is as good as absent.
+    # A kind whose number is null counts as absent.
     known = {} if value is None else {name: one for name, one in _object(value, _).items() if one is not None}
     for name, number in known.items():
         if number.__class__ not in (int, float):
@@ -127,7 +127,7 @@ def _numbers(value: Any, _: Any) -> dict[str, float]:
     return known
 
 
-# By the type of a model's field.
+# The check for each type of a model's field.
 _CHECKS: Final[dict[Any, Hook]] = {
     str: _string,
     str | None: _optional_string,
@@ -140,14 +140,14 @@ _CHECKS: Final[dict[Any, Hook]] = {
     Mapping[str, float]: _numbers,
     Any: lambda value, _: value,
 }
-# Of these, what is absent is null.
+# An absent field of one of these types counts as null.
 _NULLABLE: Final = (Any, Mapping[str, float])
 
 
 def only(kind: type, expected: str, hook: Hook) -> Hook:
-    """Check for a kind of JSON value before ``hook`` goes on with it.
+    """Return a check for one type of JSON value, which then passes the value to ``hook``.
 
-    :param expected: what it is called.
+    :param expected: the type's name in errors.
     """
 
     def checked(value: Any, cls: Any) -> Any:
@@ -162,21 +162,23 @@ _converter: Final = Converter()
 
 
 def fields_of(cls: type, checks: Mapping[str, Hook], **others: Any) -> Hook:
-    """Make a class of an object's fields, each by its own check; all problems are found."""
+    """Return a hook that builds ``cls`` from an object, one check per field. Its error lists all problems."""
     others |= {name: override(rename=camel_case(name), struct_hook=check) for name, check in checks.items()}
     return make_dict_structure_fn(cls, _converter, **others)
 
 
 def list_of(cls: type, hook: Hook) -> Hook:
-    """Check for an array, each item of which ``hook`` makes a ``cls`` of."""
+    """Return a check for an array; ``hook`` converts each item to ``cls``."""
     _converter.register_structure_hook(cls, hook)
     return only(list, "an array", _converter.get_structure_hook(tuple[cls, ...]))  # type: ignore[valid-type]
 
 
 def reader(cls: Any, **checks: Hook) -> Hook:
-    """Make a model of an object: a field may be absent where it may be null, and unknown ones become its ``extra``.
+    """Return a hook that builds a model from an object.
 
-    :param checks: those of fields that their type says too little of.
+    A field that may be null may also be absent. Unknown fields go to the model's ``extra``.
+
+    :param checks: checks for fields whose type alone does not determine the check.
     """
     kinds = {name: kind for name, kind in get_type_hints(cls).items() if name != "extra"}
     read = fields_of(
@@ -189,7 +191,8 @@ def reader(cls: Any, **checks: Hook) -> Hook:
 
     def of(value: Any, _: Any) -> Any:
         model = read(nulls | value, cls)
-        model.extra = {name: value[name] for name in value if name not in known}  # nobody has seen it yet
+        # Changing the model is safe here: nobody else has it yet.
+        model.extra = {name: value[name] for name in value if name not in known}
         return model
 
     return only(dict, "an object", of)

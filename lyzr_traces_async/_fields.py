@@ -1,6 +1,7 @@
-"""What the header fields of an answer say about the quota and about waiting. Pure.
+"""The quotas and waiting times in the header fields of an answer. Pure.
 
-Everything here is said by somebody else: what makes no sense is as good as not said, never an error.
+Other parties write these fields. A value that makes no sense is therefore ignored, as if it were absent, and never
+raises an error.
 """
 
 from __future__ import annotations
@@ -21,39 +22,37 @@ __all__ = ["Quota", "quotas", "retry_after"]
 
 Fields = MultiMapping[str]
 
-# A larger number is not of seconds to wait but a moment, in seconds since 1970 or, if larger still, in milliseconds.
+# From here on, a number is not a wait but a point in time: in seconds since 1970 or, if larger still, milliseconds.
 _EPOCH_FROM: Final = 1e9
 _MILLISECONDS_FROM: Final = 1e11
 _LEGACY_PREFIXES: Final = ("RateLimit", "X-RateLimit")
-# What the service says on every answer. A tenth of the time that the parser of structured fields takes.
+# The form that the service uses on every answer. The regex takes a tenth of the time of the structured-field parser.
 _USUAL: Final = re.compile(r'"([ !#-[\]-~]*)"; *r=([0-9]{1,15}); *t=([0-9]{1,9})')
 _LEGACY_FIELDS: Final = ("Limit", "Remaining", "Reset")
 
 
 @attrs.frozen
 class Quota:
-    """One quota, as an answer tells it.
-
-    :ivar name: tells the quotas of one answer apart; otherwise arbitrary.
-    :ivar remaining: how many requests are left in the window.
-    :ivar reset: in how many seconds the window ends, rounded up by the server.
-    :ivar requests: how many requests a window allows, where known.
-    :ivar window: how many seconds a window lasts, where a policy tells it.
-    """
+    """One quota, as an answer reports it."""
 
     name: str
+    """Distinguishes the quotas of one answer; otherwise arbitrary."""
     remaining: int
+    """How many requests are left in the window."""
     reset: float
+    """Seconds until the window ends, rounded up by the server."""
     requests: int | None
+    """How many requests a window allows, if known."""
     window: float | None = None
+    """How many seconds a window lasts, if a policy states it."""
 
 
 def quotas(fields: Fields) -> tuple[Quota, ...]:
-    """Return the quotas that an answer tells of.
+    """Return the quotas that an answer reports.
 
-    Read are ``RateLimit`` and ``RateLimit-Policy`` of draft-ietf-httpapi-ratelimit-headers (RFC 9651 structured fields:
-    lists since its version 8, a dictionary in version 7), and where there are none the older ``RateLimit-Remaining``
-    and ``RateLimit-Reset``, also with ``X-``.
+    The function reads ``RateLimit`` and ``RateLimit-Policy`` of draft-ietf-httpapi-ratelimit-headers (RFC 9651
+    structured fields: lists since version 8 of the draft, a dictionary in version 7). If there are none, it reads the
+    older ``RateLimit-Remaining`` and ``RateLimit-Reset``, also with the prefix ``X-``.
     """
     if said := fields.getall("RateLimit", ()):
         policies = _policies(", ".join(fields.getall("RateLimit-Policy", ())))
@@ -74,15 +73,15 @@ def _draft_8(text: str, policies: _Policies, fields: Fields) -> Iterator[Quota]:
         remaining = _count(parameters.get("r"))
         reset = _wait(parameters.get("t"), fields)
         if reset is None:
-            reset = lasts  # `t` is optional: the window may last as long as a window can
+            reset = lasts  # `t` is optional: assume that the whole window is left
         if remaining is not None and reset is not None:
             yield Quota(name, remaining, reset, requests, lasts)
 
 
 def _draft_7(texts: Sequence[str], policies: _Policies, fields: Fields) -> Iterator[Quota]:
-    for number, text in enumerate(texts, 1):  # a dictionary each: a gateway may have added its own
+    for number, text in enumerate(texts, 1):  # one dictionary per field: a gateway may have added its own
         limit, remaining, reset = (_member(text, name) for name in ("limit", "remaining", "reset"))
-        lasts = policies.get(str(limit), (None, None))[1]  # a policy is named by its requests: `100;w=60`
+        lasts = policies.get(str(limit), (None, None))[1]  # the name of a policy is its number of requests: `100;w=60`
         wait = _wait(reset, fields)
         if wait is None:
             wait = lasts
@@ -92,12 +91,12 @@ def _draft_7(texts: Sequence[str], policies: _Policies, fields: Fields) -> Itera
 
 @lru_cache(maxsize=16)
 def _policies(text: str) -> _Policies:
-    # The policy is the same on every answer, and parsing it the dearest thing here.
+    # The policy is the same on every answer, and parsing it is the slowest step here.
     return {name: (_count(p.get("q")), _seconds(p.get("w"))) for name, p in _named(text)}
 
 
 def _named(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    # A gateway's quota may have the same name as that of the service behind it: the second is told apart as the second.
+    # A gateway's quota may have the same name as the quota of the service behind it: a number tells them apart.
     times: dict[str, int] = {}
     for item, parameters in _parsed(text, "list"):
         if isinstance(item, list):
@@ -117,11 +116,11 @@ def _legacy(fields: Fields) -> Iterator[Quota]:
 
 
 def retry_after(fields: Fields) -> float | None:
-    """Return how many seconds ``Retry-After`` (RFC 9110, 10.2.3) asks to wait, or ``None`` if nothing that makes sense.
+    """Return the wait that ``Retry-After`` (RFC 9110, 10.2.3) asks for, in seconds, or ``None`` without a usable value.
 
-    It is a number of seconds, which some servers give with a fraction, or an HTTP-date, which is read against the
-    answer's own ``Date``: the clocks of this machine and the server need not agree. Where a gateway has added a second
-    one, the longer holds.
+    The value is a number of seconds, with a fraction from some servers, or an HTTP-date. A date is compared with the
+    answer's own ``Date``, since the clocks of this machine and of the server may differ. If a gateway has added a
+    second field, the longer wait counts.
     """
     waits = [_asked(text.strip(), fields) for text in fields.getall("Retry-After", ())]
     return max((wait for wait in waits if wait is not None), default=None)
@@ -136,7 +135,7 @@ def _asked(text: str, fields: Fields) -> float | None:
 
 
 def _wait(value: Any, fields: Fields) -> float | None:
-    """Return a wait that is given in seconds, or as the moment when it ends."""
+    """Return a wait in seconds. ``value`` is the wait, or the point in time when the wait ends."""
     seconds = _seconds(value)
     if seconds is None or seconds < _EPOCH_FROM:
         return seconds
@@ -148,11 +147,11 @@ def _wait_until(moment: float, fields: Fields) -> float | None:
     if now is None:
         return None
     wait = max(0.0, moment - now.timestamp())
-    return wait if wait < _EPOCH_FROM else None  # decades are a mistake
+    return wait if wait < _EPOCH_FROM else None  # a wait of decades is a mistake
 
 
 def _parsed(text: str, kind: str) -> Any:
-    """Return the members of a structured field; none where it is not well-formed."""
+    """Return the members of a structured field, or none if the field is malformed."""
     try:
         return http_sf.parse(text.encode(), tltype=kind)
     except (http_sf.StructuredFieldError, ValueError):
@@ -164,7 +163,7 @@ def _member(text: str, name: str) -> Any:
 
 
 def _first(text: str) -> float | None:
-    """Return the number that one of the older fields begins with: some drafts had a list there, with parameters."""
+    """Return the number at the beginning of an older field. Some drafts had a list with parameters there."""
     return _number(text.partition(",")[0].partition(";")[0].strip())
 
 
@@ -189,5 +188,5 @@ def _date(text: str) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    # The form of C's asctime() names no zone; it is UTC there too (RFC 9110, 5.6.7).
+    # The asctime() form names no time zone; it is in UTC too (RFC 9110, 5.6.7).
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

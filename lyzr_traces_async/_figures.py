@@ -1,4 +1,4 @@
-"""Sums, percentiles and the largest few of many numbers, all of them exact. Pure."""
+"""Exact sums, exact percentiles, and the items with the largest values. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ _T = TypeVar("_T")
 
 
 class Top(Generic[_T]):
-    """The items with the largest values; of equal ones the first.
+    """The items with the largest values. If values are equal, the item that came first stays.
 
     :param size: how many items to keep.
-    :ivar bar: what a value has to be above for its item to be kept.
     """
 
     __slots__ = ("_heap", "_size", "bar")
+
+    bar: float
+    """Only an item with a larger value is kept."""
 
     def __init__(self, size: int) -> None:
         self._heap: list[tuple[float, int, _T]] = []
@@ -30,9 +32,9 @@ class Top(Generic[_T]):
         self.bar = -math.inf if size else math.inf
 
     def take(self, value: float, place: int, item: _T) -> None:
-        """Take in an item whose value is above the bar, in place of the least one where there are enough.
+        """Add an item whose value is above the bar. If the collection is full, it replaces the smallest item.
 
-        :param place: larger than those of all items before, and never the same, so that items are not compared.
+        :param place: a number larger than that of every earlier item, so that Python never compares two items.
         """
         entry = (value, -place, item)
         if len(self._heap) < self._size:
@@ -43,24 +45,24 @@ class Top(Generic[_T]):
             self.bar = self._heap[0][0]
 
     def items(self) -> tuple[_T, ...]:
-        """Return the items, the one with the largest value first."""
+        """Return the items, largest value first."""
         return tuple(item for _, _, item in sorted(self._heap, reverse=True))
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float:
-    """Return the least of sorted values such that at least ``percent`` % of them are not larger (nearest rank)."""
-    # Rounded up in integers, since a product of floats may be a little more than the whole number it should be.
+    """Return the smallest of sorted values such that at least ``percent`` % are not larger (nearest rank)."""
+    # Round up with integers: a product of floats may be slightly more than the exact whole number.
     return ordered[-(-percent * len(ordered) // 100) - 1]
 
 
 def sum_of(parts: Sequence[Iterable[float]]) -> float:
-    """Return the sum of the finite numbers in all parts, rounded once; an infinity where no float is as large.
+    """Return the sum of the finite numbers in all parts, rounded once; an infinity if no float is that large.
 
-    :param parts: each of them can be gone through more than once.
+    :param parts: iterables that can be iterated over more than once.
     """
     try:
         return math.fsum(chain.from_iterable(parts))
-    except OverflowError:  # on the way or at the end: `fsum` doesn't say
+    except OverflowError:  # of a partial sum or of the result: `fsum` does not say which
         exact = _fraction(chain.from_iterable(parts))
     try:
         return float(exact)
@@ -69,7 +71,7 @@ def sum_of(parts: Sequence[Iterable[float]]) -> float:
 
 
 def _fraction(values: Iterable[float]) -> Fraction:
-    # Added up as integers of the same exponent: a sum of a million fractions takes ten times as long.
+    # Add integers of the same exponent first: adding a million fractions takes ten times as long.
     mantissas: defaultdict[int, int] = defaultdict(int)
     for value in values:
         mantissa, exponent = math.frexp(value)

@@ -1,4 +1,4 @@
-"""JSON, as whoever sends it may write it. Pure."""
+"""A JSON reader that accepts everything that RFC 8259 allows. Pure."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _decode: Final = msgspec.json.Decoder().decode
 def read_json(body: bytes) -> Any:
     """Read any JSON text (RFC 8259).
 
-    :raises msgspec.MsgspecError: if it is none, or has a number that is out of range.
-    :raises UnicodeDecodeError: if it is not in UTF-8.
-    :raises RecursionError: if it is nested too deeply.
+    :raises msgspec.MsgspecError: if ``body`` is not JSON, or has a number that is out of range.
+    :raises UnicodeDecodeError: if ``body`` is not UTF-8.
+    :raises RecursionError: if ``body`` is nested too deeply.
     """
     return read_mended(body, _decode)
 
 
 def read_mended(body: bytes, decode: Callable[[bytes], _T]) -> _T:
-    """Read a JSON text, if need be without what stands for no character.
+    """Read a JSON text. Replace each half of a surrogate pair with U+FFFD if the text can't be read otherwise.
 
-    :param decode: reads it, and raises as :func:`read_json` does.
+    :param decode: the function that reads the text. It must raise as :func:`read_json` does.
     """
-    # Whoever reads may ignore it (8.1).
+    # RFC 8259, 8.1: a reader may ignore the byte order mark.
     body = body.removeprefix(_BYTE_ORDER_MARK)
     try:
         return decode(body)
     except msgspec.DecodeError:
-        # Half of a surrogate pair is within the grammar (8.2), and what JavaScript writes of a text that was cut in the
-        # middle of an emoji. It stands for no character.
+        # The grammar allows half of a surrogate pair (RFC 8259, 8.2), but msgspec refuses it. JavaScript writes one
+        # when it cuts a text in the middle of an emoji. It represents no character.
         mended = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape["half"] else escape[0], body)
         if mended == body:
             raise

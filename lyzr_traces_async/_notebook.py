@@ -1,4 +1,4 @@
-"""A summary as a notebook shows it: two small tables, of text that can do nothing. Pure."""
+"""A summary as HTML for a notebook: two small tables, with all text escaped. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_html", "headline", "percent"]
 
-# A cell is for glancing at, and a table of a hundred thousand rows would take the browser's tab with it.
+# Cells stay short to be readable at a glance. A table of a hundred thousand rows would crash the browser's tab.
 _MOST_CHARACTERS: Final = 80
 _MOST_NAMES: Final = 50
 _MOST_TRACES: Final = 5
@@ -25,7 +25,7 @@ _MISSING: Final = "–"  # noqa: RUF001 - the dash is meant
 
 
 def as_html(summary: TraceSummary) -> str:
-    """Return a summary as HTML without scripts or colours, in which everything from the server is escaped."""
+    """Return a summary as HTML without scripts or colours. All text from the server is escaped."""
     parts = [f"<p>{escape(headline(summary))}</p>"]
     if summary.by_name:
         names = list(summary.by_name.values())
@@ -40,9 +40,9 @@ def as_html(summary: TraceSummary) -> str:
 
 
 def headline(summary: TraceSummary, scope: str | None = None) -> str:
-    """Say in one line how many traces there are, and what they cost.
+    """Return one line with the number of traces and their cost.
 
-    :param scope: what they are of, in place of how long they took together.
+    :param scope: a phrase that replaces the total time, such as which sessions the traces belong to.
     """
     if summary.seconds is None:
         return "no traces" if scope is None else f"no traces {scope}"
@@ -86,14 +86,14 @@ def _name(name: str | None) -> str:
 def _link(path: str | None) -> str:
     if path is None:
         return _MISSING
-    # A path on the dashboard is no link without the dashboard's address, and nothing but https is one at all.
+    # Only https becomes a link. A path alone can't: the dashboard's address is not known here.
     if path.startswith("https://") and visible(path) == path:
         return f'<a href="{escape(path)}" rel="noopener noreferrer" target="_blank">{_shown(path)}</a>'
     return _shown(path)
 
 
 def _shown(text: str) -> str:
-    # One more, so that it is seen whether there are more; escapes take room too.
+    # Cut first, with one character to spare to detect longer texts. `visible` may make the text longer, so cut again.
     text = visible(text[: _MOST_CHARACTERS + 1])
     return escape(text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…")
 
@@ -105,12 +105,12 @@ def _seconds(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share as whole percent."""
+    """Return a share as a whole percentage."""
     return f"{share:.0%}".replace("%", " %")
 
 
 def _dollars(value: float) -> str:
-    """Write a cost with no zeros behind the cents; what is too little to show is not shown as nothing."""
+    """Return a cost without trailing zeros after the cents. A cost too small to show is not shown as zero."""
     sign, value = "-" if value < 0 else "", abs(value)
     if math.isinf(value):
         return f"{sign}$∞"

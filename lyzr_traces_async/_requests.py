@@ -1,4 +1,4 @@
-"""What the service can be asked for, and what the answer to each question is worth. Pure."""
+"""The requests that the service answers: the URL of each, and the reading of its answer. Pure."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class Request(Protocol[_T_co]):
-    """A question.
-
-    :ivar target: what stands behind the base URL: a path and a query, encoded.
-    :ivar place: what it asks for, in words for the log.
-    :ivar particulars: the same for errors: names and values of their attributes.
-    """
+    """A request to the service."""
 
     @property
-    def target(self) -> str: ...
+    def target(self) -> str:
+        """The path and query that follow the base URL, encoded."""
+        ...
 
     @property
-    def place(self) -> str: ...
+    def place(self) -> str:
+        """A description of the request for the log."""
+        ...
 
     @property
-    def particulars(self) -> dict[str, Any]: ...
+    def particulars(self) -> dict[str, Any]:
+        """A description of the request for errors: names and values of their attributes."""
+        ...
 
     def read(self, body: bytes, mask: Mask) -> _T_co | LyzrTracesError:
-        """Return what the body of a 200 says, or why it is no answer to this.
+        """Return the decoded body of a 200, or an error if the body does not answer this request.
 
-        An error is not raised here, where a traceback would show the raw answer.
+        The error is returned, not raised: a traceback from here would show the raw answer.
 
-        :param mask: takes the API key out of a text.
+        :param mask: removes the API key from a text.
         """
         ...
 
 
 @attrs.frozen
 class PageRequest:
-    """A page of a session's traces."""
+    """A request for a page of a session's traces."""
 
     session_id: str
     page: int
@@ -80,14 +81,14 @@ class PageRequest:
 
 @attrs.frozen
 class TraceRequest:
-    """One trace with its observations."""
+    """A request for one trace with its observations."""
 
     session_id: str
     trace_id: str
 
     @property
     def target(self) -> str:
-        # Whatever it is made of: it stays one segment. Two names of a segment mean another place (RFC 3986, 3.3).
+        # Encoded, so that any id is one segment. Also encode "." and "..", which mean another path (RFC 3986, 3.3).
         segment = quote(self.trace_id, safe="")
         return f"/traces/session/{self.session_id}/{segment.replace('.', '%2E') if segment in ('.', '..') else segment}"
 
@@ -110,7 +111,7 @@ class TraceRequest:
 
 @attrs.frozen
 class SessionsRequest:
-    """A part of the list of sessions that have ended, the first of them first."""
+    """A request for a part of the list of sessions that have ended, earliest end first."""
 
     agent_id: str | None
     since: datetime | None
@@ -156,12 +157,12 @@ def _decoded(decode: Callable[[bytes, Mask], _T], body: bytes, mask: Mask) -> _T
 
 
 def _are_of(session_id: str, traces: tuple[Trace | TraceDetail, ...]) -> bool:
-    """Say whether all are of this session, in whatever case it is written; those of none are."""
+    """Return whether all traces are of this session. Case is ignored; a trace without a session id matches."""
     others = {trace.session_id for trace in traces} - {session_id, None}
     return all(other is None or other.lower() == session_id.lower() for other in others)
 
 
 def _of_another(what: str) -> LyzrTracesError:
-    error = APIConnectionError(f"{what}: it is one to another request")
-    error._dropped = True
+    error = APIConnectionError(f"{what}: it belongs to another request")
+    error._dropped = True  # so that the first such failure is retried at once
     return error

@@ -1,4 +1,4 @@
-"""From an answer to the error it stands for, if any. Pure."""
+"""The error for an answer whose status is not 200. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._json import read_json
 __all__ = ["Answer", "error_of", "key_is_accepted", "request_id_of", "upstream_is_limited"]
 
 _MESSAGE_SHOWN: Final = 500
-# What is nested deeper could be held, but neither shown nor pickled.
+# JSON that is nested deeper could be kept, but neither shown nor pickled.
 _DEPTH_SHOWN: Final = 20
 
 _BY_STATUS: Final[dict[int, type[errors.APIStatusError]]] = {
@@ -28,31 +28,29 @@ _BY_STATUS: Final[dict[int, type[errors.APIStatusError]]] = {
     429: errors.RateLimitError,
 }
 
-# A proxy's, an edge network's and two load balancers' ways to say that the service took too long.
+# The statuses with which a proxy, an edge network and two load balancers report that the service took too long.
 _TIMED_OUT: Final = frozenset({504, 524, 598, 599})
-# Within the service's 502: the trace store has run out of time or memory.
+# Texts in the service's 502 that mean: the trace store ran out of time or memory.
 _STORE_OVERLOADED: Final = ("timed out", "(422)", "(504)")
-# Within the service's 503: nothing that would pass.
+# Texts in the service's 503 that mean: a retry will not help.
 _NOT_CONFIGURED: Final = ("Langfuse tracing is not configured", "Persistence is not configured")
 
 
 @attrs.frozen
 class Answer:
-    """An HTTP response, read to its end: a plain value.
-
-    :ivar discard: closes the connection that it came on, for an answer that shows that nothing on it can be trusted.
-    """
+    """An HTTP response, read to its end, as a plain value."""
 
     status: int
     fields: Fields
     body: bytes
     discard: Callable[[], None] = attrs.field(default=lambda: None, eq=False, repr=False)
+    """Closes the connection of the answer. Call it if the answer shows that the connection can't be trusted."""
 
 
 def error_of(answer: Answer, mask: Callable[[str], str], base_url: str | None = None) -> errors.APIStatusError | None:
-    """Return the error that the answer's status stands for, or ``None`` for a 200.
+    """Return the error for the answer's status, or ``None`` for a 200.
 
-    :param mask: takes the API key out of a text, should the server have echoed it.
+    :param mask: removes the API key from a text; the server may have echoed the key.
     :param base_url: the base URL of the request, for the advice of a 404.
     """
     if answer.status == 200:
@@ -83,18 +81,18 @@ def error_of(answer: Answer, mask: Callable[[str], str], base_url: str | None = 
 
 
 def request_id_of(fields: Fields, mask: Callable[[str], str]) -> str | None:
-    """Return the id under which the server has logged the request."""
+    """Return the id under which the server logged the request, or ``None`` if the answer has none."""
     said = fields.get("X-Request-Id")
     return None if said is None else mask(_text(said))
 
 
 def _text(value: str) -> str:
-    """Return a field's value with U+FFFD for what is no UTF-8, so that it can be written out again."""
+    """Return a field's value with U+FFFD for each byte that is not UTF-8, so that it can be encoded again."""
     return value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _shallow(value: Any, depth: int, mask: Callable[[str], str]) -> Any:
-    """Return a JSON value without the key, and without what is nested deeper."""
+    """Return a JSON value with the key masked, and with ``"..."`` for arrays and objects nested too deeply."""
     if isinstance(value, str):
         return mask(value)
     if not isinstance(value, list | dict):
@@ -117,12 +115,12 @@ def _kind_of(status: int, message: str) -> type[errors.APIStatusError]:
 
 
 def key_is_accepted(answer: Answer) -> bool:
-    """Say whether the answer is one that the service gives only where it has accepted the API key."""
+    """Return whether the service sends such an answer only after it has accepted the API key."""
     return answer.status in (200, 400, 404)
 
 
 def upstream_is_limited(answer: Answer) -> bool:
-    """Say whether it was the trace store behind the service that refused, for a limit of its own."""
+    """Return whether the trace store behind the service refused the request because of its own rate limit."""
     return answer.status == 502 and b"(429)" in answer.body
 
 
@@ -132,7 +130,7 @@ def _wait_asked_for(fields: Fields) -> float | None:
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """Return the object that the body is, or an empty one."""
+    """Return the JSON object in the body, or an empty one if there is none."""
     try:
         document = read_json(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,8 +1,8 @@
-"""What a page of traces looks like, and the two ways to read one. Pure.
+"""Two ways to read a page of traces: quickly, and thoroughly. Pure.
 
-The quick way is msgspec's, which checks a page while it parses it. It knows the fields of the models, and gives up at
-the first thing that is not as usual. The thorough way is cattrs', on the parsed document: it keeps the fields that the
-models do not know, and finds every problem with its path. A page that both can read is the same value by either.
+The quick way uses msgspec, which checks a page while it parses it. It knows the fields of the models, and fails at the
+first deviation. The thorough way uses cattrs on the parsed document: it keeps unknown fields, and finds every problem
+with its path. If both ways can read a page, they return equal values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["WIRE_NAMES", "read_quickly", "read_thoroughly"]
 _TRACE_TYPES: Final = {name: kind for name, kind in get_type_hints(Trace).items() if name != "extra"}
 _LEAST: Final = {name: 1 if name in ("page", "limit") else 0 for name in get_type_hints(Pagination)}
 
-# A trace's fields, and what the API calls them, in its order.
+# The fields of a trace and their names in the API, in the API's order.
 WIRE_NAMES: Final = {name: camel_case(name) for name in _TRACE_TYPES}
 
 
@@ -34,14 +34,14 @@ WIRE_NAMES: Final = {name: camel_case(name) for name in _TRACE_TYPES}
 
 
 def _row(name: str, fields: Iterable[tuple[str, Any] | tuple[str, Any, Any]]) -> Any:
-    # `gc=False`: there are no cycles in a page, so there is nothing for the garbage collector to look at.
+    # `gc=False`: a page has no reference cycles, so the garbage collector need not track its rows.
     return msgspec.defstruct(name, fields, rename=camel_case, forbid_unknown_fields=True, kw_only=True, gc=False)
 
 
 def _trace_field(name: str, kind: Any) -> tuple[str, Any] | tuple[str, Any, None]:
     if type(None) in get_args(kind):
         return name, kind, None
-    # A time is left to Python: msgspec rounds what is beyond microseconds.
+    # Python parses the times: msgspec rounds digits below a microsecond, and Python cuts them off.
     return name, str if kind is datetime else kind
 
 
@@ -57,12 +57,13 @@ _read_rows: Final = msgspec.json.Decoder(_PageRow).decode
 def read_quickly(body: bytes) -> TracePage:
     """Read a page that has only known fields.
 
-    :raises msgspec.MsgspecError: if the page has others, or is none.
-    :raises ValueError: if a text in it is no UTF-8, or no time where one is expected.
-    :raises OverflowError: if a time in it has no equal in UTC.
+    :raises msgspec.MsgspecError: if ``body`` has unknown fields or is not a page.
+    :raises ValueError: if a text is not UTF-8, or a timestamp is not a time.
+    :raises OverflowError: if a timestamp is out of range in UTC.
     """
     rows = _read_rows(body)
-    # A row has the fields of its model, in their order. As for the time, nobody has seen the traces yet.
+    # A row has the same fields as its model, in the same order. The timestamps are set afterwards, which is safe as
+    # nobody else has the traces yet.
     traces: Any = tuple([Trace(*astuple(row)) for row in rows.traces])
     moment_of = datetime.fromisoformat
     for trace in traces:
@@ -90,10 +91,10 @@ _read_page: Final = only(
 
 
 def read_thoroughly(document: Any) -> TracePage:
-    """Read a page that was parsed.
+    """Read a page from its parsed JSON.
 
-    :raises TypeError: if it is no object.
-    :raises cattrs.BaseValidationError: if there are problems in it: all of them.
+    :raises TypeError: if ``document`` is not an object.
+    :raises cattrs.BaseValidationError: if ``document`` has problems. The error lists all of them.
     """
     page: TracePage = _read_page(document, TracePage)
     return page

@@ -1,6 +1,6 @@
-"""What the sibling endpoints answer: a trace with its observations, and the sessions that have ended. Pure.
+"""Reading the answers of two other endpoints: one trace with its observations, and the list of ended sessions. Pure.
 
-Of a session only what is light is parsed: its chat may have megabytes, and is passed over as it stands.
+Only the small fields of a session are parsed. Its chat may have megabytes, and is skipped unparsed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .models import Observation, SessionInfo, TraceDetail
 
 __all__ = ["SessionsPage", "light_parts", "read_sessions", "read_trace"]
 
-# The largest unknown field of a session that is read, in bytes of JSON, and those that never are.
+# The size up to which an unknown field of a session is read, in bytes of JSON, and the fields that are never read.
 _LIGHT: Final = 4096
 _HEAVY: Final = frozenset({"chatHistory", "sessionReport"})
 _KNOWN: Final = frozenset(camel_case(field.name) for field in attrs.fields(SessionInfo))
@@ -31,19 +31,17 @@ class _TraceAnswer:
 
 @attrs.frozen
 class SessionsPage:
-    """A part of the list of sessions.
-
-    :ivar total: how many sessions there are.
-    :ivar next_offset: where the next part begins, or ``None`` at the end of the list.
-    """
+    """A part of the list of sessions."""
 
     items: tuple[SessionInfo, ...]
     total: int
+    """How many sessions the whole list has."""
     offset: int
     next_offset: int | None
+    """The offset of the next part, or ``None`` at the end of the list."""
 
 
-# The readers are made when they are first needed: that takes longer than all else here, and most programs need neither.
+# Each reader is built on first use: building it is the slowest step here, and most programs need neither.
 
 
 @cache
@@ -65,17 +63,17 @@ def _sessions_reader() -> Hook:
 
 
 def read_trace(document: Any) -> TraceDetail:
-    """Read one trace with its observations.
+    """Read one trace with its observations from its parsed JSON.
 
-    :raises TypeError: if the document is no object.
-    :raises cattrs.BaseValidationError: if there are problems in it: all of them.
+    :raises TypeError: if ``document`` is not an object.
+    :raises cattrs.BaseValidationError: if ``document`` has problems. The error lists all of them.
     """
     answer: _TraceAnswer = _trace_reader()(document, _TraceAnswer)
     return answer.trace
 
 
 def read_sessions(document: Any) -> SessionsPage:
-    """Read a part of the list of sessions, raising as :func:`read_trace` does."""
+    """Read a part of the list of sessions from its parsed JSON. Raises as :func:`read_trace` does."""
     page: SessionsPage = _sessions_reader()(document, SessionsPage)
     return page
 
@@ -85,10 +83,10 @@ _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def light_parts(body: bytes) -> Any:
-    """Parse a list of sessions, without what is heavy in them.
+    """Parse a list of sessions without their large fields.
 
-    :raises msgspec.MsgspecError: if it is no JSON.
-    :raises UnicodeDecodeError: if it is not in UTF-8.
+    :raises msgspec.MsgspecError: if ``body`` is not JSON.
+    :raises UnicodeDecodeError: if ``body`` is not UTF-8.
     """
     document = _fields_of(body)
     if not isinstance(document, dict):
@@ -102,7 +100,7 @@ def light_parts(body: bytes) -> Any:
 
 
 def _fields_of(text: bytes) -> Any:
-    """Return an object's fields, each as it stands; or another value, parsed."""
+    """Return the fields of an object, each unparsed. Any other JSON value is parsed."""
     try:
         return read_mended(text, _fields)
     except msgspec.ValidationError:

@@ -1,3 +1,3 @@
-"""The one place where the version stands; the build and the ``User-Agent`` read it."""
+"""The version of the library. The build and the ``User-Agent`` header field read it from here."""
 
 __version__ = "0.1.0"

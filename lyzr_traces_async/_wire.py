@@ -1,4 +1,4 @@
-"""What the models have in common: the API's names for their fields, and its JSON values for what is in them. Pure."""
+"""The base class of the models: the API's names for their fields, and their values as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ __all__ = ["Model", "camel_case", "counted", "frozen", "plain", "rfc3339"]
 
 
 def camel_case(name: str) -> str:
-    """Return what the API calls what Python calls ``name``."""
+    """Return the API's name for a field that is called ``name`` in Python."""
     return re.sub("_([a-z])", lambda match: match[1].upper(), name)
 
 
 def rfc3339(moment: datetime) -> str:
-    """Write ``moment`` in UTC as RFC 3339, with milliseconds, or with microseconds where there are any."""
+    """Return ``moment`` in UTC as RFC 3339, with milliseconds, or with microseconds if they are needed."""
     precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def counted(items: Sequence[object]) -> str:
-    """Return how many there are, in place of them all, for a ``repr``."""
+    """Return the number of items, for a ``repr`` that leaves out the items themselves."""
     return f"<{len(items)}>"
 
 
 class Model:
-    """A value that can be written as JSON."""
+    """A value that can be converted to JSON."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the value as plain JSON values, under the API's own names: what ``json.dumps`` takes.
+        """Return the value as JSON values for ``json.dumps``, with the API's own field names.
 
-        A time is RFC 3339 in UTC, to the millisecond, or to the microsecond where there are any. A missing value is
-        ``None``, and so is a number that JSON does not have. Fields that this version does not know stand behind the
-        others. What is nested in those is not copied.
+        A time becomes RFC 3339 in UTC, with milliseconds, or with microseconds if they are needed. A missing value
+        becomes ``None``, and so does a number that JSON can't express. Unknown fields (``extra``) come last; values
+        nested in them are not copied.
         """
         cls: Any = type(self)
         document = {wire: plain(getattr(self, name)) for name, wire in _names(cls)}
@@ -58,7 +58,7 @@ def _names(cls: Any) -> tuple[tuple[str, str], ...]:
 
 
 def plain(value: Any) -> Any:
-    """Return a field's value as JSON has it."""
+    """Return a field's value as a JSON value."""
     if isinstance(value, Model):
         return value.to_dict()
     if isinstance(value, tuple):

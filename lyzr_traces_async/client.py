@@ -1,4 +1,4 @@
-"""The client: checks arguments, asks the walk which pages to get, gets them, yields."""
+"""The client: it checks arguments, asks the walk which pages to get, gets them, and yields their traces."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ DEFAULT_BASE_URL: Final = "https://voice-livekit.studio.lyzr.ai/v1"
 class TracesClient:
     """Reads the traces of Lyzr voice sessions.
 
-    :param api_key: the API key; else the environment variable ``LYZR_API_KEY``.
-    :param base_url: where the API is; else the environment variable ``LYZR_TRACES_BASE_URL``, else the documented
-        production URL. It is https, or http to this machine.
-    :param timeout: seconds for one attempt, from connecting to the body's last byte. The service may take up to 37 s
-        where it has to look up the key first: a shorter time-out cuts off requests that would have succeeded.
-    :param retry: how often and how long to try again.
-    :param max_concurrency: requests in flight at once, over everything this client does; at least 1.
-    :param session: your own ``aiohttp.ClientSession``: used, never closed, never modified. Its own time-out,
-        redirect, retry and middleware settings do not apply. Cookies that a server sets go to its jar, as always.
-        Without one, https goes through the proxy that the environment names (``HTTPS_PROXY``, ``ALL_PROXY``,
-        ``NO_PROXY``), in a tunnel: the proxy never sees the key.
-    :param allow_http: whether the base URL may be plain http to another machine, such as a mock or a sidecar inside a
-        cluster. The key then travels in the clear.
-    :raises InvalidArgumentError: if an argument, or the environment variable in its place, is of no use.
+    Creating a client does no I/O and needs no running event loop. Use it with ``async with``, or call :meth:`aclose` at
+    the end. A client belongs to the event loop of its first request.
 
-    Constructing one does no I/O and needs no running event loop. It works with and without ``async with``; without,
-    call :meth:`aclose` in the end. A client belongs to the event loop of its first request.
+    :param api_key: the API key. Default: the environment variable ``LYZR_API_KEY``.
+    :param base_url: the URL of the API, https, or http to this machine. Default: the environment variable
+        ``LYZR_TRACES_BASE_URL``, or else the documented production URL.
+    :param timeout: seconds for one attempt, from connecting to the last byte of the body; above 0. The service may need
+        up to 37 s if it has to look up the key first: a shorter time-out cuts off requests that would have succeeded.
+    :param retry: how often and how long to retry.
+    :param max_concurrency: the most requests in flight at once, over everything that this client does; at least 1.
+    :param session: your own ``aiohttp.ClientSession``. The client uses it, and never closes or modifies it. The
+        session's own time-out, redirect, retry and middleware settings do not apply. Cookies that a server sets go to
+        its jar, as always. Without this argument, https goes through the proxy that the environment names
+        (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``), in a tunnel: the proxy never sees the key.
+    :param allow_http: whether the base URL may be plain http to another machine, such as a mock or a sidecar inside a
+        cluster. The key then travels unencrypted.
+    :raises InvalidArgumentError: if an argument, or the environment variable in its place, is invalid.
 
     Example::
 
@@ -70,7 +70,7 @@ class TracesClient:
                 print(trace.timestamp, trace.name, trace.latency_seconds, trace.total_cost_usd)
     """
 
-    _shown = "not made yet"
+    _shown = "not initialised yet"
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class TracesClient:
     ) -> None:
         if api_key is None:
             api_key = os.environ.get("LYZR_API_KEY")
-        # From here on no local of a frame holds it, should one of the checks fail.
+        # From here on no local variable holds the key: if a check fails, a traceback that shows locals can't show it.
         given = Secret(api_key) if isinstance(api_key, str) else type(api_key)
         del api_key
         key = check_key(given)
@@ -116,23 +116,23 @@ class TracesClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the client and its connections; a second call does nothing.
+        """Close the client and its connections. A second call does nothing.
 
-        Calls that are under way end promptly with :class:`ClientClosedError`. A session of your own stays open.
+        Calls in progress end promptly with :class:`ClientClosedError`. A session of your own stays open.
 
-        :raises WrongEventLoopError: on another event loop than that of the first request, unless that one is closed.
+        :raises WrongEventLoopError: on an event loop other than that of the first request, unless that loop is closed.
         """
         await self._sender.aclose()
 
     def with_options(self, *, timeout: float | None = None, retry: RetryPolicy | None = None) -> Self:
-        """Return the same client with another time-out or retry policy, for calls in more of a hurry, or in less.
+        """Return this client with another time-out or retry policy.
 
-        Both share everything else: connections, quota, :attr:`stats` and event loop. Closing either closes both, so
-        there is no need to close what this returns.
+        Both clients share everything else: connections, quota, :attr:`stats` and event loop. Closing one closes both,
+        so the returned client need not be closed.
 
-        :param timeout: seconds for one attempt; ``None`` for those of this client.
-        :param retry: how often and how long to try again; ``None`` for the policy of this client.
-        :raises InvalidArgumentError: if an argument is of no use.
+        :param timeout: seconds for one attempt, above 0; ``None`` keeps the time-out of this client.
+        :param retry: how often and how long to retry; ``None`` keeps the policy of this client.
+        :raises InvalidArgumentError: if an argument is invalid.
         :raises ClientClosedError: if the client is closed.
 
         Example::
@@ -152,23 +152,23 @@ class TracesClient:
 
     @property
     def stats(self) -> ClientStats:
-        """What the client has done so far. A snapshot, cheap to take at any time."""
+        """The counts of the client's work so far: a snapshot, cheap to take at any time."""
         return self._sender.stats()
 
     @property
     def quota(self) -> QuotaState | None:
-        """What is known of the service's quota; ``None`` until an answer has told one. A snapshot, cheap."""
+        """The service's quota as last reported: a cheap snapshot. ``None`` until an answer has reported one."""
         return self._sender.quota()
 
     async def list_session_traces(self, session_id: str | UUID, *, page: int = 1, limit: int = 100) -> TracePage:
         """Get exactly one page of a session's traces, newest first, as the server sends it.
 
-        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. A string is sent as it is, in
-            upper or lower case: the service compares letter by letter.
+        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. The case of a string is kept,
+            since the service compares ids letter by letter.
         :param page: the page's number, from 1. A page past the end has no traces.
-        :param limit: how many traces a page holds at most, 1 to 100.
-        :raises InvalidArgumentError: if an argument is malformed; nothing has been sent then.
-        :raises LyzrTracesError: if the page can't be had; see :mod:`lyzr_traces_async.errors`.
+        :param limit: the most traces that the page may hold, 1 to 100.
+        :raises InvalidArgumentError: if an argument is invalid. Nothing has been sent then.
+        :raises LyzrTracesError: if the page can't be read; see :mod:`lyzr_traces_async.errors`.
 
         Example::
 
@@ -185,27 +185,27 @@ class TracesClient:
     ) -> AsyncGenerator[Trace, None]:
         """Iterate over all traces of a session, in the server's order: newest first.
 
-        Every trace that exists from the first request to the last is yielded exactly once, at any page size and
-        ``prefetch``, whatever arrives meanwhile or is deleted meanwhile. At the end the books are balanced: where the
-        order of the list was not stable, it is walked again. The limits of that promise: where an insertion *and* a
-        deletion fall between the same two successive answers, the server's ``totalItems`` can't show it, and a trace
-        may be missed; the answers of one prefetch window count as one here. An insertion in the middle of the list
-        while its last window is read may stay unseen too, as nothing comes behind that. ``prefetch=1`` narrows both
-        down as far as it goes.
+        Every trace that exists from the first request to the last is yielded exactly once, even if traces arrive or
+        are deleted meanwhile. If the order of the list turns out not to be stable, the client walks the list again.
 
-        Up to ``prefetch`` pages are in flight at once, in windows of 1, 2, 4 and so on, so that the first trace is
-        out after one round trip and leaving the loop early costs at most twice the pages consumed. Between two
-        traces nothing is in flight and nothing is held: leave the loop as you like.
+        A trace may be missed in two cases: an insertion and a deletion fall between the same two successive answers,
+        so that the server's ``totalItems`` does not show them (the answers of one prefetch window count as one); or an
+        insertion in the middle of the list happens while its last window is read. ``prefetch=1`` makes both as
+        unlikely as possible.
 
-        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. A string is sent as it is, in
-            upper or lower case: the service compares letter by letter.
-        :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
-        :param start_page: the page to begin with, from 1, counted in ``limit``, to take up a walk that failed: see
-            :attr:`LyzrTracesError.page`. The promise then holds from that page on; the walk may step back before it
-            rather than lose a trace.
-        :param prefetch: pages in flight at once, at least 1.
-        :raises InvalidArgumentError: at the call, if an argument is malformed.
-        :raises LyzrTracesError: if a page can't be had; the traces before it have been yielded by then.
+        Up to ``prefetch`` pages are in flight at once, in windows of 1, 2, 4 and so on: the first trace comes after one
+        round trip, and leaving the loop early costs at most twice the pages consumed. Between two traces no request is
+        in flight and no resource is held, so you can leave the loop at any point.
+
+        :param session_id: the session: a ``UUID``, or its 36-character hyphenated form. The case of a string is kept,
+            since the service compares ids letter by letter.
+        :param limit: traces per request, 1 to 100. 100 needs the fewest requests.
+        :param start_page: the first page to read, from 1, counted in ``limit``. It resumes a walk that failed: see
+            :attr:`LyzrTracesError.page`. The promise then holds from that page on, and the walk may step back before
+            that page rather than lose a trace.
+        :param prefetch: the most pages in flight at once, at least 1.
+        :raises InvalidArgumentError: at the call, if an argument is invalid.
+        :raises LyzrTracesError: if a page can't be read. The traces before that page have been yielded by then.
 
         Example::
 
@@ -218,8 +218,8 @@ class TracesClient:
     ) -> AsyncGenerator[TracePage, None]:
         """Iterate over all traces of a session, page by page.
 
-        The same walk as :meth:`iter_session_traces`, with the same arguments and errors. ``traces`` of a page holds
-        only those not yielded before, and may be empty: an empty session yields one empty page.
+        The walk, the arguments and the errors are those of :meth:`iter_session_traces`. A page holds only traces that
+        were not yielded before, so it may be empty. An empty session yields one empty page.
 
         Example::
 
@@ -235,27 +235,27 @@ class TracesClient:
         limit: int = 100,
         concurrency: int = 8,
     ) -> AbstractAsyncContextManager[AsyncIterator[SessionTraces]]:
-        """Get the traces of many sessions at once, each session whole, in the order in which they finish.
+        """Read many sessions at once, and yield each session as a whole, in the order in which they finish.
 
-        Ids are drawn only as they are needed, and finished sessions wait for a slow consumer without piling up: memory
-        does not grow with the number of ids. A consumer may give up waiting, by a time-out for one, and ask again:
-        nothing is lost. Leaving the ``async with`` block, for whatever reason, cancels what is left and waits for it.
+        The client draws ids only as it needs them, and pauses while finished sessions wait for a slow consumer: memory
+        does not grow with the number of ids. A consumer may stop waiting, for example by a time-out, and ask again
+        later without losing a session. Leaving the ``async with`` block cancels the remaining work and waits for it.
 
-        One session's failure is that session's result, a malformed id among them. What no session can survive ends
-        the stream: a wrong key, for one. It is raised from the iteration, as is what ``session_ids`` itself raises, of
-        whatever kind. A stream never ends early without an error.
+        If a session fails, its result holds the error; a malformed id counts as a failed session. An error that would
+        fail every session, such as a wrong key, ends the stream: the iteration raises it. The iteration also raises
+        any exception of ``session_ids``. A stream never ends early without an error.
 
-        :param session_ids: the sessions, as an iterable or an async iterable of ids, or of what :meth:`iter_sessions`
-            yields. One task draws them all, not the consumer's: an async generator may have time-outs, task groups and
-            context variables around its yields, or draw from another stream. What cancels it there is raised where it
-            waits; at the end it is closed.
-        :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
-        :param concurrency: sessions read at once, at least 1. They share the client's ``max_concurrency``, and take
-            turns: a long session does not hold up short ones.
-        :raises InvalidArgumentError: at the call, if an argument is malformed.
-        :raises AuthenticationError: from the iteration, at once, or after the last attempt where the key was accepted
-            before; so are :class:`PermissionDeniedError`, :class:`ServiceNotConfiguredError` and
-            :class:`ClientClosedError`.
+        :param session_ids: an iterable or async iterable of ids, or of the items of :meth:`iter_sessions`. A single
+            task, which is not the consumer's, draws them all, and closes an async generator at the end. The generator
+            may therefore yield inside time-outs, task groups and context variables, or draw from another stream. If it
+            is cancelled, the exception is raised at the point where the generator waits.
+        :param limit: traces per request, 1 to 100. 100 needs the fewest requests.
+        :param concurrency: the most sessions read at once, at least 1. They share the client's ``max_concurrency`` and
+            take turns: a long session does not delay short ones.
+        :raises InvalidArgumentError: at the call, if an argument is invalid.
+        :raises ClientClosedError: at the call, or from the iteration, if the client is closed.
+        :raises AuthenticationError: from the iteration, at once, or after the last attempt if the key was accepted
+            before. :class:`PermissionDeniedError` and :class:`ServiceNotConfiguredError` are raised likewise.
 
         Example::
 
@@ -273,13 +273,13 @@ class TracesClient:
         return Stream(self._sender, session_ids, limit=limit, concurrency=concurrency)
 
     async def get_trace(self, session_id: str | UUID, trace_id: str) -> TraceDetail:
-        """Get one trace with its observations: what went in and out of each step, how long it took, what it cost.
+        """Get one trace with its observations: the input, output, duration and cost of each step.
 
         :param session_id: the session, as in :meth:`list_session_traces`.
-        :param trace_id: the trace's id, as :attr:`Trace.trace_id` has it; 1 to 256 characters of any kind.
-        :raises InvalidArgumentError: if an argument is malformed.
-        :raises NotFoundError: if there is no such session, or it has no such trace; the text says which.
-        :raises LyzrTracesError: if the trace can't be had.
+        :param trace_id: the trace's id, from :attr:`Trace.trace_id`; 1 to 256 characters of any kind.
+        :raises InvalidArgumentError: if an argument is invalid.
+        :raises NotFoundError: if there is no such session, or the session has no such trace. The text says which.
+        :raises LyzrTracesError: if the trace can't be read.
 
         Example::
 
@@ -297,18 +297,18 @@ class TracesClient:
         since: datetime | date | None = None,
         until: datetime | date | None = None,
     ) -> AsyncGenerator[SessionInfo, None]:
-        """Iterate over the sessions that have ended, the one that ended first coming first.
+        """Iterate over the sessions that have ended, earliest end first.
 
-        Sessions that end meanwhile stand at the end of the list and come last. Each comes once. It can be given to
-        :meth:`stream_sessions` as it is. To take up a walk that failed, pass the ``ended_at`` of the last session as
-        ``since``. As in the other walks, nothing is in flight and nothing is held between two sessions.
+        Each session comes once. Sessions that end during the walk come last. You can pass the iterator directly to
+        :meth:`stream_sessions`. To resume a walk that failed, pass the ``ended_at`` of the last session as ``since``.
+        As in the other walks, no request is in flight and no resource is held between two sessions.
 
-        :param agent_id: only this agent's sessions; 1 to 256 characters.
-        :param since: only sessions that ended then or later: a ``datetime`` with a time zone, or a ``date``, which
-            stands for its first moment in UTC.
-        :param until: only sessions that ended then or earlier, likewise.
-        :raises InvalidArgumentError: at the call, if an argument is malformed, or ``since`` is later than ``until``.
-        :raises LyzrTracesError: if a part of the list can't be had; the sessions before it have been yielded by then.
+        :param agent_id: only the sessions of this agent; 1 to 256 characters.
+        :param since: only sessions that ended at this time or later: a ``datetime`` with a time zone, or a ``date``,
+            which means its first moment in UTC.
+        :param until: only sessions that ended at this time or earlier, in the same form.
+        :raises InvalidArgumentError: at the call, if an argument is invalid, or ``since`` is later than ``until``.
+        :raises LyzrTracesError: if a part of the list can't be read. The sessions before it have been yielded by then.
 
         Example::
 
@@ -333,8 +333,8 @@ class TracesClient:
         self._sender.check_open()
         return PageWalk(asked_for, self._sender.tally, limit=limit, start_page=start_page, prefetch=prefetch)
 
-    # None of the generators contains another: one that is dropped is then finalised in one step (PEP 525).
-    # And none yields within a task group or a cancel scope (PEP 789).
+    # No generator here contains another one, so that a dropped generator is finalised in one step (PEP 525).
+    # No generator yields inside a task group or a cancel scope (PEP 789).
 
     async def _iter_traces(self, walk: PageWalk) -> AsyncGenerator[Trace, None]:
         while not walk.done:

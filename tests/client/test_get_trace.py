@@ -136,7 +136,7 @@ async def test_an_answer_that_is_another_trace_is_not_believed(
     assert (await client.get_trace(SESSION, trace.trace_id)).trace_id == trace.trace_id
     service.fail_next(2, body=encoded(trace, **changes))
     once = client.with_options(retry=RetryPolicy(attempts=2))
-    with pytest.raises(APIConnectionError, match="the answer is another trace: it is one to another request"):
+    with pytest.raises(APIConnectionError, match="the answer is another trace: it belongs to another request"):
         await once.get_trace(SESSION, trace.trace_id)
 
 

@@ -76,11 +76,11 @@ async def test_a_date_is_its_first_moment_in_utc(service: FakeTracesServer, clie
         ({"until": "2026-03-01"}, "until must be a date"),
         ({"since": 4}, "since must be a date"),
         ({"since": date(2026, 3, 2), "until": date(2026, 3, 1)}, "since is later than until"),
-        ({"until": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))}, "until has no equal in UTC"),
+        ({"until": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))}, "until is out of range in UTC"),
         ({"agent_id": ""}, "agent_id must be a string of 1 to 256 characters"),
         ({"agent_id": 4}, "agent_id must be a string"),
         ({"agent_id": "x" * 257}, "agent_id must be a string"),
-        ({"agent_id": "\ud83d"}, "agent_id has half of a surrogate pair"),
+        ({"agent_id": "\ud83d"}, "agent_id contains half of a surrogate pair"),
     ],
 )
 def test_malformed_arguments_are_refused_at_the_call(arguments: dict[str, Any], said: str) -> None:

@@ -36,7 +36,7 @@ KEY: Final = "sk-live-0123456789"
 MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 
 LEAP: Final = datetime(2016, 12, 31, 23, 59, 59, 999999, UTC)
-LEAP_PROBLEM: Final = "second 60 is a leap second, which comes only at 23:59 UTC of the last day of a month"
+LEAP_PROBLEM: Final = "second 60 is a leap second, which occurs only at 23:59 UTC on the last day of a month"
 
 # Every kind of JSON value, with what it is called in messages.
 JSON_VALUES: Final[dict[str, Any]] = {
@@ -458,7 +458,7 @@ def test_what_is_said_of_a_page_that_cannot_be_read_is_bounded() -> None:
     assert len(error.problems) == 1000
     assert max(map(len, error.problems)) < 310
     assert error.problems[0].endswith("AAA...")
-    assert "; and 1997 more. Does" in str(error)
+    assert "; and 1997 more. Check" in str(error)
     assert len(str(error)) < 1500
 
 
@@ -483,9 +483,9 @@ def test_what_is_shown_of_a_body_does_not_end_within_the_key() -> None:
 def test_the_beginning_of_what_is_no_page_is_shown() -> None:
     """Most often that tells at a glance what it is."""
     assert str(refused(b"<!DOCTYPE html>\n <title>Sign in</title>")).endswith(
-        "As for the answer: it begins with '<!DOCTYPE html> <title>Sign in</title>'."
+        "The answer: it begins with '<!DOCTYPE html> <title>Sign in</title>'."
     )
-    assert str(refused(b"")).endswith("As for the answer: it is empty.")
+    assert str(refused(b"")).endswith("The answer: it is empty.")
 
 
 def test_of_a_key_that_comes_twice_the_last_one_holds() -> None:

@@ -116,7 +116,7 @@ def test_fields_that_are_new_are_kept() -> None:
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"trace": null}', b"", b"<html>", b'{"trace": {"observations": {}}}'])
 def test_what_is_no_trace_is_refused(body: bytes) -> None:
     """With one typed error."""
-    with pytest.raises(ResponseDecodeError, match="Does the base URL lead to the API"):
+    with pytest.raises(ResponseDecodeError, match="Check that the base URL leads to the API"):
         decode_trace(body)
 
 

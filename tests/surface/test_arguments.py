@@ -175,7 +175,7 @@ def test_no_seconds_at_all_may_be_allowed() -> None:
 @pytest.mark.parametrize("check", [check_count, check_seconds])
 def test_numbers_beyond_all_sense_are_refused_like_others(check: Callable[..., object]) -> None:
     """Python does not even write those of more than 4300 digits out."""
-    assert refusal(check, "x", 10**5000).endswith(", not one of that size")
+    assert refusal(check, "x", 10**5000).endswith(", not an integer with too many digits")
 
 
 def test_a_count_is_one_that_readers_of_json_agree_on() -> None:
@@ -292,9 +292,9 @@ def test_what_is_wrong_and_what_to_do_is_said_in_full() -> None:
     assert refusal(check_base_url, "https://a@h") == "the base URL must not hold credentials"
     assert refusal(check_base_url, "https://a@[") == "the base URL is not a URL"
     assert refusal(check_base_url, "http://h/") == (
-        "the base URL must be https, or the API key would travel in the clear: 'http://h/'. Plain http is for this "
-        "machine, such as http://127.0.0.1:8080/v1; for another one, such as a mock in a cluster, say so with "
-        "`allow_http=True`"
+        "the base URL must be https, or the API key would travel in the clear: 'http://h/'. Plain http is only allowed "
+        "to this machine, such as http://127.0.0.1:8080/v1. To allow it to another machine, such as a mock in a "
+        "cluster, pass `allow_http=True`"
     )
 
 
@@ -347,7 +347,7 @@ def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None
         ("http://localhost.example", "must be https"),
         ("http://127.0.0.1.example", "must be https"),
         ("http://[::2]", "must be https"),
-        ("http://localhost..", "no host that there can be"),
+        ("http://localhost..", "not a valid host name"),
         ("http://notlocalhost", "must be https"),
         ("http://localhost.localdomain", "must be https"),
         ("ftp://h", "must begin with https://"),
@@ -359,9 +359,9 @@ def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None
         ("file:///etc/passwd", "must begin with https://"),
         ("https://h/?a=b", "no query and no fragment"),
         ("https://h/#a", "no query and no fragment"),
-        ("https://a..b/v1", "no host that there can be"),
-        (f"https://{'a' * 64}.example", "no host that there can be"),
-        (f"https://{'a.' * 126}bb", "no host that there can be"),
+        ("https://a..b/v1", "not a valid host name"),
+        (f"https://{'a' * 64}.example", "not a valid host name"),
+        (f"https://{'a.' * 126}bb", "not a valid host name"),
         ("https://h:99999", "is not a URL"),
         ("https://[::1", "is not a URL"),
         (None, "is not a URL"),
