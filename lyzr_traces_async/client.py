@@ -157,7 +157,7 @@ class TracesClient:
 
     @property
     def quota(self) -> QuotaState | None:
-        """The service's quota as last reported: a cheap snapshot. ``None`` until an answer has reported one."""
+        """The service's quota as the client knows it: a cheap snapshot. ``None`` until an answer has reported one."""
         return self._sender.quota()
 
     async def list_session_traces(self, session_id: str | UUID, *, page: int = 1, limit: int = 100) -> TracePage:

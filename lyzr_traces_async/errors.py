@@ -241,7 +241,7 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: no session that this key can read has this id, its call has not ended yet, or it has no such trace.
+    """404: the session does not exist, is not readable with this key, has not ended yet, or has no such trace.
 
     The error's text says whether the session or the trace was not found.
     """
