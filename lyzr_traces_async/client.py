@@ -185,8 +185,9 @@ class TracesClient:
     ) -> AsyncGenerator[Trace, None]:
         """Iterate over all traces of a session, in the server's order: newest first.
 
-        Every trace that exists from the first request to the last is yielded exactly once, even if traces arrive or
-        are deleted meanwhile. If the order of the list turns out not to be stable, the client walks the list again.
+        Every trace that exists from the first request to the last is yielded exactly once, at any ``limit`` and
+        ``prefetch``, even if traces arrive or are deleted meanwhile. If the order of the list turns out not to be
+        stable, the client walks the list again.
 
         A trace may be missed in two cases: an insertion and a deletion fall between the same two successive answers,
         so that the server's ``totalItems`` does not show them (the answers of one prefetch window count as one); or an
@@ -239,7 +240,8 @@ class TracesClient:
 
         The client draws ids only as it needs them, and pauses while finished sessions wait for a slow consumer: memory
         does not grow with the number of ids. A consumer may stop waiting, for example by a time-out, and ask again
-        later without losing a session. Leaving the ``async with`` block cancels the remaining work and waits for it.
+        later without losing a session. Leaving the ``async with`` block, for any reason, cancels the remaining work and
+        waits for it to end.
 
         If a session fails, its result holds the error; a malformed id counts as a failed session. An error that would
         fail every session, such as a wrong key, ends the stream: the iteration raises it. The iteration also raises
@@ -247,8 +249,8 @@ class TracesClient:
 
         :param session_ids: an iterable or async iterable of ids, or of the items of :meth:`iter_sessions`. A single
             task, which is not the consumer's, draws them all, and closes an async generator at the end. The generator
-            may therefore yield inside time-outs, task groups and context variables, or draw from another stream. If it
-            is cancelled, the exception is raised at the point where the generator waits.
+            may therefore have time-outs, task groups and context variables around its yields, or draw from another
+            stream. If it is cancelled, the exception is raised at the point where the generator waits.
         :param limit: traces per request, 1 to 100. 100 needs the fewest requests.
         :param concurrency: the most sessions read at once, at least 1. They share the client's ``max_concurrency`` and
             take turns: a long session does not delay short ones.
