@@ -1,15 +1,20 @@
-"""This library beside others that read paginated lists, on one server, in one go: ``python -m benchmarks``.
+"""Compare this library with other ways to read paginated lists, on one server and in one run: ``python -m benchmarks``.
 
-It needs the extra ``bench``. A peer that is not installed is reported as missing, and the rest is measured. Linux only:
-the figures for memory are in the units of Linux.
+The command needs the extra ``bench``, and Linux: the figures for memory are in the units of Linux. It writes
+``results.json``, ``results.md`` and ``results.svg``. ``python -m benchmarks --render benchmarks`` makes the last two
+from the existing ``results.json`` without measuring again.
 
-- ``server.py`` and ``worker.py`` are child processes: the one server, and one worker for each peer. ``channel.py`` is
-  how they are told what to do.
-- ``peers/`` has one adapter for each peer, written as its users would write it.
-- ``costs.py``, ``bad_days.py`` and ``bulk.py`` are the scenarios, in the sizes of ``plan.py``, and ``bench.py`` is what
-  they measure with. ``troubles.py`` is what a service may suffer from, ``bulk_worker.py`` the worker of one scenario.
-- ``results.py`` holds what was measured, ``report.py`` and ``plot.py`` show it.
+A peer is one way to read the traces: this library, another library, or a loop written by hand. If a peer is not
+installed, the report lists it as missing, and the other peers are measured.
 
-``python -m benchmarks.pictures`` takes the README's pictures: of the terminal, which ``terminal.py`` draws, and of a
-report. For that it needs Chromium, which ``browser.py`` leads.
+- ``server.py`` and ``worker.py`` are child processes: one server for all peers, and one worker for each peer.
+  ``channel.py`` sends them their tasks.
+- ``peers/`` has one adapter for each peer, written as a user of that peer would write it.
+- ``costs.py``, ``bad_days.py`` and ``bulk.py`` are the scenarios. ``plan.py`` has their sizes, and ``bench.py`` runs
+  their tasks and collects the measurements. ``troubles.py`` decides which requests of a failing service time out, and
+  ``bulk_worker.py`` is the worker process of the bulk scenario.
+- ``results.py`` holds the measurements. ``report.py`` makes the tables from them, and ``plot.py`` makes the picture.
+
+``python -m benchmarks.pictures`` takes the README's pictures of the terminal (``terminal.py``) and of a report. It
+needs Chromium, which ``browser.py`` controls.
 """

@@ -38,11 +38,11 @@ SCENARIOS = (
 
 
 def measure(plan: Plan) -> Results:
-    """Run all scenarios."""
+    """Run all scenarios and return their results."""
     start = time.monotonic()
 
-    def progress(what: str) -> None:
-        sys.stderr.write(f"[{time.monotonic() - start:5.1f} s] {what}\n")
+    def progress(text: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - start:5.1f} s] {text}\n")
         sys.stderr.flush()
 
     with ExitStack() as children:
@@ -72,13 +72,26 @@ def measure(plan: Plan) -> Results:
 
 
 def main() -> None:
-    """Measure, and show it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="This library beside others.")
-    parser.add_argument(
-        "--quick", action="store_true", help="small numbers, within a minute: shows that all of it works"
+    """Measure, write the results into a folder, and print the report."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Compare this library with other ways to read paginated lists."
     )
-    parser.add_argument("--output", type=Path, help="the folder for results.json and results.svg (default: beside this")
-    parser.add_argument("--render", type=Path, help="measure nothing: show the results.json of this folder again")
+    parser.add_argument(
+        "--quick", action="store_true", help="run with small numbers, within a minute, to see that the benchmarks work"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="write results.json, results.md and results.svg into this folder "
+        "(default: the folder of --render; or else, in a full run, the folder of the benchmarks)",
+    )
+    parser.add_argument(
+        "--render",
+        type=Path,
+        metavar="FOLDER",
+        help="measure nothing: make results.md and results.svg from the results.json in this folder",
+    )
     arguments = parser.parse_args()
     if arguments.render is not None:
         results = Results.from_json((arguments.render / "results.json").read_text(encoding="utf-8"))
@@ -88,6 +101,7 @@ def main() -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").write_text(results.to_json(), encoding="utf-8")
+        (folder / "results.md").write_text(report(results), encoding="utf-8")
         (folder / "results.svg").write_text(plot(results), encoding="utf-8")
     sys.stdout.write(report(results))
     failed = [found for found in results.measurements if not found.values]

@@ -1,7 +1,8 @@
-"""The results as a picture for a README: four sets of bars, in plain SVG.
+"""The results as a picture for the README: four sets of bars, in plain SVG.
 
-The background is the page's own. There is no way for an image to know the page's colours, as a reader's choice on the
-page need not be that of the system. So all colours here keep their distance from white and from near-black alike.
+The picture has no background, so the page's background is visible. An image cannot know the page's colours, because a
+reader can choose a theme for the page that differs from the system's theme. Therefore all colours here have enough
+contrast both to white and to near-black.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ GAP = 26
 
 @attrs.frozen
 class Bar:
-    """A peer's figure."""
+    """The figure of one peer."""
 
     peer: str
     label: str
@@ -73,13 +74,15 @@ def _panels(results: Results) -> Iterator[Panel]:
     for case in results.cases("decode"):
         bars = _bars(results, "decode", case, "time", unit="ms", scale=1e3)
         yield Panel("Decoding a page", f"{case}, from bytes to values; less is better", bars)
-    for case in results.cases("latency")[:1]:
+    for case in results.cases("latency")[-1:]:
         bars = _bars(results, "latency", case, "wall", unit="s")
-        yield Panel(f"{case} of {results.settings['latency'] * 1e3:.0f} ms each", "until the last trace is there", bars)
+        yield Panel(
+            f"{case} of {results.settings['latency'] * 1e3:.0f} ms each", "until the last trace has arrived", bars
+        )
     for case in results.cases("herd")[-1:]:
         count = case.partition(" ")[0]
         bars = _bars(results, "herd", case, "lost", unit=f"of {count}")
-        yield Panel("Lost to the quota", f"{case} at once, more than it lets through", bars)
+        yield Panel("Lost to the quota", f"{case} at once need more requests than it allows", bars)
 
 
 def _bars(results: Results, scenario: str, case: str, metric: str, *, unit: str, scale: float = 1.0) -> list[Bar]:

@@ -1,4 +1,4 @@
-"""The results as Markdown: readable on a terminal, and fit to be pasted into a page."""
+"""The results as Markdown: for the terminal and for ``results.md``."""
 
 from __future__ import annotations
 
@@ -10,38 +10,51 @@ from .results import Results, ratio
 
 Row = Sequence[str]
 
-# What the service's quota lets through: 100 requests a minute, of 100 traces each.
+# The quota of the real service allows 100 requests a minute, and a request returns up to 100 traces.
 QUOTA_TRACES_A_SECOND: Final = 10_000 / 60
 
-LIMITS = """\
-What these figures do not show:
+READING: Final = """\
+How to read the tables:
 
-- The server is on the same machine: no network, no TLS, no compression. Where those are in play, the differences in CPU
-  matter less, and those in latency and in the quota are what is left.
-- The server's pages are made up, with short names, all of them full but for one trace in the last, and nothing is ever
-  missing but costs and latencies. The list does not move while it is read. Nothing fails but by the quota, and in the
-  brown-out.
-- This library asks for up to eight pages of a session at once, the others for one after the other. Both the client and
-  the server then do more in one turn of their event loops, which is a part of what it saves.
-- The best of the rounds is what the code can do; how far the median lies above it tells how much of that to expect.
-- CPU is that of the client's process. Memory was looked at for this library alone.
-- Not all of the work is the same. With aiohttp by hand nothing is checked; openai-python does not check types either;
-  langfuse gets another shape of the same data, with more fields.
-- Every peer has its own defaults for retries, time-outs and connections. Most can be told to be more patient with a
-  quota. What is compared is what happens to those who don't.
-- Where there are many sessions the peers start all of them at once, with `asyncio.gather`; this library is given all of
-  them too, and by default reads eight at a time. How many the others lose depends on their speed: a client that is slow
-  enough, as on a busy machine, meets the quota later. And who reads all at once is soon done with the short ones.
-- Windows of a few seconds stand for the minute of the real quota, and a bad minute is as short. Back-offs stay as they
-  are, and so weigh more here. In the brown-out all peers are at work at the same time.
-- The peers have nothing that takes sessions in bulk: there this library stands beside the quota, not beside them. Pages
-  are full there: sessions of a few traces bring fewer with each request, from the real service as from this server.
+- A figure is that of the best round. "Median over best" says how far the median round lies above the best round.
+- "vs this library" and "vs aiohttp by hand" divide the figure by the figure of that peer.
+- "Extra requests" are the requests beyond the least number that returns all pages. The cell is empty if a session is
+  lost.
+- A session is lost if its walk ends with an error, or with another number of traces than the session has.
+"""
+
+LIMITS: Final = """\
+## What these figures do not show
+
+- The server runs on the same machine: there is no network, no TLS and no compression. With these, the differences in
+  CPU matter less. The differences in latency and in the use of the quota remain.
+- The server's pages are made up, and the names in them are short. Every page is full, except that the last page of a
+  session is one trace short. The only missing values are costs and latencies. The list does not change while it is
+  read. Requests fail only because of the quota, and in the brown-out.
+- This library asks for up to eight pages of a session at once. The other peers ask for one page after the other. With
+  several pages at once, client and server do more work in one turn of their event loops. This is a part of the CPU
+  time that this library saves.
+- The best round shows how fast the code can be. A median far above it means that a usual run is slower.
+- CPU time is that of the client's process. Memory was measured for this library only.
+- The peers do not do the same work. The aiohttp loop checks nothing. openai-python does not check types either.
+  langfuse gets the same data in another shape, with more fields.
+- Every peer has its own defaults for retries, time-outs and connections. Most peers can be configured to wait longer
+  for a quota. The tables show the defaults.
+- The other peers start all sessions of a scenario at once, with `asyncio.gather`. This library gets all sessions too,
+  and reads eight at a time by default. How many sessions the others lose depends on their speed: a slower client, or a
+  client on a busy machine, meets the quota later. A client that reads all sessions at once finishes the short ones
+  early.
+- Windows of a few seconds stand for the minute of the real quota, and the bad minute is shortened in the same way. The
+  back-offs are not shortened, so they take a larger share of the time here. In the brown-out all peers run at the same
+  time.
+- The peers have no bulk functions, so this library is compared with the quota there. All pages are full there.
+  Sessions of only a few traces return fewer traces with each request, from the real service as from this server.
 """
 
 
 def report(results: Results) -> str:
-    """Return everything as text."""
-    shown = {
+    """Return the whole report: the run, all tables, and what the figures do not show."""
+    sections = {
         "decode": _decode,
         "walk": _walk,
         "latency": _latency,
@@ -50,12 +63,42 @@ def report(results: Results) -> str:
         "brownout": _brownout,
         "fairness": _fairness,
     }
-    tables = [show(results, case) for scenario, show in shown.items() for case in results.cases(scenario)]
-    return "\n".join([_head(results), *tables, *_bulk(results), _import(results), _memory(results), LIMITS])
+    tables = [section(results, case) for name, section in sections.items() for case in results.cases(name)]
+    top = [_head(results), READING, f"## Overview\n\n{overview(results)}"]
+    return "\n".join([*top, *tables, *_bulk(results), _import(results), _memory(results), LIMITS])
+
+
+def overview(results: Results) -> str:
+    """Return the table that the README shows: one row for each peer, one column for each of four scenarios.
+
+    A scenario with several cases is shown by its last case, which is the largest one.
+    """
+    latency = f"{results.settings['latency'] * 1e3:.0f} ms"
+    columns = [
+        (scenario, cases[-1], metric, title.format(case=cases[-1], latency=latency), scale)
+        for scenario, metric, title, scale in (
+            ("decode", "time", "decode: µs a page", 1e6),
+            ("walk", "cpu", "walk: CPU µs a page", 1e6),
+            ("latency", "wall", "{case} of {latency}: s", 1.0),
+            ("herd", "lost", "lost of {case}", 1.0),
+        )
+        if (cases := results.cases(scenario))
+    ]
+
+    def cell(peer: str, scenario: str, case: str, metric: str, scale: float) -> str:
+        found = results.find(scenario, case, peer, metric)
+        return quantity(found.best * scale) if found else "failed"
+
+    rows = [
+        [peer.title, *(cell(peer.name, scenario, case, metric, scale) for scenario, case, metric, _, scale in columns)]
+        for peer in results.peers
+        if not peer.missing
+    ]
+    return table(("", *(title for _, _, _, title, _ in columns)), rows)
 
 
 def table(head: Row, rows: Sequence[Row]) -> str:
-    """Return a table of Markdown, its columns aligned: the first to the left, the others to the right."""
+    """Return a Markdown table with aligned columns: the first to the left, the others to the right."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(row: Row) -> str:
@@ -68,7 +111,7 @@ def table(head: Row, rows: Sequence[Row]) -> str:
 
 
 def quantity(value: float) -> str:
-    """Return a number with three digits that count."""
+    """Return a number with three significant digits; from 100 on, all digits before the decimal point."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -76,19 +119,34 @@ def _times(value: float | None) -> str:
     return "" if value is None else f"{quantity(value)} x"
 
 
+def _section(title: str, text: str, rows: str) -> str:
+    return f"## {title}\n\n{text}\n\n{rows}"
+
+
 def _head(results: Results) -> str:
-    on, settings = results.machine, results.settings
+    machine, settings = results.machine, results.settings
     versions = {name: version for peer in results.peers for name, version in peer.packages.items()}
-    lines = [
-        f"{on['date']}: {on['cpu']}, {on['cores']} cores, {on['system']}, {on['python']}.",
-        ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
-        f"Seed of the data {settings['seed']}. All in one go: a process for each peer, and one server for all.",
-    ]
-    lines += ["", *(f"- {peer.title}: {peer.about}" for peer in results.peers), ""]
-    lines += [f"Not measured: {peer.title} ({peer.missing})." for peer in results.peers if peer.missing]
+    lines = ["# Benchmark results", ""]
     if settings["quick"]:
-        lines.append("A QUICK RUN: it shows that everything works. Its figures are of no use.")
-    return "\n".join(lines).rstrip() + "\n"
+        lines += ["**A quick run: it shows that the benchmarks work. Do not use its figures.**", ""]
+    lines += [
+        "These are all figures of one run of `python -m benchmarks`. The command makes this text and the picture from",
+        "`results.json`; `--render FOLDER` makes them from an existing `results.json` without measuring again.",
+        "",
+        f"- Date: {machine['date']}",
+        f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}",
+        f"- Versions: {machine['python']}, " + ", ".join(f"{name} {version}" for name, version in versions.items()),
+        f"- Seed of the made-up sessions: {settings['seed']}",
+        "- Processes: one for each peer, and one server for all peers, on the same machine",
+        "",
+        "The peers:",
+        "",
+        *(f"- {peer.title}: {peer.about}" for peer in results.peers),
+    ]
+    missing = [f"- {peer.title}: {peer.missing}" for peer in results.peers if peer.missing]
+    if missing:
+        lines += ["", "Not measured:", "", *missing]
+    return "\n".join(lines) + "\n"
 
 
 def _rows(results: Results, scenario: str, case: str, cells: Callable[[str], list[str]]) -> list[Row]:
@@ -105,7 +163,7 @@ def _rows(results: Results, scenario: str, case: str, cells: Callable[[str], lis
 
 
 def _timed(results: Results, scenario: str, case: str, metric: str, scale: float) -> Callable[[str], list[str]]:
-    """Return what makes the cells of a peer: the best figure, its spread, and how it compares."""
+    """Return a function that makes a peer's cells for the columns of ``COMPARED`` and the one before them."""
 
     def cells(peer: str) -> list[str]:
         found = results.find(scenario, case, peer, metric)
@@ -117,13 +175,13 @@ def _timed(results: Results, scenario: str, case: str, metric: str, scale: float
     return cells
 
 
-COMPARED = ("median over best", "to this library", "to aiohttp by hand")
+COMPARED: Final = ("median over best", "vs this library", "vs aiohttp by hand")
 
 
 def _decode(results: Results, case: str) -> str:
     rows = _rows(results, "decode", case, _timed(results, "decode", case, "time", 1e6))
-    head = f"**Decode**: one page of {case}, from bytes to values. Best of the rounds."
-    return f"{head}\n\n" + table(("", "µs a page", *COMPARED), rows)
+    text = f"Each peer turns the bytes of one page of {case} into its values."
+    return _section("Decode", text, table(("", "µs a page", *COMPARED), rows))
 
 
 def _walk(results: Results, case: str) -> str:
@@ -134,30 +192,37 @@ def _walk(results: Results, case: str) -> str:
         served = results.find("walk", case, peer, "server_cpu")
         return [*timed(peer), quantity(served.median * 1e6) if served else "", f"{busy.median:.0%}" if busy else ""]
 
-    rows = _rows(results, "walk", case, cells)
-    head = (
-        f"**Walk**: the client's CPU for each of {case} of one session, end to end. Best of the rounds.\n"
-        "The last columns are the server's: its CPU a page, and how busy it was."
+    text = (
+        f"Each peer reads {case} of one session, end to end. The first figure is the CPU time of the client's process."
+        "\nThe last two columns are medians: the server's CPU time for a page, and the share of the time it was busy."
     )
-    return f"{head}\n\n" + table(("", "µs a page", *COMPARED, "server µs", "server busy"), rows)
+    columns = ("", "CPU µs a page", *COMPARED, "server µs", "server busy")
+    return _section("Walk", text, table(columns, _rows(results, "walk", case, cells)))
 
 
 def _latency(results: Results, case: str) -> str:
     rows = _rows(results, "latency", case, _timed(results, "latency", case, "wall", 1))
     each = results.settings["latency"] * 1e3
-    head = f"**Latency**: {case} of one session, from a server that takes {each:.0f} ms for each."
-    return f"{head}\n\n" + table(("", "s", *COMPARED), rows)
+    text = f"Each peer reads {case} of one session. The server waits {each:.0f} ms before each answer."
+    return _section(f"Latency, {case}", text, table(("", "s", *COMPARED), rows))
 
 
 def _best(results: Results, scenario: str, case: str, peer: str) -> dict[str, float]:
-    """Return the figures of a peer by their metrics: empty where it was not measured."""
-    ours = [one for one in results.measurements if (one.scenario, one.case, one.peer) == (scenario, case, peer)]
-    return {one.metric: one.best for one in ours if one.values}
+    """Return the figures of a peer by their metrics; no figures if the peer was not measured."""
+    found = [one for one in results.measurements if (one.scenario, one.case, one.peer) == (scenario, case, peer)]
+    return {one.metric: one.best for one in found if one.values}
 
 
 def _over(best: Mapping[str, float], metric: str, least: str, digits: int) -> str:
-    """Return how far a figure lies above the least one; nothing where the work was not done."""
+    """Return how far a figure lies above the least one; an empty text if sessions were lost."""
     return "" if best["lost"] else f"{best[metric] - best[least]:+.{digits}f}"
+
+
+def _quota(results: Results) -> str:
+    return f"The quota allows {results.settings['quota']} requests in {results.settings['window']:g} s."
+
+
+FLOOR: Final = "The floor is the time until the last window that is needed opens."
 
 
 def _herd(results: Results, case: str) -> str:
@@ -168,14 +233,12 @@ def _herd(results: Results, case: str) -> str:
         counts = (f"{best[metric]:.0f}" for metric in ("lost", "refused", "requests"))
         return [*counts, f"{best['wall']:.1f}", _over(best, "wall", "floor", 1)]
 
-    settings = results.settings
-    head = (
-        f"**Herd**: {case} of {settings['herd_pages']} pages at once, where {settings['quota']} requests are "
-        f"answered in {settings['window']:g} s. Retries as each has them by default.\n"
-        "The floor is the time until the last window opens; how fast the rest is read is up to the client."
+    text = (
+        f"Each peer reads {case} of {results.settings['herd_pages']} pages at once, with its default retries.\n"
+        f"{_quota(results)} {FLOOR}"
     )
     columns = ("", "sessions lost", "answers 429", "requests", "s", "s over the floor")
-    return f"{head}\n\n" + table(columns, _rows(results, "herd", case, cells))
+    return _section(f"Herd, {case}", text, table(columns, _rows(results, "herd", case, cells)))
 
 
 def _neighbours(results: Results, case: str) -> str:
@@ -183,20 +246,20 @@ def _neighbours(results: Results, case: str) -> str:
         best = _best(results, "neighbours", case, peer)
         if not best:
             return [""] * 5
-        beyond = _over(best, "requests", "least", 0)
+        extra = _over(best, "requests", "least", 0)
         counts = (f"{best[metric]:.0f}" for metric in ("lost", "refused"))
-        return [*counts, beyond, f"{best['wall']:.1f}", _over(best, "wall", "floor", 1)]
+        return [*counts, extra, f"{best['wall']:.1f}", _over(best, "wall", "floor", 1)]
 
     settings = results.settings
     sessions = settings["neighbours"] * settings["neighbour_sessions"]
-    head = (
-        f"**Neighbours**: {sessions} sessions of {settings['neighbour_pages']} pages, shared out among {case} at one "
-        f"address, where {settings['quota']} requests are answered in {settings['window']:g} s.\n"
-        f"The `max_rate_limit_wait` of this library is {settings['patience']:g} s: two windows, as by default with the "
-        "real service."
+    text = (
+        f"{case} of the same peer share one address and its quota. Together they read {sessions} sessions of "
+        f"{settings['neighbour_pages']} pages.\n{_quota(results)} {FLOOR}\n"
+        f"This library's `max_rate_limit_wait` is {settings['patience']:g} s, which is two windows. The default is two "
+        "windows of the real service."
     )
-    columns = ("", "sessions lost", "answers 429", "requests beyond the least", "s", "s over the floor")
-    return f"{head}\n\n" + table(columns, _rows(results, "neighbours", case, cells))
+    columns = ("", "sessions lost", "answers 429", "extra requests", "s", "s over the floor")
+    return _section(f"Neighbours, {case}", text, table(columns, _rows(results, "neighbours", case, cells)))
 
 
 def _brownout(results: Results, case: str) -> str:
@@ -204,23 +267,23 @@ def _brownout(results: Results, case: str) -> str:
         best = _best(results, "brownout", case, peer)
         if not best:
             return [""] * 5
-        # What timed out is shown apart.
-        beyond = _over(best | {"requests": best["requests"] - best["failed"]}, "requests", "least", 0)
+        extra = _over(best | {"requests": best["requests"] - best["failed"]}, "requests", "least", 0)
         lost = "lost" if best["lost"] else "read"
-        return [lost, f"{best['requests']:.0f}", f"{best['failed']:.0f}", beyond, f"{best['wall']:.1f}"]
+        return [lost, f"{best['requests']:.0f}", f"{best['failed']:.0f}", extra, f"{best['wall']:.1f}"]
 
     settings = results.settings
-    told = f"told so after {settings['brownout_wait']:g} s"
-    what = {
-        "one bad minute": f"in the middle of it everything times out for {settings['brownout']:g} s, {told}",
-        "one heavy trace": f"pages of more than {settings['heavy_fits']} traces with one of them time out, {told}",
+    trouble = {
+        "one bad minute": f"In the middle of the session, all requests time out for {settings['brownout']:g} s.",
+        "one heavy trace": f"A page with the heavy trace and more than {settings['heavy_fits']} traces times out.",
     }
-    head = (
-        f"**Brown-out**, {case}: a session of {settings['brownout_pages']} pages; {what.get(case, case)}.\n"
-        f"The least number of requests is {settings['brownout_pages']}."
+    text = (
+        f"Each peer reads a session of {settings['brownout_pages']} pages, which takes at least "
+        f"{settings['brownout_pages']} requests. {trouble.get(case, '')}\n"
+        f"The server answers such a request with 502 after {settings['brownout_wait']:g} s. "
+        "Requests that timed out are not counted as extra requests."
     )
-    columns = ("", "the session", "requests", "of them timed out", "others beyond the least", "s")
-    return f"{head}\n\n" + table(columns, _rows(results, "brownout", case, cells))
+    columns = ("", "session", "requests", "timed out", "extra requests", "s")
+    return _section(f"Brown-out, {case}", text, table(columns, _rows(results, "brownout", case, cells)))
 
 
 def _fairness(results: Results, case: str) -> str:
@@ -229,22 +292,23 @@ def _fairness(results: Results, case: str) -> str:
         if not best:
             return [""] * 5
         ended = "" if best["lost"] else f"{best['last_short']:.0%}"
-        beyond = _over(best, "requests", "least", 0)
-        return [f"{best['lost']:.0f}", ended, f"{best['by_turns']:.0%}", beyond, f"{best['wall']:.1f}"]
+        extra = _over(best, "requests", "least", 0)
+        return [f"{best['lost']:.0f}", ended, f"{best['by_turns']:.0%}", extra, f"{best['wall']:.1f}"]
 
     settings = results.settings
-    head = (
-        f"**Fairness**: {settings['fair_long']} sessions of {settings['fair_pages']} pages, and after them "
-        f"{settings['fair_short']} of one page, given all at once, in each one's own way.\n"
-        "How much of all requests had been answered when the last short session was there; and where sessions take "
-        "turns,\nas many at once as that peer begins: this library eight, the others all."
+    text = (
+        f"Each peer gets {settings['fair_long']} sessions of {settings['fair_pages']} pages, followed by "
+        f"{settings['fair_short']} sessions of one page, all at once.\n"
+        '"Last short session" is the share of all requests that the server had answered when the last short session '
+        'ended.\n"If sessions take turns" is this share for a client that reads one page of each open session in turn. '
+        "This library has\neight sessions open at a time, the others have all."
     )
-    columns = ("", "sessions lost", "last short one at", "by turns", "requests beyond the least", "s")
-    return f"{head}\n\n" + table(columns, _rows(results, "fairness", case, cells))
+    columns = ("", "sessions lost", "last short session", "if sessions take turns", "extra requests", "s")
+    return _section("Fairness", text, table(columns, _rows(results, "fairness", case, cells)))
 
 
 def _bulk(results: Results) -> list[str]:
-    """Return the table of all cases; none where a run did not have them."""
+    """Return the section with all cases; no section if the run has no such cases."""
     rows = []
     for case in results.cases("bulk"):
         found, busy = (results.find("bulk", case, OURS, metric) for metric in ("time", "server_busy"))
@@ -258,16 +322,15 @@ def _bulk(results: Results) -> list[str]:
     if not rows:
         return []
     settings = results.settings
-    head = (
-        f"**In bulk**: this library alone, {settings['bulk_sessions']} sessions of {settings['bulk_pages']} pages, "
-        "end to end;\nfor Arrow the traces are in memory at the start. Best of the rounds."
+    text = (
+        f"This library reads {settings['bulk_sessions']} sessions of {settings['bulk_pages']} pages, end to end. "
+        "For `to_arrow` the traces are in memory before the clock starts.\n"
+        f"More is better here. The quota of the real service allows {QUOTA_TRACES_A_SECOND:.0f} traces a second "
+        "(10,000 a minute).\n"
+        "The aim is 100 times the quota: the work then takes a hundredth of the time that the quota makes it wait."
     )
     columns = ("", "traces a second", "median over best", "times the quota", "server busy")
-    aim = (
-        f"The quota of the real service lets {QUOTA_TRACES_A_SECOND:.0f} traces a second through, 10,000 a minute. The "
-        "aim is 100 times that: then the\nwork itself takes a hundredth of the time that the quota makes it take."
-    )
-    return [f"{head}\n\n{table(columns, rows)}\n{aim}\n"]
+    return [_section("In bulk", text, table(columns, rows))]
 
 
 def _import(results: Results) -> str:
@@ -278,7 +341,8 @@ def _import(results: Results) -> str:
         found = results.find("import", "new process", name, "time")
         if found is not None:
             rows.append([title, quantity(found.best * 1e3), f"+{found.spread:.0%}", _times(ratio(found, base))])
-    return "**Import**, in a new process.\n\n" + table(("", "ms", "median over best", "to aiohttp alone"), rows)
+    columns = ("", "ms", "median over best", "vs aiohttp alone")
+    return _section("Import", "Each import runs in a new process, from bytecode.", table(columns, rows))
 
 
 def _memory(results: Results) -> str:
@@ -287,4 +351,5 @@ def _memory(results: Results) -> str:
         found = results.find("memory", case, OURS, "peak")
         rows.append([case, f"{found.best:.1f}" if found else results.failure("memory", case, OURS)])
     pages = results.settings["memory_pages"]
-    return f"**Memory** of this library, streaming sessions of {pages} pages.\n\n" + table(("", "peak MiB"), rows)
+    text = f"This library streams sessions of {pages} pages. The figure is the peak of the process's memory."
+    return _section("Memory", text, table(("", "peak MiB"), rows))

@@ -1,23 +1,26 @@
-"""What was measured, and the file it is kept in.
+"""The measurements of a run, and the file ``results.json``.
 
 ``results.json`` is one object:
 
-- ``schema``: 1. It changes when the meaning of a field does; fields may be added.
+- ``schema``: 1. The number changes when the meaning of a field changes. New fields do not change it.
 - ``machine``: ``date`` of the run, ``cpu``, ``cores``, ``system`` and ``python``.
 - ``settings``: the sizes of the run, as in ``plan.py``; ``quick`` and ``seed`` are among them.
-- ``peers``: for each its ``name`` and ``title``, what it is ``about``, the versions of its ``packages``, and as
-  ``missing`` why it could not be measured, or null.
-- ``measurements``: for each its ``scenario``, ``case``, ``peer``, ``metric``, ``unit``, the ``values`` of all rounds in
-  their order, and a ``note``. Where a measurement failed ``values`` is empty, and the note says why. All times are in
+- ``peers``: each has a ``name``, a ``title``, a description ``about``, the versions of its ``packages``, and
+  ``missing``: the reason why the peer could not be measured, or null.
+- ``measurements``: each has a ``scenario``, ``case``, ``peer``, ``metric``, ``unit``, the ``values`` of all rounds in
+  their order, and a ``note``. If a measurement failed, ``values`` is empty and the note says why. All times are in
   seconds, all memory in MiB.
 
-What the scenarios of a bad day (``herd``, ``neighbours``, ``brownout``, ``fairness``) count: sessions ``lost``, the
-``requests`` made and the ``least`` that would have done, answers ``refused`` by the quota and ``failed`` by the
-brown-out; ``wall`` is until the end, and ``floor`` the least that the quota makes of that. ``last_short`` is the share
-of all requests that had been answered when the last short session ended, and ``by_turns`` that share where sessions
-take turns.
+The metrics of the scenarios of a bad day (``herd``, ``neighbours``, ``brownout``, ``fairness``):
 
-In bulk (``bulk``) ``time`` is that of a trace.
+- ``lost``: the number of sessions that were lost.
+- ``requests``: the number of requests made. ``least``: the least number that returns all pages.
+- ``refused``: the answers 429 of the quota. ``failed``: the answers 502 of the brown-out.
+- ``wall``: the seconds until the end. ``floor``: the least number of seconds that the quota allows.
+- ``last_short``: the share of all requests that had been answered when the last short session ended. ``by_turns``:
+  this share if sessions take turns.
+
+In the scenario ``bulk``, ``time`` is the time for one trace.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ SCHEMA: Final = 1
 
 @attrs.frozen(kw_only=True)
 class Measurement:
-    """One figure of one peer, from one or more rounds. Less is better in all of them."""
+    """One figure of one peer, from one or more rounds. Less is better for every metric."""
 
     scenario: str
     case: str
@@ -46,23 +49,23 @@ class Measurement:
 
     @property
     def best(self) -> float:
-        """The least of all rounds: what the others add to it is noise, which is never negative."""
+        """The least value of all rounds. The other rounds add noise, which is never negative."""
         return min(self.values)
 
     @property
     def median(self) -> float:
-        """The round in the middle."""
+        """The median of all rounds."""
         return statistics.median(self.values)
 
     @property
     def spread(self) -> float:
-        """How far the median round lies above the best one: 0.1 is a tenth."""
+        """How far the median lies above the best round: 0.1 is a tenth."""
         return self.median / self.best - 1 if self.best else 0.0
 
 
 @attrs.frozen(kw_only=True)
 class PeerInfo:
-    """Who was measured."""
+    """A peer, and whether it was measured."""
 
     name: str
     title: str
@@ -73,7 +76,7 @@ class PeerInfo:
 
 @attrs.frozen(kw_only=True)
 class Results:
-    """A whole run."""
+    """All measurements of a run, with its machine, settings and peers."""
 
     machine: dict[str, str | int]
     settings: dict[str, Any]
@@ -82,14 +85,14 @@ class Results:
     schema: int = SCHEMA
 
     def find(self, scenario: str, case: str, peer: str, metric: str) -> Measurement | None:
-        """Return a measurement that did not fail."""
+        """Return a measurement; ``None`` if there is none or it failed."""
         for found in self.measurements:
             if (found.scenario, found.case, found.peer, found.metric) == (scenario, case, peer, metric):
                 return found if found.values else None
         return None
 
     def failure(self, scenario: str, case: str, peer: str) -> str:
-        """Return why a measurement failed; empty where it did not."""
+        """Return why a measurement failed; an empty text if it did not."""
         for found in self.measurements:
             if (found.scenario, found.case, found.peer) == (scenario, case, peer) and not found.values:
                 return found.note
@@ -105,24 +108,24 @@ class Results:
 
     @classmethod
     def from_json(cls, text: str) -> Results:
-        """Read the text of a file.
+        """Return the results in the text of a file.
 
-        :raises ValueError: if it is of another schema.
-        :raises msgspec.ValidationError: if it is not what its schema says.
+        :raises ValueError: if the file has another schema.
+        :raises msgspec.ValidationError: if a field does not have the type that the schema says.
         """
         results = msgspec.json.decode(text, type=cls)
         if results.schema != SCHEMA:
-            raise ValueError(f"schema {results.schema} instead of {SCHEMA}")
+            raise ValueError(f"results.json has schema {results.schema}, this version reads schema {SCHEMA}")
         return results
 
 
 def ratio(measurement: Measurement | None, to: Measurement | None) -> float | None:
-    """How many times as much the first took as the second, best to best; ``None`` where one is missing or zero."""
+    """Return the first best value divided by the second one; ``None`` if one is missing or the second is zero."""
     if measurement is None or to is None or not to.best:
         return None
     return measurement.best / to.best
 
 
 def rounded(values: Iterable[float]) -> tuple[float, ...]:
-    """Return the values with as many digits as mean anything."""
+    """Return the values with five significant digits; further digits are noise."""
     return tuple(float(f"{value:.5g}") for value in values)
