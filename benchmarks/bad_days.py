@@ -1,6 +1,6 @@
-"""The scenarios of a bad day: a quota that is too small, neighbours, a service that fails, and sessions of all lengths.
+"""The scenarios of a bad day: a small quota, neighbours, a service that fails, and long sessions beside short ones.
 
-What counts there is what is lost, and how many requests were made beyond the least that would have done.
+They count the sessions lost, and the requests beyond the least number that returns all pages.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .peers import PEERS
 
 
 def herd(bench: Bench) -> None:
-    """Many sessions at once, more than the quota lets through."""
+    """Measure many sessions at once, which need more requests than the quota allows."""
     plan = bench.plan
     for count in plan.herd_sessions:
         _under_quota(bench, "herd", f"{count} sessions", count, plan.herd_pages)
 
 
 def neighbours(bench: Bench) -> None:
-    """The same with many clients behind one address, none of which knows of the others."""
+    """Measure the same with many clients behind one address. The clients do not know of each other."""
     plan = bench.plan
     _under_quota(
         bench,
@@ -36,16 +36,16 @@ def neighbours(bench: Bench) -> None:
 
 
 def brownout(bench: Bench) -> None:
-    """One session of a service that fails for a while, and one of a list with a trace that is too heavy for it."""
+    """Measure a session while the service fails for some time, and a session with one trace that is too heavy."""
     plan = bench.plan
     wait, middle = plan.brownout_wait, plan.brownout_pages // 2
     _in_trouble(bench, "one bad minute", kind="brownout", wait=wait, after=middle, seconds=plan.brownout)
-    row = middle * plan.limit + plan.limit // 3  # not at a boundary of pages, whatever the limit
+    row = middle * plan.limit + plan.limit // 3  # not at a page boundary, for any limit
     _in_trouble(bench, "one heavy trace", kind="heavy", wait=wait, row=row, fits=plan.heavy_fits)
 
 
 def fairness(bench: Bench) -> None:
-    """A few long sessions and many short ones, all given at once: how long the short ones have to wait."""
+    """Measure how long many short sessions have to wait for a few long ones, if all are given at once."""
     plan = bench.plan
     pages = [plan.fair_pages] * plan.fair_long + [1] * plan.fair_short
     ids = plan.session_ids(len(pages))
@@ -75,10 +75,11 @@ def fairness(bench: Bench) -> None:
 
 
 def last_of_one_page(pages: Sequence[int], at_once: int) -> int:
-    """Return with which request the last session of one page ends, where sessions take turns, a page each.
+    """Return the number of the request that ends the last one-page session, if sessions take turns, a page each.
 
-    :param pages: those of each session, in the order in which the sessions are begun.
+    :param pages: the number of pages of each session, in the order in which the sessions are begun.
     :param at_once: how many sessions are read at the same time.
+    :return: the number of the request, counted from 1; 0 if no session has one page.
     """
     waiting = deque((count, count) for count in pages)
     reading: deque[tuple[int, int]] = deque()
@@ -96,7 +97,7 @@ def last_of_one_page(pages: Sequence[int], at_once: int) -> int:
 
 
 def _under_quota(bench: Bench, scenario: str, case: str, count: int, pages: int, **how: Any) -> None:
-    """Let each peer read so many sessions, from a service that answers too few requests for that at once."""
+    """Let each peer read ``count`` sessions from a service whose quota does not allow all requests at once."""
     plan = bench.plan
     ids = plan.session_ids(count)
     where = bench.open(ids, [pages] * count, quota=(plan.quota, plan.window))
@@ -104,7 +105,7 @@ def _under_quota(bench: Bench, scenario: str, case: str, count: int, pages: int,
     floor = (-(-least // plan.quota) - 1) * plan.window
 
     def task(worker: Child) -> dict[str, Any]:
-        bench.server.do("new_window")  # without what the one before has spent
+        bench.server.do("new_window")  # the peer before has used up some of the window
         done: dict[str, Any] = worker.do("herd", sessions=dict.fromkeys(ids, plan.traces(pages)), **how, **where)
         return done | {"answers": bench.server.do("report")["answers"]}
 
@@ -124,7 +125,7 @@ def _under_quota(bench: Bench, scenario: str, case: str, count: int, pages: int,
 
 
 def _in_trouble(bench: Bench, case: str, **trouble: Any) -> None:
-    """Let each peer read a session of its own, all at the same time: they mostly wait."""
+    """Let each peer read a session of its own. All peers run at the same time, because they mostly wait."""
     plan = bench.plan
     sessions = dict(zip(bench.workers, plan.session_ids(len(bench.workers)), strict=True))
     where = bench.open([*sessions.values()], [plan.brownout_pages] * len(sessions), trouble=trouble)

@@ -1,4 +1,4 @@
-"""A run under way: the processes, who of them does what when, and what has been measured so far."""
+"""A run: its processes, the order of their tasks, and the measurements so far."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Progress = Callable[[str], None]
 
 
 class Bench:
-    """A run under way.
+    """A run with its processes and its measurements.
 
-    :param workers: a process for each peer that is installed, by the peer's name.
-    :ivar measurements: what was measured so far.
+    :param workers: a process for each installed peer, by the peer's name.
+    :param progress: shows a line about the current task.
+    :ivar measurements: the measurements so far.
     """
 
     def __init__(self, plan: Plan, server: Child, workers: Mapping[str, Child], progress: Progress) -> None:
@@ -30,28 +31,29 @@ class Bench:
         self.progress = progress
 
     def alone(self, worker: Child) -> Bench:
-        """Return a bench with another process of this library as its only worker; what it measures is kept here too."""
+        """Return a bench with one worker, a process of this library. Both benches share their measurements."""
         bench = Bench(self.plan, self.server, {OURS: worker}, self.progress)
         bench.measurements = self.measurements
         return bench
 
     def note(self, scenario: str, case: str, peer: str, **metrics: tuple[str, list[float]]) -> None:
-        """Keep what was measured: for each metric its unit, and the values of all rounds."""
+        """Add measurements: for each metric its unit, and the values of all rounds."""
         for metric, (unit, values) in metrics.items():
             self.measurements.append(
                 Measurement(scenario=scenario, case=case, peer=peer, metric=metric, unit=unit, values=rounded(values))
             )
 
     def fail(self, scenario: str, case: str, peer: str, why: str) -> None:
-        """Keep that nothing could be measured."""
+        """Add a failed measurement, with the reason."""
         self.measurements.append(
             Measurement(scenario=scenario, case=case, peer=peer, metric="all", unit="", values=(), note=why)
         )
 
     def rounds(self, scenario: str, case: str, rounds: int, task: Callable[[Child], Any]) -> dict[str, list[Any]]:
-        """Have all workers do a task by turns, and return each one's results. One that fails is out.
+        """Run a task in all workers in turn, and return the results of each worker.
 
-        The peers take turns in each round, so that a busy moment of the machine does not fall on one alone.
+        A worker whose task fails is left out of the rounds that follow and of the results. The peers take turns in each
+        round, so that a busy moment of the machine affects several peers.
         """
         results: dict[str, list[Any]] = defaultdict(list)
         failures: dict[str, str] = {}
@@ -68,11 +70,12 @@ class Bench:
         return {name: found for name, found in results.items() if name not in failures}
 
     def together(self, scenario: str, case: str, task: Callable[[str, Child], Any]) -> dict[str, Any]:
-        """Have all workers do a task at the same time, and return each one's result.
+        """Run a task in all workers at the same time, and return the result of each worker.
 
-        For tasks that are mostly waiting. The task must leave the server's process alone.
+        This is for tasks that mostly wait. The task must not send commands to the server's process, which takes them
+        from one thread only.
         """
-        self.progress(f"{scenario}, {case}: all at once")
+        self.progress(f"{scenario}, {case}: all peers at once")
         results = {}
         with ThreadPoolExecutor(max(1, len(self.workers))) as threads:
             under_way = {name: threads.submit(task, name, worker) for name, worker in self.workers.items()}
@@ -84,7 +87,7 @@ class Bench:
         return results
 
     def open(self, sessions: Sequence[str], pages: Sequence[int], **how: Any) -> dict[str, Any]:
-        """Have the server serve sessions of so many pages, and return what a worker has to know of it."""
+        """Let the server serve sessions with these numbers of pages, and return the arguments that workers need."""
         traces = [self.plan.traces(count) for count in pages]
         where: dict[str, Any] = self.server.do("open", sessions=sessions, traces=traces, **how)
         self.server.do("report")

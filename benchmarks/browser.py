@@ -1,6 +1,6 @@
-"""A real browser without a window, led over the DevTools protocol: for pictures of a page, and for its tests.
+"""A real browser without a window, controlled over the DevTools protocol, for pictures and tests of a page.
 
-Chromium is started with a profile of its own in a temporary folder, and is gone when the block is left.
+Chromium starts with a new profile in a temporary folder. Both are removed at the end of the block.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "no Chromium: apt-get install chromium"
 OPTIONS = (
     "--headless=new",
-    "--no-sandbox",  # there is none for root in a container; the pages are our own
+    "--no-sandbox",  # root has no sandbox in a container; the pages are our own
     "--disable-gpu",
     "--disable-dev-shm-usage",  # containers have little shared memory
     "--disable-extensions",
@@ -31,19 +31,19 @@ OPTIONS = (
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
-# In seconds: far longer than a machine that has much else to do needs.
+# In seconds, far longer than a busy machine needs.
 PATIENCE = 60.0
 
 
 def chromium() -> str | None:
-    """Return the browser's command: ``$CHROMIUM``, or the first that is on the PATH."""
+    """Return the browser's command: ``$CHROMIUM``, or the first name of ``NAMES`` that is on the PATH."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Tab:
     """A page that is open in the browser.
 
-    :ivar events: what the browser has told of it so far: requests, messages of the console, violated policies.
+    :ivar events: the page's events so far: requests, console messages, violated policies.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -54,7 +54,7 @@ class Tab:
         self.events: list[dict[str, Any]] = []
 
     async def listen(self) -> None:
-        """Take what the browser sends, until it is closed."""
+        """Receive the browser's messages until the connection is closed."""
         async for message in self._socket:
             document = message.json()
             if "id" in document:
@@ -62,10 +62,10 @@ class Tab:
             else:
                 self.events.append(document)
         for future in self._waiting.values():
-            future.set_exception(ConnectionError("the browser has gone"))
+            future.set_exception(ConnectionError("the connection to the browser was closed"))
 
     async def do(self, method: str, **params: Any) -> dict[str, Any]:
-        """Let the browser do something, and return what it answers."""
+        """Send a command to the browser, and return its answer."""
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
         command: dict[str, Any] = {"id": number, "method": method, "params": params}
@@ -77,7 +77,7 @@ class Tab:
         return result
 
     async def run(self, expression: str) -> Any:
-        """Return the value of an expression of JavaScript; a promise's once it has one."""
+        """Return the value of a JavaScript expression; of a promise, the value that it resolves to."""
         answer = await self.do("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
@@ -88,16 +88,16 @@ class Tab:
         self.events.clear()
         await self.do("Page.navigate", url=page.as_uri())
         async with asyncio.timeout(PATIENCE):
-            while not self.told("Page.loadEventFired"):  # noqa: ASYNC110 - the browser does it, and sets no event
+            while not self.told("Page.loadEventFired"):  # noqa: ASYNC110 - the browser sets no asyncio event
                 await asyncio.sleep(0.01)
         await self.frame()
 
     async def frame(self) -> None:
-        """Wait until what was last changed is on the screen."""
+        """Wait until the last change is drawn."""
         await self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def told(self, *methods: str) -> list[dict[str, Any]]:
-        """Return what the browser has told of by these names."""
+        """Return the parameters of the events with these names."""
         return [event["params"] for event in self.events if event["method"] in methods]
 
     async def size(self, width: int, height: int) -> None:
@@ -107,25 +107,25 @@ class Tab:
         )
 
     async def media(self, media: str = "", **features: str) -> None:
-        """Show the page as for another medium, or for who prefers something, such as ``scheme="dark"``."""
+        """Show the page as for another medium, or with a user preference, such as ``scheme="dark"``."""
         wanted = [{"name": f"prefers-color-{name}", "value": value} for name, value in features.items()]
         await self.do("Emulation.setEmulatedMedia", media=media, features=wanted)
 
     async def key(self, key: str, code: int, text: str = "") -> None:
-        """Press a key and let it go."""
+        """Press a key and release it."""
         press = {"key": key, "code": key, "windowsVirtualKeyCode": code}
         await self.do("Input.dispatchKeyEvent", type="keyDown", text=text, **press)
         await self.do("Input.dispatchKeyEvent", type="keyUp", **press)
 
     async def picture(self, *, whole: bool = False) -> bytes:
-        """Return a PNG of what is in the window, or of the whole page."""
+        """Return a PNG of the visible part, or of the whole page."""
         answer = await self.do("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(answer["data"])
 
 
 @asynccontextmanager
 async def browser() -> AsyncGenerator[Tab, None]:
-    """Start the browser with one empty page, and end it when the block is left."""
+    """Start the browser with one empty page, and end it at the end of the block."""
     command = chromium()
     if command is None:
         raise FileNotFoundError(MISSING)
@@ -148,7 +148,7 @@ async def browser() -> AsyncGenerator[Tab, None]:
 
 
 async def _address(profile: Path, process: asyncio.subprocess.Process) -> str:
-    """Wait until the browser has written down where it listens."""
+    """Return the address at which the browser listens, once it has written it into its profile."""
     file = profile / "DevToolsActivePort"
     async with asyncio.timeout(PATIENCE):
         while process.returncode is None:

@@ -1,6 +1,6 @@
-"""The scenario of many sessions in bulk: into a store, into an Arrow table, into a Parquet file.
+"""The bulk scenario: many sessions into a store, into an Arrow table, and into a Parquet file.
 
-For this library alone, in a process of its own: the peers have nothing of the kind.
+Only this library is measured, in a process of its own. The other peers have no bulk functions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .bench import Bench
 from .channel import Child
 from .peers import OURS
 
-# What is measured, by the worker's task for it.
+# The worker's tasks, with the names of their cases.
 CASES: Final = {
     "into_store": "`TraceStore.sync`, into a new file",
     "into_arrow": "`to_arrow`, of traces in memory",
@@ -20,7 +20,7 @@ CASES: Final = {
 
 
 def bulk(bench: Bench) -> None:
-    """Full pages of many sessions, end to end from the server, but for the table, whose traces are in memory."""
+    """Measure many sessions of full pages, end to end from the server; for the table the traces are in memory."""
     plan = bench.plan
     sessions = plan.session_ids(plan.bulk_sessions)
     where = bench.open(sessions, [plan.bulk_pages] * len(sessions))

@@ -1,6 +1,6 @@
-"""The process that takes sessions in bulk, with this library: ``python -m benchmarks.bulk_worker``.
+"""The process that reads sessions in bulk with this library: ``python -m benchmarks.bulk_worker``.
 
-Each task returns the seconds it took; what it wrote is gone afterwards.
+Each task returns the seconds that it took, and deletes the files that it wrote.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ async def into_store(
     traces: int,
     base_url: str,
     api_key: str,
-    limit: int,  # noqa: ARG001 - a sync asks for as many as there may be
+    limit: int,  # noqa: ARG001 - a sync always asks for the largest page
 ) -> float:
-    """Bring a store up to date that is not there yet.
+    """Sync all sessions into a new store.
 
-    :param traces: how many there are to be, of all sessions together.
+    :param traces: the expected number of traces of all sessions together.
     """
     from lyzr_traces_async.store import TraceStore  # noqa: PLC0415 - an extra
 
@@ -42,7 +42,7 @@ async def into_store(
 
 
 async def into_arrow(sessions: Sequence[str], traces: int, base_url: str, api_key: str, limit: int) -> float:
-    """Make one table of traces; reading them takes no part of the time."""
+    """Make one table of all traces. The time does not include reading them."""
     from lyzr_traces_async.bulk import to_arrow  # noqa: PLC0415 - an extra
 
     async with (
@@ -76,8 +76,8 @@ def _checked(seconds: float, found: int, expected: int) -> float:
 
 
 async def main() -> None:
-    """Work until the input ends."""
-    # Not within what is timed. Who asks for a task later gets to know of a failure.
+    """Run tasks until the input ends."""
+    # Import before the clock starts. If an import fails here, it fails again in the task, which reports it.
     with suppress(ImportError):
         import_module("lyzr_traces_async.bulk")
         import_module("lyzr_traces_async.store")

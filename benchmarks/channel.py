@@ -1,4 +1,4 @@
-"""Child processes that do what they are told: a line of JSON in, a line of JSON out."""
+"""Child processes that run tasks: each task is a line of JSON in, each reply a line of JSON out."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
-# No task takes so long, in seconds, unless something hangs.
+# In seconds: a task that takes longer hangs.
 PATIENCE: Final = 900.0
 
 
 class TaskFailedError(Exception):
-    """A child could not do what it was told. The text says why."""
+    """A task failed in a child process. The text says why."""
 
 
 class Child:
-    """A child process, from the parent's side.
+    """A child process, as the parent sees it.
 
-    :param module: what it runs, as with ``python -m``.
-    :param arguments: what follows that on the command line.
+    :param module: the module that the child runs, as with ``python -m``.
+    :param arguments: the command-line arguments of the module.
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
@@ -46,12 +46,12 @@ class Child:
     ) -> None:
         if kind is not None:
             self._process.kill()
-        self._process.communicate()  # the end of its input is what makes it leave
+        self._process.communicate()  # this closes the child's input, and the child exits
 
     def do(self, task: str, **arguments: Any) -> Any:
-        """Have one task done, and return what came of it.
+        """Run one task in the child, and return its result.
 
-        :raises TaskFailedError: if it failed.
+        :raises TaskFailedError: if the task failed or the child ended.
         """
         try:
             self._orders.write(json.dumps({"task": task, **arguments}) + "\n")
@@ -68,17 +68,17 @@ class Child:
 
 
 async def serve(**tasks: Callable[..., Awaitable[Any]]) -> None:
-    """Do tasks until the input ends: in the child."""
-    # What libraries print must not come between the replies.
+    """Run tasks until the input ends. This is called in the child."""
+    # Standard output carries the replies only. Output of libraries goes to standard error.
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    # In a thread, as the server has to answer requests meanwhile.
+    # Read in a thread, because the server has to answer requests meanwhile.
     while line := await asyncio.to_thread(sys.stdin.readline):
         message = json.loads(line)
         try:
             async with asyncio.timeout(PATIENCE):
                 reply = {"done": await tasks[message.pop("task")](**message)}
-        except Exception as error:  # noqa: BLE001 - whatever it is, the parent reports it
+        except Exception as error:  # noqa: BLE001 - the parent reports any error
             reply = {"failed": f"{type(error).__name__}: {error}"}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()

@@ -1,4 +1,4 @@
-"""The scenarios of a good day: what a page, a session, an import costs in time, CPU and memory."""
+"""The scenarios of a good day: the time, CPU and memory that a page, a session and an import cost."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .peers import BY_HAND, OURS, PEERS
 
 
 def decode(bench: Bench) -> None:
-    """One page, from bytes to values, with no server at all."""
+    """Measure how long a peer takes to turn the bytes of one page into values, without a server."""
     plan = bench.plan
     session = plan.session_ids(1)[0]
-    # Of two pages, as the last one is not full.
+    # Two pages, because the last page is not full.
     where = bench.open([session], [2])
     url = f"{where['base_url']}/traces/session/{session}?limit={plan.limit}"
     with urlopen(Request(url, headers={"x-api-key": where["api_key"]})) as response:  # noqa: S310 - our own server
@@ -34,7 +34,7 @@ def decode(bench: Bench) -> None:
 
 
 def walk(bench: Bench) -> None:
-    """One long session from a server that answers at once: what the client itself costs."""
+    """Measure the CPU time of the client for one long session from a server that answers at once."""
     plan = bench.plan
     long, short = plan.session_ids(2)
     warm = min(20, plan.walk_pages)
@@ -61,7 +61,7 @@ def walk(bench: Bench) -> None:
 
 
 def latency(bench: Bench) -> None:
-    """Sessions from a server that takes its time: how long the user waits."""
+    """Measure how long the user waits for sessions from a slow server."""
     plan = bench.plan
     sessions = plan.session_ids(len(plan.latency_pages))
     where = bench.open(sessions, plan.latency_pages, latency=plan.latency)
@@ -77,7 +77,7 @@ def latency(bench: Bench) -> None:
 
 
 def imports(bench: Bench) -> None:
-    """How long the import takes, each time in a new process."""
+    """Measure the import time of each peer, each time in a new process."""
     plan = bench.plan
     statements = {"aiohttp": "import aiohttp"}
     statements |= {
@@ -95,7 +95,7 @@ def imports(bench: Bench) -> None:
 
 
 def memory(bench: Bench) -> None:
-    """The peak of memory while many sessions are streamed, each count in a process of its own."""
+    """Measure the memory peak of streaming many sessions. Each number of sessions has a process of its own."""
     plan = bench.plan
     ids = plan.session_ids(max(plan.memory_sessions))
     where = bench.open(ids, [plan.memory_pages] * len(ids))
@@ -113,7 +113,7 @@ def memory(bench: Bench) -> None:
 
 def _import_time(statement: str) -> float:
     code = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
-    # Where no bytecode may be kept, each round would compile this library anew: an installed one comes compiled.
+    # Installed packages are imported from bytecode. With this variable each round would compile this library again.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603 - ours

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine and the day of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def machine() -> dict[str, str | int]:
-    """Return what of this machine, and of this day, matters for the figures."""
+    """Return the properties of this machine that matter for the figures, and the date."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cpu": _cpu(),

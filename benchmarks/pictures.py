@@ -1,6 +1,6 @@
-"""Pictures of the terminal and of a report, for the README: ``python -m benchmarks.pictures``. It needs Chromium.
+"""The README's pictures of the terminal and of a report: ``python -m benchmarks.pictures``. It needs Chromium.
 
-The sessions are made up by the fake server, the same ones every time, and read from it as from the service.
+The fake server makes up the sessions, which are the same every time. The client reads them as from the service.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .terminal import terminal
 HERE = Path(__file__).parent
 WIDTH = 1200
 HEIGHT = 1420
-# The first is the demo's, and the one that is shown.
+# The first session is that of the demo. Both pictures show it.
 SESSIONS = {"3fa85f64-5717-4562-b3fc-2c963f66afa6": 45, "9b2e8c14-7d3a-4f60-8e51-0c6a7d9f2b38": 1234}
 
 
 async def read() -> list[SessionTraces]:
-    """Read the sessions from a server that makes them up."""
+    """Return the sessions, read from a server that makes them up."""
     async with FakeTracesServer(quota=None) as server:
         for session_id, traces in SESSIONS.items():
             server.add_session(session_id, traces=traces)

@@ -1,4 +1,4 @@
-"""How much is measured: the full run, whose figures are published, and the quick one, which shows that all works."""
+"""The sizes of a run: the full run has the published figures, the quick run shows that the benchmarks work."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import attrs
 class Plan:
     """The sizes of a run. Times are in seconds.
 
-    :ivar seed: the session ids are made from it, and the traces from the session ids.
+    :ivar seed: makes the session ids, which make the traces.
     :ivar limit: traces a page.
-    :ivar latency: what the server waits before each answer, in the scenario of that name.
-    :ivar quota: requests in a window, of the herd and of the neighbours.
-    :ivar neighbours: clients at one address, and how many sessions each of them reads.
-    :ivar patience: the ``max_rate_limit_wait`` of this library among neighbours: two windows, as the default is where
-        windows last a minute. With more than that, short windows would hide what is lost in long ones.
-    :ivar brownout: how long everything times out; ``brownout_wait`` is after how long a request is told so. The store
-        behind the real service is given 7 s: the bad minute goes by several times as fast as a real one.
-    :ivar heavy_fits: how many traces a page may have at most, if the heavy one is on it.
-    :ivar fair_long: sessions of ``fair_pages`` beside ``fair_short`` of one page.
-    :ivar bulk_sessions: sessions of ``bulk_pages`` each, for what is done in bulk.
+    :ivar latency: how long the server waits before each answer in the scenario ``latency``.
+    :ivar quota: requests allowed in a window of ``window`` seconds, in ``herd`` and ``neighbours``.
+    :ivar neighbours: clients at one address. Each reads ``neighbour_sessions`` sessions of ``neighbour_pages`` pages.
+    :ivar patience: the ``max_rate_limit_wait`` of this library in ``neighbours``: two windows. The default is two
+        windows of the real service, which last a minute. A longer wait would hide losses that occur with long windows.
+    :ivar brownout: how long all requests time out. The server answers such a request after ``brownout_wait``. The real
+        service waits 7 s for its store, so the bad minute here is several times shorter than a real one.
+    :ivar heavy_fits: the most traces that a page with the heavy trace can have without a time-out.
+    :ivar fair_long: the number of sessions of ``fair_pages`` pages. ``fair_short`` is the number of one-page sessions.
+    :ivar bulk_sessions: the number of sessions of ``bulk_pages`` pages in the scenario ``bulk``.
     """
 
     quick: bool
@@ -59,15 +59,15 @@ class Plan:
     memory_pages: int
 
     def session_ids(self, count: int) -> list[str]:
-        """Return so many session ids, the same ones every time."""
+        """Return this number of session ids; they are the same every time."""
         random = Random(self.seed)
         return [str(UUID(int=random.getrandbits(128), version=4)) for _ in range(count)]
 
     def traces(self, pages: int) -> int:
-        """Return how many traces a session of so many pages has.
+        """Return the number of traces of a session with this number of pages.
 
-        The last page is one short of full. Behind a full one there may be more, whatever the totals say: a client that
-        knows asks once more, and the least number of requests would be another for each peer.
+        The last page is one trace short. After a full last page a careful client asks for one more page, because new
+        traces may follow in spite of the totals. The least number of requests would then differ between the peers.
         """
         return pages * self.limit - 1
 

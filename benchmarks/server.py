@@ -1,7 +1,7 @@
-"""The process with the server that all peers read from: the library's own fake, which keeps the real one's contract.
+"""The server process that all peers read from. The server is the library's fake, which keeps the real contract.
 
-One peer expects another shape of the same data, that of Langfuse's own API. It is served at that API's path, by the
-same server, under the same quota and latency.
+One peer expects the same data in the shape of Langfuse's own API. The same server serves this shape at the path of that
+API, with the same quota and latency.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .troubles import KINDS, Trouble
 LANGFUSE_PATH = "/api/public/traces"
 
 
-# Made once for each page: what is measured is the client, and a slower server for one of them would not be fair.
+# Cached, because the clients are measured: a slower server for one of them would not be fair.
 @lru_cache(maxsize=512)
 def as_langfuse(body: bytes) -> bytes:
-    """Turn a page into what Langfuse's own API answers for it, with the field groups ``core`` and ``metrics``."""
+    """Return a page as Langfuse's own API sends it, with the field groups ``core`` and ``metrics``."""
     page = msgspec.json.decode(body)
     traces = [
         {
@@ -57,7 +57,7 @@ def as_langfuse(body: bytes) -> bytes:
 
 @attrs.frozen
 class Answered:
-    """An answer that was sent, and when by the clock that all processes share."""
+    """An answer that was sent, and its time by the monotonic clock, which all processes share."""
 
     moment: float
     session: str
@@ -65,9 +65,9 @@ class Answered:
 
 
 class TwoShapeServer(FakeTracesServer):
-    """The fake server, which here answers at Langfuse's path too, and keeps short records.
+    """The fake server, which also answers at Langfuse's path, and records only the status of each answer.
 
-    :param trouble: what it suffers from; ``None`` for nothing.
+    :param trouble: decides which requests time out; ``None`` for no request.
     """
 
     def __init__(self, quota: Quota | None, trouble: Trouble | None = None) -> None:
@@ -75,14 +75,14 @@ class TwoShapeServer(FakeTracesServer):
         self.answered: list[Answered] = []
         self._trouble = trouble
         if trouble is not None:
-            self.on_request = self._suffer
+            self.on_request = self._fail_if_struck
 
     def new_window(self) -> None:
-        """Let the quota be as if nothing had been asked for."""
+        """Start a new quota window with no request counted."""
         self._window = None if self._quota is None else Window(self._quota)
 
     def answers(self, session: str | None, before: float | None) -> Counter[int]:
-        """Return how many answers there were of each status: of one session, before a moment, or all."""
+        """Return the number of answers of each status: all of them, or those of a session, or those before a time."""
         return Counter(
             answer.status
             for answer in self.answered
@@ -102,9 +102,9 @@ class TwoShapeServer(FakeTracesServer):
             return Answer(answer.status, as_langfuse(answer.body), answer.headers, answer.delivery)
         return answer
 
-    def _suffer(self, request: RecordedRequest) -> None:
-        """Let this very request fail, if it is to: failures are looked for right after this."""
-        assert self._trouble is not None  # noqa: S101 - or else this is not called
+    def _fail_if_struck(self, request: RecordedRequest) -> None:
+        """Let this request time out if the trouble strikes it: the fake looks for failures right after this call."""
+        assert self._trouble is not None  # noqa: S101 - this is only called with a trouble
         session = request.path.removeprefix(ROUTE)
         page, limit = int(request.query["page"]), int(request.query["limit"])
         if self._trouble.strikes(session, page, limit, time.monotonic()):
@@ -112,7 +112,7 @@ class TwoShapeServer(FakeTracesServer):
 
 
 class Server:
-    """The tasks of this process. One server listens at a time."""
+    """The tasks of this process. Only one server listens at a time."""
 
     def __init__(self) -> None:
         self._server: TwoShapeServer | None = None
@@ -126,11 +126,11 @@ class Server:
         quota: tuple[int, float] | None = None,
         trouble: Mapping[str, Any] | None = None,
     ) -> dict[str, str]:
-        """Listen, with other sessions than before, and say where.
+        """Replace the server by one with these sessions, and return its address and key.
 
-        :param traces: how many, for each session.
-        :param quota: requests in a window, and its seconds.
-        :param trouble: its ``kind``, with its fields.
+        :param traces: the number of traces of each session.
+        :param quota: the requests allowed in a window, and the window's length in seconds.
+        :param trouble: the ``kind`` of the trouble, with its fields.
         """
         await self.close()
         suffered = None
@@ -145,16 +145,16 @@ class Server:
         return {"base_url": server.base_url, "api_key": server.api_key}
 
     async def new_window(self) -> None:
-        """Let the quota be as if nothing had been asked for."""
+        """Start a new quota window with no request counted."""
         if self._server is not None:
             self._server.new_window()
 
     async def answers(self, session: str | None = None, before: float | None = None) -> dict[int, int]:
-        """Tell how many answers there were of each status since the last report: all, or some of them."""
+        """Return the number of answers of each status since the last report; see ``TwoShapeServer.answers``."""
         return {} if self._server is None else {**self._server.answers(session, before)}
 
     async def report(self) -> dict[str, Any]:
-        """Tell what happened since the last report: answers by status, and how busy this process was."""
+        """Return the answers by status, and the CPU and wall time of this process, since the last report."""
         cpu, wall = time.process_time(), time.perf_counter()
         report = {"answers": await self.answers(), "cpu": cpu - self._cpu, "wall": wall - self._wall}
         if self._server is not None:

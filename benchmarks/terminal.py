@@ -1,4 +1,4 @@
-"""The terminal as a picture: what a session took and cost, as ``lyzr-traces summary`` prints it."""
+"""The picture of the terminal: the output of ``lyzr-traces summary`` for one session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lyzr_traces_async.cli._overview import print_overview
 
 WIDTH = 100
 
-# A reader's own fonts, since a picture within a page can load none. Every piece of text is as wide as it was made.
+# The fonts are the reader's own, because an image in a page can load none. The width of each piece of text is fixed.
 _FORMAT = """\
 <svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
 <title>lyzr-traces summary: what a session took and what it cost, step by step</title>
@@ -43,7 +43,7 @@ _FORMAT = """\
 
 
 def terminal(session: SessionTraces) -> str:
-    """Return the SVG of a terminal in which a session is summed up; the same one every time."""
+    """Return the SVG of a terminal with the summary of a session; it is the same every time."""
     console = Console(
         file=io.StringIO(),
         record=True,

@@ -1,4 +1,4 @@
-"""What a service may suffer from, and which requests meet it. Pure: the time is passed in."""
+"""The troubles of a service: which requests time out. Pure: the time is passed in."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import attrs
 
 
 class Trouble(Protocol):
-    """Why some requests time out.
+    """A reason why some requests time out.
 
-    :ivar wait: after how many seconds they are told so.
+    :ivar wait: the seconds after which the server answers such a request.
     """
 
     wait: float
 
     def strikes(self, session: str, page: int, limit: int, now: float) -> bool:
-        """Say whether a request times out. Each is asked about once, as it arrives."""
+        """Say whether a request times out. This is called once for each request, when it arrives."""
 
 
 @attrs.define
 class BrownOut:
-    """For a while everything times out: from the middle of a session on, for each session on its own.
+    """All requests time out for some seconds. This begins in the middle of each session.
 
-    :ivar after: how many requests for a session are answered before.
-    :ivar seconds: how long it lasts.
+    :ivar after: the number of requests of a session that are answered before.
+    :ivar seconds: how long the requests of a session time out, from the first that does.
     """
 
     wait: float
@@ -34,7 +34,7 @@ class BrownOut:
     _asked: Counter[str] = attrs.field(factory=Counter, init=False)
     _began: dict[str, float] = attrs.field(factory=dict, init=False)
 
-    def strikes(self, session: str, page: int, limit: int, now: float) -> bool:  # noqa: ARG002 - it hits every page
+    def strikes(self, session: str, page: int, limit: int, now: float) -> bool:  # noqa: ARG002 - all pages time out
         """Say whether a request times out."""
         self._asked[session] += 1
         return self._asked[session] > self.after and now - self._began.setdefault(session, now) < self.seconds
@@ -44,15 +44,15 @@ class BrownOut:
 class HeavyTrace:
     """One trace is so large that only small pages with it are assembled in time.
 
-    :ivar row: its place in the list, from 0.
-    :ivar fits: the largest limit that does.
+    :ivar row: the trace's offset in the list, from 0.
+    :ivar fits: the largest limit with which a page with the trace does not time out.
     """
 
     wait: float
     row: int
     fits: int
 
-    def strikes(self, session: str, page: int, limit: int, now: float) -> bool:  # noqa: ARG002 - everywhere and always
+    def strikes(self, session: str, page: int, limit: int, now: float) -> bool:  # noqa: ARG002 - in all sessions, at all times
         """Say whether a request times out."""
         return limit > self.fits and (page - 1) * limit <= self.row < page * limit
 

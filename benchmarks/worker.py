@@ -17,7 +17,7 @@ from .server import as_langfuse
 
 
 def seconds_each(call: Callable[[], object], at_least: float) -> float:
-    """Return how long one call takes, from as many as fill so many seconds."""
+    """Return the seconds that one call takes: the mean of as many calls as fill ``at_least`` seconds."""
     times = 1
     while True:
         start = time.perf_counter()
@@ -30,7 +30,7 @@ def seconds_each(call: Callable[[], object], at_least: float) -> float:
 
 
 class Worker:
-    """The tasks of this process. Each connects anew, so that none finds what another left."""
+    """The tasks of this process. Each task opens new connections, so that no task depends on the one before."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
@@ -44,12 +44,12 @@ class Worker:
             await peer.aclose()
 
     async def hello(self) -> dict[str, str]:
-        """Import the peer and tell its versions."""
+        """Import the peer and return the versions of its packages."""
         async with self._connected("http://127.0.0.1:1/v1", "test-key", 1):
             return self._entry.versions()
 
     async def decode(self, body: str, seconds: float) -> float:
-        """Return how long one page takes from bytes to values, in seconds."""
+        """Return the seconds that the peer takes to turn the bytes of one page into values."""
         data = body.encode()
         if self._entry.name == "langfuse_api":
             data = as_langfuse(data)
@@ -57,7 +57,7 @@ class Worker:
             return seconds_each(lambda: peer.decode(data), seconds)
 
     async def walk(self, session: str, traces: int, **server: Any) -> dict[str, float]:
-        """Read one session, and return the seconds of this process's CPU and of the clock."""
+        """Read one session, and return the CPU seconds of this process and the wall-clock seconds."""
         async with self._connected(**server) as peer:
             cpu, wall = time.process_time(), time.perf_counter()
             found = await peer.walk(session)
@@ -74,12 +74,12 @@ class Worker:
         watched: Sequence[str] = (),
         **server: Any,
     ) -> dict[str, Any]:
-        """Read many sessions at once, and tell how many are lost and why.
+        """Read many sessions at once, and return how many are lost and why.
 
-        :param sessions: how many traces each of them has.
-        :param clients: how many clients share them out among themselves, all at work at once.
-        :param patience: how long this library is to wait for a quota; the others don't go by seconds.
-        :param watched: sessions of which the moment is told when the last one has ended, as ``last``.
+        :param sessions: the number of traces of each session, by session id.
+        :param clients: the number of clients. They divide the sessions among themselves and run at the same time.
+        :param patience: the seconds that this library waits for a quota. The other peers have no such setting.
+        :param watched: session ids. ``last`` in the result is the time at which the last of these sessions ended.
         """
         left, watching, errors, last = dict(sessions), set(watched), Counter[str](), 0.0
 
@@ -104,14 +104,15 @@ class Worker:
         return {"wall": wall, "lost": errors.total() + len(left), "errors": errors, "last": last}
 
     async def peak(self) -> float:
-        """Return the most memory this process has had so far, in MiB."""
+        """Return the peak memory of this process so far, in MiB."""
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 async def main(name: str) -> None:
-    """Work until the input ends."""
+    """Run tasks until the input ends."""
     entry = next(entry for entry in PEERS if entry.name == name)
-    # While the others start: some take more than a second. Who asks later, in `hello`, gets to know of a failure.
+    # Import now, while the other processes start: some imports take more than a second. If the import fails here, it
+    # fails again in `hello`, which reports it.
     with suppress(ImportError):
         entry.load()
     worker = Worker(entry)

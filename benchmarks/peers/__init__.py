@@ -1,4 +1,4 @@
-"""What is compared. Each module beside this one is a peer, and has a ``connect`` that returns one."""
+"""The peers. Each module of this package is a peer, and has a ``connect`` that returns a :class:`Peer`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 import attrs
 
-# Called with a session's id, and how many traces it had or why it is lost.
+# Called with a session's id and its number of traces, or with the error that lost the session.
 Ended = Callable[[str, int | BaseException], None]
 
 
@@ -18,35 +18,35 @@ class Peer(Protocol):
     """One way to read traces, connected to a server."""
 
     def decode(self, body: bytes) -> object:
-        """Turn the body of one answer into what the peer's users work with."""
+        """Turn the body of one answer into the values that the peer's users work with."""
 
     async def walk(self, session_id: str) -> int:
-        """Read a whole session, looking at each trace, and return how many there were."""
+        """Read a whole session, visit each trace, and return the number of traces."""
 
     async def herd(self, session_ids: Sequence[str], ended: Ended) -> None:
-        """Read all those sessions at once, and tell of each as it ends."""
+        """Read all sessions at once, and call ``ended`` for each session as it ends."""
 
     async def aclose(self) -> None:
         """Close the connections."""
 
 
 class Connect(Protocol):
-    """Create a peer. Within an event loop, as some of them ask for one."""
+    """Create a peer. This must run in an event loop, because some peers need a running one."""
 
     def __call__(self, base_url: str, api_key: str, limit: int, **options: float) -> Peer:
-        """Point it at a server, with so many traces a page, and what else this peer can be told."""
+        """Connect to a server, with ``limit`` traces a page and the options that only this peer has."""
 
 
 @attrs.frozen
 class Entry:
-    """A peer in the list of them.
+    """The description of a peer.
 
-    :ivar name: the module's, and what the results call it.
-    :ivar title: what the tables call it.
-    :ivar about: what it does.
-    :ivar imports: how its users import it, for the time that takes.
-    :ivar packages: the distributions whose versions matter.
-    :ivar at_once: how many sessions it reads at once where it is given many; ``None`` for all.
+    :ivar name: the name of the peer's module, and its name in ``results.json``.
+    :ivar title: the name of the peer in the tables.
+    :ivar about: a description for the report.
+    :ivar imports: the import statement of the peer's users. Its time is measured.
+    :ivar packages: the distributions whose versions are reported.
+    :ivar at_once: how many of many sessions the peer reads at a time; ``None`` for all.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Entry:
     at_once: int | None = None
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of the packages that are installed."""
+        """Return the versions of the installed packages."""
         found = {}
         for package in self.packages:
             try:
@@ -67,9 +67,9 @@ class Entry:
         return found
 
     def load(self) -> Connect:
-        """Import it, and return what connects it to a server.
+        """Import the peer's module, and return its ``connect``.
 
-        :raises ImportError: if it is not installed.
+        :raises ImportError: if the peer is not installed.
         """
         return cast("Connect", import_module(f"{__name__}.{self.name}").connect)
 
@@ -118,13 +118,13 @@ PEERS = (
 
 
 async def gather_walks(peer: Peer, session_ids: Sequence[str], ended: Ended) -> None:
-    """Read many sessions with what asyncio offers for that."""
+    """Read many sessions at once with :func:`asyncio.gather`."""
 
     async def walk(session_id: str) -> None:
         found: int | BaseException
         try:
             found = await peer.walk(session_id)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this session is lost
+        except Exception as error:  # noqa: BLE001 - any error loses the session
             found = error
         ended(session_id, found)
 

@@ -1,4 +1,4 @@
-"""What one writes in five minutes: aiohttp, a loop over the pages, and dictionaries as they come."""
+"""The code that a user writes in five minutes: aiohttp, a loop over the pages, and unchecked dictionaries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import Ended, gather_walks
 
 
 class AiohttpLoop:
-    """One session, one page after the other, nothing checked and nothing tried again."""
+    """Reads one page after the other. Nothing is checked, and no request is retried."""
 
     def __init__(self, base_url: str, api_key: str, limit: int) -> None:
         self._http = aiohttp.ClientSession(headers={"x-api-key": api_key}, raise_for_status=True)

@@ -1,4 +1,4 @@
-"""The same by hand with httpx, and pydantic for typed values."""
+"""The same loop written by hand with httpx, and pydantic for typed values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import Ended, gather_walks
 
 
 class Trace(BaseModel):
-    """A trace, with its fields' usual names."""
+    """A trace, with Python names for its fields."""
 
     trace_id: str = Field(alias="traceId")
     name: str | None
@@ -25,7 +25,7 @@ class Trace(BaseModel):
 
 
 class Pagination(BaseModel):
-    """Where in the list a page is."""
+    """The position of a page in the list."""
 
     page: int
     limit: int
@@ -41,7 +41,7 @@ class Page(BaseModel):
 
 
 class HttpxLoop:
-    """One session, one page after the other, checked by pydantic, and nothing tried again."""
+    """Reads one page after the other. pydantic checks the pages, and no request is retried."""
 
     def __init__(self, base_url: str, api_key: str, limit: int) -> None:
         self._http = httpx.AsyncClient(base_url=base_url, headers={"x-api-key": api_key})

@@ -1,6 +1,6 @@
 """langfuse 4, the last major version that lists traces: its generated async client, at the path of Langfuse's own API.
 
-It has no auto-paging. Asked for the field groups ``core`` and ``metrics``: they are what the other peers get.
+The client has no auto-paging. It asks for the field groups ``core`` and ``metrics``, the data that the other peers get.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class LangfuseApi:
         self._limit = limit
 
     def decode(self, body: bytes) -> Traces:
-        """Read one answer's body, as the client does once it has it."""
+        """Read one answer's body, as the client does after it has received the body."""
         return parse_obj_as(type_=Traces, object_=json.loads(body))
 
     async def walk(self, session_id: str) -> int:

@@ -1,4 +1,4 @@
-"""openai-python: its client and its auto-paging, pointed at this endpoint by a page class for it."""
+"""openai-python: its client and its auto-paging, with a page class for this endpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Trace(BaseModel):
-    """A trace, as that library's generated models are."""
+    """A trace, in the style of that library's generated models."""
 
     trace_id: str = Field(alias="traceId")
     name: str | None = None
@@ -31,7 +31,7 @@ class Trace(BaseModel):
 
 
 class Pagination(BaseModel):
-    """Where in the list a page is."""
+    """The position of a page in the list."""
 
     page: int
     limit: int
@@ -40,7 +40,7 @@ class Pagination(BaseModel):
 
 
 class TracesPage(BaseAsyncPage[T], BasePage[T], Generic[T]):
-    """A page that knows the next one."""
+    """A page that can ask for the next page."""
 
     traces: list[T]
     pagination: Pagination
@@ -49,7 +49,7 @@ class TracesPage(BaseAsyncPage[T], BasePage[T], Generic[T]):
         return self.traces
 
     def next_page_info(self) -> PageInfo | None:
-        """Return what to ask for next."""
+        """Return the parameters of the next page; ``None`` after the last page."""
         if self.pagination.page >= self.pagination.total_pages:
             return None
         return PageInfo(params={"page": self.pagination.page + 1})
@@ -68,7 +68,7 @@ class OpenaiPages:
         self._limit = limit
 
     def decode(self, body: bytes) -> TracesPage[Trace]:
-        """Read one answer's body, as the client does once it has it."""
+        """Read one answer's body, as the client does after it has received the body."""
         return self._client._process_response_data(
             data=json.loads(body), cast_to=TracesPage[Trace], response=httpx2.Response(200)
         )

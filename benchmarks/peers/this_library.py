@@ -13,7 +13,7 @@ from . import Ended
 class ThisLibrary:
     """A client as its documentation shows it.
 
-    :param patience: how long to wait for a quota, in seconds; ``None`` for the default.
+    :param patience: the longest wait for a quota, in seconds; ``None`` for the default.
     """
 
     def __init__(self, base_url: str, api_key: str, limit: int, patience: float | None = None) -> None:
