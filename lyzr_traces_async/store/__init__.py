@@ -1,4 +1,4 @@
-"""Sessions in a table: one DuckDB file, brought up to date again and again. It needs the extra ``store``.
+"""Keep sessions and their traces in one DuckDB file, and bring the file up to date. This needs the extra ``store``.
 
 ::
 
@@ -25,7 +25,7 @@ except ModuleNotFoundError as _error:
     if _error.name != "duckdb":
         raise
     raise ModuleNotFoundError(
-        "duckdb is not installed; a store needs: pip install 'lyzr-traces-async[store]'", name="duckdb"
+        "duckdb is not installed. A store needs it: pip install 'lyzr-traces-async[store]'", name="duckdb"
     ) from _error
 
 from ._progress import SyncProgress
@@ -36,13 +36,14 @@ __all__ = ["SyncProgress", "TraceStore"]
 class TraceStore:
     """Sessions and their traces in one DuckDB file, for SQL.
 
-    The table ``traces`` has the fields of :class:`Trace` as columns, with ``extra`` as JSON; its ``session_id`` is that
-    of the session that was asked for. The table ``sessions`` has a row for each session: ``session_id``, ``state``
-    (``read``, ``failed``, or ``missing`` for a 404), ``error``, ``asked_at`` (when it was last asked for), ``read_at``
-    (when it was last read whole), ``newest`` (when its newest trace began), ``trace_count`` and ``missing_since``.
+    The table ``traces`` has the fields of :class:`Trace` as columns, with ``extra`` as JSON. Its ``session_id`` is the
+    id that was asked for. The table ``sessions`` has a row for each session: ``session_id``, ``state`` (``read``,
+    ``failed``, or ``missing`` for a 404), ``error``, ``asked_at`` (the time of the last attempt to read the session),
+    ``read_at`` (the time at which the session was last read completely), ``newest`` (the time at which its newest trace
+    began), ``trace_count`` and ``missing_since``.
 
-    :param path: the file. It is made by the first :meth:`sync`, in a folder that is there.
-    :raises InvalidArgumentError: if ``path`` is no path.
+    :param path: the file. The first :meth:`sync` creates it. Its folder must exist.
+    :raises InvalidArgumentError: if ``path`` is not the path of a file.
 
     Example::
 
@@ -55,15 +56,15 @@ class TraceStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        given: object = path  # whatever the annotation says
+        given: object = path  # checked although it is annotated: callers may not use a type checker
         text = os.fspath(given) if isinstance(given, str | os.PathLike) else given
         if not isinstance(text, str) or text in ("", ":memory:") or "\0" in text:
-            raise InvalidArgumentError(f"path must be that of a file, not {text!r}")
+            raise InvalidArgumentError(f"path must be the path of a file, not {text!r}")
         self._path = Path(path).absolute()
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """The absolute path of the file."""
         return self._path
 
     def __repr__(self) -> str:
@@ -77,31 +78,33 @@ class TraceStore:
         settle: timedelta = timedelta(hours=1),
         refresh: bool = False,
     ) -> AsyncGenerator[SyncProgress, None]:
-        """Bring sessions up to date in the file: ask for those that are due, and write them batch by batch.
+        """Read the sessions that are due, and write them into the file batch by batch.
 
-        A session is final, and not due, once it was read at least ``settle`` after its newest trace; one without
-        traces, once it was read. A session that was missing (404) for more than seven days is not due either. All
-        others are: never read, failed, missing, read too early. So a second call goes on where the first one ended, in
-        whatever way that was, and makes no request where nothing is due.
+        A session is final, and no longer due, if it was read at least ``settle`` after its newest trace began. A
+        session without traces is final once it was read. A session that has been missing (404) for more than seven days
+        is not due either. All other sessions are due: those never read, failed, missing, or read too early. If a call
+        ends early for any reason, the next call continues with the sessions that are still due. If no session is due,
+        the call makes no request.
 
-        A session is replaced as a whole, with its traces, in one transaction; one that can't be read this time keeps
-        what was read before. The file is open only while a batch is written: others can read it in between. Should one
-        of them have it open just then, it is waited for, up to two minutes.
+        Each session is replaced as a whole, with its traces, in one transaction. If a session can't be read this time,
+        its earlier traces stay. The file is open only while a batch is written, so other programs can read it between
+        the batches. If another program has the file open, the sync waits for it, up to two minutes.
 
-        It yields how far it has come: once before the first request, then after each batch. All ids are drawn before
-        the first session is asked for. Leaving the loop ends the sync, and so does closing the client.
+        The method yields the progress once before the first request, then after each batch. It draws all ids before it
+        reads the first session. Leaving the loop or closing the client ends the sync.
 
-        :param client: makes the requests. One client, and its quota, may be used for more than this.
-        :param ids: the sessions, as in :meth:`TracesClient.stream_sessions`; repeated ones count once.
-        :param settle: how long after its newest trace a session has to be read to be final.
-        :param refresh: whether to ask for all of them, also for those that are final.
-        :raises InvalidArgumentError: at the call, if an argument is malformed. What is no id among ``ids`` is a session
-            that failed.
-        :raises StorageError: if the file is no store, or of a newer version, or in use, or can't be written; before the
-            first request wherever that shows by then.
-        :raises AuthenticationError: as :class:`PermissionDeniedError` and :class:`ServiceNotConfiguredError`, if no
-            session can be read any more. What was read by then is in the file.
-        :raises LyzrTracesError: what the ids raise, where they are those of :meth:`TracesClient.iter_sessions`.
+        :param client: makes the requests. The client and its quota can serve other calls at the same time.
+        :param ids: the sessions, as in :meth:`TracesClient.stream_sessions`. A repeated id counts once.
+        :param settle: how long after its newest trace a session must be read to be final.
+        :param refresh: read all sessions, including those that are final.
+        :raises InvalidArgumentError: at the call, if an argument is malformed. An invalid id among ``ids`` does not
+            raise: it counts as a session that failed.
+        :raises StorageError: if the file is not a store, has a newer version, is in use, or can't be written. It is
+            raised before the first request if the reason is known by then.
+        :raises AuthenticationError: if no session can be read any more. For the same reason the method raises
+            :class:`PermissionDeniedError` and :class:`ServiceNotConfiguredError`. The file has all sessions that were
+            read before.
+        :raises LyzrTracesError: the error that ``ids`` raises, if it is :meth:`TracesClient.iter_sessions`.
 
         Example::
 
@@ -109,7 +112,7 @@ class TraceStore:
                 print(progress.done, progress.failed, progress.missing, progress.due, progress.seconds_left)
         """
         check_ids(ids)
-        given: object = client  # whatever the annotation says
+        given: object = client  # checked although it is annotated: callers may not use a type checker
         if not isinstance(given, TracesClient):
             raise InvalidArgumentError(f"client must be a TracesClient, not {type(client).__name__}")
         least: object = settle

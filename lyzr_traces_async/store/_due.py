@@ -1,8 +1,8 @@
-"""Which sessions have to be asked for. Pure: the time is passed in.
+"""Decide which sessions are due, that is, must be read. Pure: the time is passed in.
 
-A session is final once it was read long enough after its newest trace: traces arrive late, but not for ever. What
-could not be read may be readable later, so it is due again; but a session that has been unknown to the service for a
-week is not asked for any more, or each night would cost more requests than the night before.
+A session is final if it was read long enough after its newest trace, because traces arrive late, but not for ever. A
+session that could not be read is due again, because it may be readable later. A session that the service has not known
+for a week is given up: otherwise each night would cost more requests than the night before.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ __all__ = ["GIVEN_UP_AFTER", "Record", "State", "is_due"]
 
 State = Literal["read", "failed", "missing"]
 
-# For how long a session that the service does not know is asked for.
+# How long a session stays due that the service does not know.
 GIVEN_UP_AFTER: Final = timedelta(days=7)
 
 
 @frozen
 class Record:
-    """What the store knows of a session.
+    """The row of a session in the store.
 
-    :ivar state: how asking for it ended last time; ``missing`` is a 404.
-    :ivar read_at: when it was last read whole: when that began, so that what arrived meanwhile counts as later.
-    :ivar newest: when its newest trace began.
-    :ivar missing_since: when it was first found missing, if it still is.
+    :ivar state: the result of the last attempt to read the session; ``missing`` is a 404.
+    :ivar read_at: the time at which the last complete read began. Traces that arrived during the read count as later.
+    :ivar newest: the time at which its newest trace began.
+    :ivar missing_since: the time at which the session was first missing, if it still is.
     """
 
     state: State
@@ -37,12 +37,12 @@ class Record:
 
 
 def is_due(record: Record | None, now: datetime, settle: timedelta) -> bool:
-    """Return whether a session has to be asked for.
+    """Return whether a session must be read.
 
-    A moment that lies in the future was written before the clock was set back. It is not believed.
+    A time in the future was written before the clock was set back, so it is ignored, and the session is due.
 
-    :param record: what is known of it; ``None`` where it was never asked for.
-    :param settle: how long after its newest trace a session has to be read to be final.
+    :param record: the session's row; ``None`` if there was no attempt to read it yet.
+    :param settle: how long after its newest trace a session must be read to be final.
     """
     if record is None or record.state == "failed":
         return True

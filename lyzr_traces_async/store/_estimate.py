@@ -1,4 +1,4 @@
-"""How long a job takes that nothing but the quota holds up. Pure."""
+"""Estimate how long the quota makes a job take. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ __all__ = ["seconds_left"]
 
 
 def seconds_left(requests_to_go: int, quota: QuotaState | None) -> float | None:
-    """Return how many seconds the quota keeps the last of so many requests waiting.
+    """Return the seconds until the quota allows the last of ``requests_to_go`` requests.
 
-    What is left in the running window takes no time. The rest waits for the next window, and for whole windows from
-    there on. It is infinity where a float can't hold it, and ``None`` where no quota is known, or too little of it.
+    Requests that the current window still allows do not wait. The others wait for the next window, and then for one
+    whole window after another. The result is infinity if a float can't hold it. It is ``None`` if the quota, or a
+    number of it that is needed, is not known.
     """
     if requests_to_go <= 0:
         return 0.0
@@ -24,7 +25,7 @@ def seconds_left(requests_to_go: int, quota: QuotaState | None) -> float | None:
         return 0.0
     if not quota.requests or quota.window_seconds is None:
         return None
-    # A window that is over does not run: the next one begins with the first request, and lasts for all of its length.
+    # If the last window is over, no window is open: the next one begins with the first request and has its full length.
     next_begins = quota.window_seconds if quota.remaining and not quota.resets_in else quota.resets_in
     windows_before_the_last = (beyond - 1) // quota.requests
     try:

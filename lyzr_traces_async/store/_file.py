@@ -1,6 +1,6 @@
-"""The file: one DuckDB database with two tables. It is open only within a call, so that others can read it between.
+"""The store's file: one DuckDB database. It is open only during a call, so other programs can read it between calls.
 
-All of it blocks, and belongs into a thread.
+All functions block, so call them in a thread.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from ._rows import Outcome, moment, session_columns, trace_columns
 
 __all__ = ["StoreFile"]
 
-# Of the tables. A file of a later version may have others.
+# The version of the tables. A later version may have other tables.
 SCHEMA_VERSION: Final = 1
-# So that tools with a DuckDB as old as this one can read the file.
+# The oldest DuckDB that can read the file.
 _STORAGE_VERSION: Final = "v1.2.0"
-# What each DuckDB database has behind an eight-byte checksum.
+# Each DuckDB database has these bytes at this offset, after a checksum of eight bytes.
 _MAGIC: Final = (8, b"DUCK")
-# Ids that are looked up at once.
+# The number of ids in one query.
 _CHUNK: Final = 10_000
 
-# `traces` has no key: it would make the file three times as large. A session's rows are replaced in one transaction.
+# `traces` has no key, because a key makes the file three times as large. A transaction replaces a session's rows, so
+# the rows stay unique.
 _TABLES: Final = """
 CREATE TABLE lyzr_traces_store (schema_version INTEGER NOT NULL);
 CREATE TABLE traces (
@@ -61,7 +62,7 @@ SELECT session_id, state, epoch_us(read_at), epoch_us(newest), epoch_us(missing_
 FROM sessions WHERE session_id IN (SELECT unnest($1))
 """
 _DELETE: Final = "DELETE FROM traces WHERE session_id IN (SELECT unnest($1))"
-# As one JSON text: DuckDB takes lists of Python's value by value, which takes more than twice as long.
+# The columns are one JSON text: DuckDB converts Python lists value by value, which takes more than twice as long.
 _INSERT: Final = """
 INSERT INTO traces (session_id, trace_id, name, timestamp, latency_seconds, total_cost_usd, observation_count,
     html_path, extra)
@@ -72,7 +73,7 @@ FROM (SELECT from_json($1, '{"session_id": ["VARCHAR"], "trace_id": ["VARCHAR"],
     "timestamp": ["BIGINT"], "latency_seconds": ["DOUBLE"], "total_cost_usd": ["DOUBLE"],
     "observation_count": ["BIGINT"], "html_path": ["VARCHAR"], "extra": ["VARCHAR"]}') AS c)
 """
-# What was read before stays where a session can't be read now.
+# If a session can't be read this time, the results of the last complete read stay.
 _UPSERT: Final = """
 INSERT INTO sessions (session_id, state, error, asked_at, read_at, newest, trace_count, missing_since)
 SELECT unnest($1), unnest($2), unnest($3), make_timestamptz(unnest($4)), make_timestamptz(unnest($5)),
@@ -89,15 +90,15 @@ ON CONFLICT (session_id) DO UPDATE SET
 
 
 class StoreFile:
-    """The database at ``path``; it is made, with its tables, by :meth:`check`."""
+    """The database at ``path``. :meth:`check` creates it with its tables."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def check(self) -> None:
-        """See to it that the file is there, is a store, and can be written.
+        """Check that the file is a store and can be written, and create it if it does not exist.
 
-        :raises StorageError: if it is not; the text says why.
+        :raises StorageError: if the file is not a store, or can't be created or written. The text says why.
         """
         if not os.path.lexists(self._path):
             self._make()
@@ -106,16 +107,16 @@ class StoreFile:
             tables = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
             if "lyzr_traces_store" not in tables:
                 shown = ", ".join(sorted(tables)[:5]) or "without tables"
-                raise StorageError(f"{self._path} is the database of another program ({shown}): name another file")
+                raise StorageError(f"{self._path} is the database of another program ({shown}): choose another file")
             ((version,),) = database.execute("SELECT max(schema_version) FROM lyzr_traces_store").fetchall()
             if version != SCHEMA_VERSION:
                 raise StorageError(
                     f"{self._path} has tables of version {version}, and this version of lyzr-traces-async knows "
-                    f"{SCHEMA_VERSION}: upgrade it, or name another file"
+                    f"version {SCHEMA_VERSION}: upgrade lyzr-traces-async, or choose another file"
                 )
 
     def _make(self) -> None:
-        """Make a new file, under another name first: a kill in the middle would leave something that is no store."""
+        """Create the file under another name, and rename it when it is complete: a kill must not leave half a store."""
         draft = self._path.with_name(f"{self._path.name}.new")
         left_over = (draft, draft.with_name(f"{draft.name}.wal"))
         try:
@@ -131,7 +132,7 @@ class StoreFile:
             raise self._explained(error) from error
 
     def _check_kind(self) -> None:
-        """Refuse what is no database before DuckDB sees it: for an SQLite file it would load an extension."""
+        """Refuse a file of another format before DuckDB opens it: it would load an extension for an SQLite file."""
         start, magic = _MAGIC
         try:
             with self._path.open("rb") as file:
@@ -139,11 +140,11 @@ class StoreFile:
         except OSError as error:
             raise StorageError(f"{self._path} can't be read: {error.strerror}") from error
         if head[start:] != magic:
-            what = "is no DuckDB database" if head else "is empty, and no DuckDB database"
-            raise StorageError(f"{self._path} {what}: name another file, or delete it if nobody needs it")
+            problem = "is not a DuckDB database" if head else "is empty, and not a DuckDB database"
+            raise StorageError(f"{self._path} {problem}: choose another file, or delete this one if nobody needs it")
 
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
-        """Return what is known of those of the sessions that were asked for before.
+        """Return the rows of these sessions by their ids. Sessions without a row are left out.
 
         :raises StorageError: if the file can't be read.
         """
@@ -156,9 +157,9 @@ class StoreFile:
         return found
 
     def write(self, outcomes: Mapping[str, Outcome]) -> None:
-        """Write sessions with their traces in one transaction; those that were there before are replaced.
+        """Write sessions with their traces in one transaction, which replaces their earlier rows.
 
-        :raises StorageError: if that fails; the file is as it was.
+        :raises StorageError: if this fails. The file is then unchanged.
         """
         read = [outcome for outcome in outcomes.values() if outcome.error is None]
         with self._opened() as database:
@@ -170,7 +171,8 @@ class StoreFile:
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        # Without settings: one with settings of its own can't open what somebody else in this process has open too.
+        # Connect without settings: DuckDB refuses a connection whose settings differ from those of a connection that
+        # this process already has to the same file.
         try:
             with duckdb.connect(self._path) as database:
                 yield database
@@ -178,8 +180,8 @@ class StoreFile:
             raise self._explained(error) from error
 
     def _explained(self, error: duckdb.Error | OSError) -> StorageError:
-        # DuckDB has one class for all that the operating system refuses. The first line says what it was.
-        said = str(error).partition("\n")[0]
-        if isinstance(error, duckdb.ConnectionException) or "Could not set lock on file" in said:
-            return InUseError(f"{self._path} is in use, close it there: {said}")
-        return StorageError(f"{self._path} could not be opened, read or written; what it held is as it was. {said}")
+        # DuckDB has one class for all errors of the operating system. The first line says which error it is.
+        reason = str(error).partition("\n")[0]
+        if isinstance(error, duckdb.ConnectionException) or "Could not set lock on file" in reason:
+            return InUseError(f"{self._path} is in use by another program or connection: close it there. {reason}")
+        return StorageError(f"{self._path} could not be opened, read or written. The file is unchanged. {reason}")

@@ -1,4 +1,4 @@
-"""One sync of a file at a time. The operating system lets go of the lock when its process ends, however it ends."""
+"""A lock that allows one sync of a file at a time. The operating system releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ __all__ = ["InUseError", "lock"]
 
 
 class InUseError(StorageError):
-    """Somebody else uses the file at the moment."""
+    """Another program or another sync is using the file."""
 
 
 def lock(path: Path) -> Callable[[], None]:
-    """Keep other syncs away from the file at ``path``, and return what ends that.
+    """Lock the file at ``path`` against other syncs, and return a function that releases the lock.
 
-    Two at once would ask for every session twice. It is a lock on an empty file beside it: where the file itself is
-    locked nobody can read it.
+    Two syncs at the same time would read every session twice. The lock is on an empty file beside the store, because
+    other programs can't read a store that is locked itself.
 
     :raises InUseError: if another sync has the lock.
-    :raises StorageError: if there can't be one.
+    :raises StorageError: if the lock can't be created.
     """
     beside = path.with_name(f"{path.name}.lock")
     try:
@@ -45,21 +45,21 @@ def lock(path: Path) -> Callable[[], None]:
         raise StorageError(f"{path} can't be written: {error.strerror} ({beside})") from error
     try:
         _lock(descriptor)
-        # One that has just ended may have taken the file away between the two calls.
+        # Another sync that has just ended may have deleted the lock file between the two calls.
         is_there = os.path.samestat(os.fstat(descriptor), beside.stat())
     except (BlockingIOError, FileNotFoundError, PermissionError):
         is_there = False
     except OSError as error:
         os.close(descriptor)
         raise StorageError(
-            f"{beside} can't be locked: {error.strerror}. Is it on a file system that has locks?"
+            f"{beside} can't be locked: {error.strerror}. Does its file system support locks?"
         ) from error
     if not is_there:
         os.close(descriptor)
-        raise InUseError(f"another sync of {path} is under way (it holds {beside}): wait until it has ended")
+        raise InUseError(f"another sync of {path} is running (it holds {beside}): wait until it has ended")
 
     def release() -> None:
-        # Taken away before it is let go of: whoever opens it from now on makes a new one.
+        # Delete the lock file before it is unlocked: a sync that opens it after this creates a new one.
         with suppress(OSError):
             beside.unlink()
         os.close(descriptor)

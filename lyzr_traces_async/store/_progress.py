@@ -1,4 +1,4 @@
-"""How far a sync has come. Pure."""
+"""The progress of a sync. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["SyncProgress"]
 
 @frozen
 class SyncProgress:
-    """How far a sync has come: what it has written to the file so far."""
+    """The progress of a sync: the counts of the sessions and traces that are in the file by now."""
 
     done: int = 0
     """How many of the due sessions were asked for, including those that failed or are missing."""
@@ -39,7 +39,7 @@ class SyncProgress:
     """The errors of the sessions that failed since the previous progress. Each error has a ``session_id``."""
 
     def after(self, outcomes: Collection[Outcome], requests: int, quota: QuotaState | None) -> SyncProgress:
-        """Return how far it has come with ``outcomes`` written too, and ``requests`` made for all by now."""
+        """Return the progress after ``outcomes`` were written, with ``requests`` made since the start of the sync."""
         states = Counter(outcome.state for outcome in outcomes)
         done = self.done + len(outcomes)
         return attrs.evolve(
@@ -48,7 +48,7 @@ class SyncProgress:
             failed=self.failed + states["failed"],
             missing=self.missing + states["missing"],
             traces=self.traces + sum(len(outcome.traces) for outcome in outcomes),
-            # The rest is taken to need as many requests a session as those before.
+            # The estimate assumes that the remaining sessions need as many requests each as those so far.
             seconds_left=seconds_left(math.ceil(requests / done * (self.due - done)), quota),
             errors=tuple(outcome.error for outcome in outcomes if outcome.error and outcome.state == "failed"),
         )

@@ -1,4 +1,4 @@
-"""What was read as columns for the tables. Pure."""
+"""Turn sessions that were read into columns of the tables. Pure."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Outcome", "encodable", "moment", "outcome_of", "session_columns", "t
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-# The largest integer of a column, BIGINT.
+# The largest integer of a BIGINT column.
 _LARGEST: Final = 2**63 - 1
 
 
 @frozen
 class Outcome:
-    """What became of asking for one session.
+    """The result of an attempt to read one session.
 
-    :ivar asked_at: when it was begun to ask for it.
-    :ivar error: why it could not be read, or ``None``.
-    :ivar traces: what was read of it.
+    :ivar asked_at: the time at which the attempt began.
+    :ivar error: the reason why the session could not be read, or ``None``.
+    :ivar traces: the traces of the session; none if there is an error.
     """
 
     session_id: str
@@ -38,19 +38,19 @@ class Outcome:
 
     @property
     def state(self) -> State:
-        """What the table of sessions says of it. Only the service's own 404 may be given up one day."""
+        """The state for the table of sessions. A session is missing only if the service itself answered 404."""
         if self.error is None:
             return "read"
         return "missing" if isinstance(self.error, NotFoundError) and self.error._by_service else "failed"
 
     @property
     def requests(self) -> int:
-        """How many requests it took, retries aside: behind a last page that is full another is looked for."""
+        """The number of requests without retries. After a full last page the walk asks for one more page."""
         return len(self.traces) // MAX_LIMIT + 1
 
 
 def outcome_of(session: SessionTraces, asked_at: datetime) -> Outcome:
-    """Return what became of a session; a failure where a trace of it fits into no table."""
+    """Return the outcome of a session. If a trace does not fit into the table, the outcome is a failure."""
     if session.error is not None:
         return Outcome(session.session_id, asked_at, session.error, ())
     for trace in session:
@@ -64,7 +64,7 @@ def outcome_of(session: SessionTraces, asked_at: datetime) -> Outcome:
 
 
 def trace_columns(outcomes: Iterable[Outcome]) -> dict[str, list[Any]]:
-    """Return the columns of the table of traces, by name; times in microseconds since 1970, ``extra`` as JSON."""
+    """Return the columns of the table of traces by name. Times are microseconds since 1970, ``extra`` is JSON text."""
     named = [(outcome.session_id, trace) for outcome in outcomes for trace in outcome.traces]
     traces = [trace for _, trace in named]
     return {
@@ -81,7 +81,7 @@ def trace_columns(outcomes: Iterable[Outcome]) -> dict[str, list[Any]]:
 
 
 def session_columns(outcomes: Iterable[Outcome]) -> list[list[Any]]:
-    """Return the columns of the table of sessions, in its order; times in microseconds since 1970."""
+    """Return the columns of the table of sessions, in the table's order. Times are microseconds since 1970."""
     rows = []
     for outcome in outcomes:
         asked_at = microseconds(outcome.asked_at)
@@ -103,15 +103,15 @@ def session_columns(outcomes: Iterable[Outcome]) -> list[list[Any]]:
 
 
 def microseconds(moment: datetime) -> int:
-    """Return a moment as a table has it."""
+    """Return a time as microseconds since 1970."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def moment(microseconds: int | None) -> datetime | None:
-    """Return a moment of a table."""
+    """Return the time of so many microseconds since 1970."""
     return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
 
 
 def encodable(text: str) -> str:
-    """Replace what UTF-8 has no code for: half of a surrogate pair, in what was given as an id or said in an error."""
+    """Replace characters that UTF-8 can't encode. An id or an error text can contain half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""The way from the service into the file: what is due is asked for, and written batch by batch.
+"""Sync: read the sessions that are due from the service, and write them into the file batch by batch.
 
-Whatever ends a sync, the sessions that have come by then are written first. A process that is killed loses the batch
-that it was collecting, and what was in flight.
+If a sync ends early, it first writes the sessions that it has read by then. A process that is killed loses the batch
+that it was collecting, and the requests in flight.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ _logger: Final = logging.getLogger("lyzr_traces_async")
 
 SessionIds = Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo]
 
-# A batch is written when it has so many traces, or so many seconds after its first session came: often enough that a
-# kill loses few requests, and seldom enough that opening the file, some 50 ms each time, holds up nothing.
+# A batch is written when it has this many traces, or this many seconds after its first session arrived. Batches are
+# small enough that a kill loses few requests. They are rare enough that opening the file, about 50 ms each time, does
+# not slow down the reading.
 BATCH_TRACES: Final = 10_000
 BATCH_SECONDS: Final = 0.5
-# For how many seconds others are waited for: a sync that was left and has not ended yet, and those who have the file
-# open, before the first request and with a batch in hand.
+# How many seconds to wait for others who use the file. The first is for another sync, whose loop may have been left a
+# moment ago. The other two are for programs that have the file open: before the first request, and with a batch to
+# write.
 PATIENCE_WITH_SYNCS: Final = 1.0
 PATIENCE_AT_FIRST: Final = 5.0
 PATIENCE: Final = 120.0
@@ -89,22 +91,22 @@ async def sync(
 
 
 async def _lock(path: Path) -> Callable[[], None]:
-    # In no thread: one that is cancelled there would be had, and by nobody.
+    # Not in a thread: if the task were cancelled meanwhile, the thread would take a lock that nobody releases.
     return lock(path)
 
 
 async def _named(ids: SessionIds) -> list[str]:
-    """Draw all ids, each once, under the names that the service and the file have for them."""
+    """Draw all ids and return each once, as the service and the file spell it."""
     if isinstance(ids, AsyncIterable):
         return list(dict.fromkeys([_name(given) async for given in ids]))
     return list(dict.fromkeys(map(_name, ids)))
 
 
 def _name(given: object) -> str:
-    """Return what the session is called. What is no id has a name too: it is refused when its turn comes."""
+    """Return the id as text. An invalid id gets a text too: ``stream_sessions`` refuses it later."""
     try:
         return given.session_id if isinstance(given, SessionInfo) else encodable(str(given))
-    except Exception:  # noqa: BLE001 - what is no id may do anything when it is looked at
+    except Exception:  # noqa: BLE001 - `str` of an arbitrary object can raise anything
         return f"<{type(given).__name__}>"
 
 
@@ -115,7 +117,7 @@ async def _due(file: StoreFile, given: list[str], settle: timedelta) -> list[str
 
 
 def _asked(due: Iterable[str], asked_at: dict[str, datetime]) -> Iterator[str]:
-    """Hand over the ids, and take down when: each is drawn as its session is begun."""
+    """Yield the ids, and note the time of each: the stream draws an id when it begins to read the session."""
     for name in due:
         asked_at[name] = _now()
         yield name
@@ -124,7 +126,7 @@ def _asked(due: Iterable[str], asked_at: dict[str, datetime]) -> Iterator[str]:
 async def _collect(
     sessions: AsyncIterator[SessionTraces], batch: dict[str, Outcome], asked_at: dict[str, datetime]
 ) -> bool:
-    """Put sessions into ``batch`` until it is time to write it; return whether there are more."""
+    """Put sessions into ``batch`` until it must be written. Return whether there are more sessions."""
     traces, deadline = 0, math.inf
     while traces < BATCH_TRACES:
         with anyio.CancelScope(deadline=deadline) as scope:
@@ -141,17 +143,17 @@ async def _collect(
 
 
 async def _when_free(work: Callable[[], Awaitable[_T]], patience: float) -> _T:
-    """Do what needs the file for itself. Others who use it are waited for, for so many seconds."""
+    """Run ``work``, which needs the file. While others use the file, try again, for up to ``patience`` seconds."""
     until = anyio.current_time() + patience
-    told = False
+    logged = False
     while True:
         try:
             return await work()
         except InUseError as error:
             if anyio.current_time() >= until:
                 raise
-            if not told:
-                told = True
+            if not logged:
+                logged = True
                 _logger.info("waiting up to %.0f s until the file is free: %s", patience, error)
             await anyio.sleep(_LOOK_AGAIN)
 

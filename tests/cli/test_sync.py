@@ -190,7 +190,7 @@ def test_hosts_share_the_sessions_among_them(server: FakeTracesServer, tmp_path:
         (["-"], "the file comes first"),
         (["--all", "{file}"], "unknown option: --all"),
         (["{file}", ONE, "--all"], "unknown option: --all"),
-        (["", ONE], "path must be that of a file"),
+        (["", ONE], "path must be the path of a file"),
     ],
 )
 def test_wrong_use_is_refused_before_anything_is_sent_or_made(
@@ -275,7 +275,10 @@ def test_a_file_that_is_no_store_is_refused_before_the_first_request(
 ) -> None:
     """Status 1 and what it is; it stays as it was. So is a folder that is not there."""
     file.write_text("notes\n" * 100, encoding="utf-8")
-    for path, words in ((file, "is no DuckDB database"), (file.parent / "no" / file.name, "No such file or directory")):
+    for path, words in (
+        (file, "is not a DuckDB database"),
+        (file.parent / "no" / file.name, "No such file or directory"),
+    ):
         assert main(["sync", str(path), "--since", "7d"]) == 1
         out, err = capsys.readouterr()
         assert out == ""
@@ -364,7 +367,9 @@ def test_without_the_extra_it_says_which_one_to_install(
     assert main(["sync", str(file), ONE]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"lyzr-traces: duckdb is not installed; [^\n]+ pip install 'lyzr-traces-async\[store\]'\n", err)
+    assert re.fullmatch(
+        r"lyzr-traces: duckdb is not installed\. [^\n]+ pip install 'lyzr-traces-async\[store\]'\n", err
+    )
     assert not server.requests
 
 

@@ -126,7 +126,7 @@ def test_a_second_sync_of_a_file_is_refused_and_the_first_goes_on(
             with started(traces_server, "sync", str(file), SESSION, OTHER) as second:
                 status, out, err = ended(second)
             assert (status, out) == (1, "")
-            assert re.fullmatch(f"lyzr-traces: another sync of {re.escape(str(file))} is under way [^\n]+\n", err)
+            assert re.fullmatch(f"lyzr-traces: another sync of {re.escape(str(file))} is running [^\n]+\n", err)
             release.set()
             assert ended(first) == (0, f"{file}: 2 sessions read, 0 failed, 0 missing, 0 not due, 6 traces\n", "")
     finally:

@@ -188,15 +188,15 @@ def cut_short(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: path.write_text("name,cost\n"), "is no DuckDB database"),
-        (lambda path: path.write_text(""), "is empty, and no DuckDB database"),
-        (sqlite, "is no DuckDB database"),
-        (other_tables, r"is the database of another program \(invoices\): name another file"),
-        (no_tables, r"is the database of another program \(without tables\): name another file"),
+        (lambda path: path.write_text("name,cost\n"), "is not a DuckDB database"),
+        (lambda path: path.write_text(""), "is empty, and not a DuckDB database"),
+        (sqlite, "is not a DuckDB database"),
+        (other_tables, r"is the database of another program \(invoices\): choose another file"),
+        (no_tables, r"is the database of another program \(without tables\): choose another file"),
         (dangling, "can't be read: No such file or directory"),
-        (newer, r"has tables of version 2, and this version of lyzr-traces-async knows 1: upgrade it"),
-        (newer_duckdb, "could not be opened, read or written; what it held is as it was. "),
-        (cut_short, "could not be opened, read or written; what it held is as it was. "),
+        (newer, "has tables of version 2, and this version of lyzr-traces-async knows version 1: upgrade "),
+        (newer_duckdb, "could not be opened, read or written. The file is unchanged. "),
+        (cut_short, "could not be opened, read or written. The file is unchanged. "),
         (Path.mkdir, "can't be read: Is a directory"),
     ],
 )
@@ -250,7 +250,7 @@ except StorageError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "could not be opened, read or written; what it held is as it was. " in done.stdout
+    assert "could not be opened, read or written. The file is unchanged. " in done.stdout
     assert "File too large" in done.stdout
     assert rows(path, "SELECT session_id, trace_count FROM sessions") == [("a", 10)]
     assert rows(path, "SELECT count(*) FROM traces") == [(10,)]
@@ -258,7 +258,7 @@ except StorageError as error:
 
 def test_whoever_has_the_file_open_is_told_of(file: StoreFile, path: Path) -> None:
     """In this process, where it is read only, and in another."""
-    with duckdb.connect(path, read_only=True), pytest.raises(InUseError, match="is in use, close it there"):
+    with duckdb.connect(path, read_only=True), pytest.raises(InUseError, match="is in use by another program"):
         file.check()
     code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}, read_only=True); print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
@@ -273,7 +273,7 @@ def test_whoever_has_the_file_open_is_told_of(file: StoreFile, path: Path) -> No
 def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
     """In the same process too; afterwards nothing is left of the lock."""
     release = lock(path)
-    with pytest.raises(InUseError, match=f"another sync of {path} is under way"):
+    with pytest.raises(InUseError, match=f"another sync of {path} is running"):
         lock(path)
     assert list(path.parent.iterdir()) == [path.with_name("traces.duckdb.lock")]
     release()
@@ -306,7 +306,7 @@ def test_a_folder_without_locks_is_told_of(path: Path, monkeypatch: pytest.Monke
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("lyzr_traces_async.store._lock._lock", no_locks)
-    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Is it on a file system"):
+    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Does its file system"):
         lock(path)
     with pytest.raises(StorageError, match="can't be written: No such file or directory"):
         lock(path.parent / "no" / "traces.duckdb")
