@@ -1,4 +1,4 @@
-"""What a batch of sessions is called, and what its file says of it. Pure."""
+"""The file name of a batch of sessions, and the note about the batch in the file's metadata. Pure."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..models import SessionInfo
 
 __all__ = ["NOTE", "fits", "ids_of", "name_of", "note_of"]
 
-# The key of the schema's metadata that the note stands under.
+# The key of the note in the schema's metadata.
 NOTE: Final = b"lyzr_traces_async"
 
 
 def ids_of(given: object, key: str | None) -> tuple[str, ...]:
     """Return the ids of the sessions, each once, in the order in which they were given.
 
-    :param key: the API key, should it have been given in place of an id: the error does not show it.
-    :raises InvalidArgumentError: if there is anything else among them, or they can't be iterated over.
+    :param key: the API key. If a caller passes it as an id by mistake, the error does not show it.
+    :raises InvalidArgumentError: if an id is not valid, or ``given`` is not iterable.
     """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidArgumentError(
-            f"ids must be an iterable of session ids, such as a list, not {type(given).__name__}; of an asynchronous "
-            "one, such as `iter_sessions`, pass [session async for session in it]"
+            f"ids must be an iterable of session ids, such as a list, not {type(given).__name__}. Collect an "
+            "asynchronous iterable, such as `iter_sessions`, first: [session async for session in ...]"
         )
     mask = Secret(key).mask if key else str
     ids = (session_id_of(item.session_id if isinstance(item, SessionInfo) else item, mask) for item in given)
@@ -34,17 +34,17 @@ def ids_of(given: object, key: str | None) -> tuple[str, ...]:
 
 
 def name_of(ids: tuple[str, ...]) -> str:
-    """Return the name of the batch's file: the same for the same ids in the same order, on every machine."""
+    """Return the name of the batch's file. The same ids in the same order have the same name on every machine."""
     return f"traces-{sha256(chr(10).join(ids).encode()).hexdigest()[:32]}.parquet"
 
 
 def note_of(counts: Mapping[str, int | None]) -> bytes:
-    """Return what the file says of its batch.
+    """Return the note about a batch for its file.
 
-    It is JSON: ``sessions`` has for each session that was asked for, in order, how many rows are its own, and
-    ``missing`` names those for which the service answered 404.
+    The note is a JSON object. ``sessions`` has the number of rows of each session, in the order of the ids. ``missing``
+    has the ids for which the service answered 404.
 
-    :param counts: the number of traces of each session; ``None`` where it is missing.
+    :param counts: the number of traces of each session; ``None`` for a missing session.
     """
     note = {
         "sessions": {session_id: number or 0 for session_id, number in counts.items()},
@@ -54,7 +54,7 @@ def note_of(counts: Mapping[str, int | None]) -> bytes:
 
 
 def fits(note: bytes | None, ids: tuple[str, ...], rows: int) -> bool:
-    """Say whether a file with this note and so many rows is that of the batch."""
+    """Return whether a file with this note and this number of rows is the complete file of the batch."""
     try:
         sessions: Any = json.loads(note or b"")["sessions"]
         return tuple(sessions) == ids and sum(sessions.values()) == rows

@@ -1,7 +1,7 @@
-"""Traces as columns of one fixed schema. Pure.
+"""Turn traces into columns of one fixed schema. Pure.
 
-The types do not depend on what is in a column: one without a single value keeps its type, and tables of different
-sessions fit together.
+The types do not depend on the values: a column without any value keeps its type, and the tables of different sessions
+can be concatenated.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ TRACES_SCHEMA: Final = pa.schema(
         pa.field("extra", pa.string()),
     ]
 )
-"""The columns that :func:`to_arrow` and :func:`pull_sessions` make, in the order of the fields of ``Trace``.
+"""The columns of :func:`to_arrow` and :func:`pull_sessions`, in the order of the fields of ``Trace``.
 
-``trace_id``, ``timestamp`` and ``observation_count`` have no nulls. ``extra`` is a JSON object, and null where there is
-none.
+``trace_id``, ``timestamp`` and ``observation_count`` have no nulls. ``extra`` is the text of a JSON object, or null if
+the trace has no extra fields.
 """
 
-# Traces that become one piece of a table, so that those of a generator need not all be there at once.
+# The number of traces in a record batch. With a generator, only this number of traces is in memory at once.
 _ROWS: Final = 50_000
 
 _TEXT: Final = (str,)
@@ -51,11 +51,10 @@ _NUMBER: Final = (float, int)
 def to_arrow(traces: Iterable[Trace]) -> pa.Table:
     """Return traces as a table with the columns of :data:`TRACES_SCHEMA`: for pandas, polars, DuckDB and Parquet files.
 
-    :param traces: a list of traces, a page, the traces of a session, a generator. What is in ``extra`` becomes JSON. A
-        number that JSON does not have is null, as in :meth:`Trace.to_dict`, and half of a surrogate pair is U+FFFD.
-    :raises InvalidArgumentError: if something other than a trace is among them, or a value does not fit its column; the
-        text says which.
-    :raises LyzrTracesError: what a session could not be had for, if it is one that failed.
+    :param traces: a list of traces, a page, a session, or a generator. ``extra`` becomes JSON. NaN and infinity become
+        null, as in :meth:`Trace.to_dict`. Half of a surrogate pair becomes U+FFFD.
+    :raises InvalidArgumentError: if an item is not a trace, or a value does not fit its column. The text says which.
+    :raises LyzrTracesError: if ``traces`` is a session that failed: the error of the session.
 
     Example::
 
@@ -64,8 +63,8 @@ def to_arrow(traces: Iterable[Trace]) -> pa.Table:
     """
     if not isinstance(traces, Iterable):
         raise InvalidArgumentError(
-            f"traces must be an iterable of Trace, not {type(traces).__name__}; of an asynchronous one, pass "
-            "[trace async for trace in it]"
+            f"traces must be an iterable of Trace, not {type(traces).__name__}. Collect an asynchronous iterable "
+            "first: [trace async for trace in ...]"
         )
     return pa.Table.from_batches(_pieces(iter(traces)), TRACES_SCHEMA)
 
@@ -93,7 +92,7 @@ def _column(field: pa.Field, values: list[Any], first: int) -> pa.Array:
 
 
 def _check(values: Sequence[object], kinds: tuple[type, ...], place: Callable[[int], str]) -> None:
-    """Raise unless each value is of one of these types: never coerced, and ``True`` is not 1."""
+    """Raise unless each value has one of these types. Values are never converted, and ``True`` is not 1."""
     if set(map(type, values)) <= set(kinds):
         return
     for index, value in enumerate(values):
@@ -131,7 +130,7 @@ def _integers(values: list[Any], place: Callable[[int], str]) -> pa.Array:
 
 
 def _moments(values: list[Any], place: Callable[[int], str]) -> pa.Array:
-    # Arrow takes a time without a zone for one in UTC.
+    # Arrow would take a time without a zone for a time in UTC.
     if {value.tzinfo for value in values} != {UTC}:
         for index, value in enumerate(values):
             if value.utcoffset() is None:
@@ -142,7 +141,7 @@ def _moments(values: list[Any], place: Callable[[int], str]) -> pa.Array:
 _STRING: Final = pa.string()
 _MOMENT: Final = TRACES_SCHEMA.field("timestamp").type
 
-# Of each type of column: what may be in it, and how it is made.
+# For each type of column: the Python types of its values, and the function that makes it.
 _KINDS: Final[Mapping[pa.DataType, tuple[tuple[type, ...], Callable[[list[Any], Callable[[int], str]], pa.Array]]]] = {
     _STRING: (_TEXT, _texts),
     _MOMENT: ((datetime,), _moments),
@@ -162,7 +161,7 @@ def _json(extra: Any, place: Callable[[int], str], index: int) -> str:
 
 
 def _mended(value: Any) -> Any:
-    """Return a JSON value with U+FFFD for each half of a surrogate pair: it stands for no character."""
+    """Return a JSON value with U+FFFD in place of each half of a surrogate pair, which UTF-8 can't encode."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""One event loop and one client for all of a process, as long as it lives.
+"""One event loop and one client for the whole process.
 
-An engine calls from whichever of its threads, again and again. With a client for each call, each would open its
-connections anew and have to find its share of the quota anew.
+An engine makes many calls, each from any of its threads. With a client for each call, each call would open new
+connections and would have to find its share of the quota again.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ __all__ = ["check_no_loop", "in_the_process"]
 
 _T = TypeVar("_T")
 
-# How long the interpreter's exit waits for connections to be closed; it takes milliseconds.
+# How long the interpreter's exit waits for connections to close, which usually takes milliseconds.
 _SECONDS_TO_END: Final = 5.0
 
-# The settings of a client are compared by their hash, which tells nobody the key.
+# Settings are kept and compared as a salted hash, so that no variable here holds the key.
 _SALT: Final = secrets.token_bytes(16)
 
 
 class _Shared:
-    """A client, and how many are using it."""
+    """A client, the hash of its settings, and the number of calls that use it."""
 
     def __init__(self, settings: bytes) -> None:
         self.client = TracesClient()
@@ -49,7 +49,7 @@ class _Shared:
 
 
 class _Clients:
-    """The client for what the environment says: nearly always the same one. Used on the event loop only."""
+    """The client for the settings of the environment, which rarely change. Use this on the event loop only."""
 
     def __init__(self) -> None:
         self._newest: _Shared | None = None
@@ -71,7 +71,7 @@ class _Clients:
                 await shared.close()
 
     async def aclose(self) -> None:
-        """End the calls that are under way."""
+        """Close the client, which ends the calls that are running."""
         if self._newest is not None:
             await self._newest.close()
 
@@ -84,7 +84,7 @@ def _settings() -> bytes:
 
 
 class _Life:
-    """An event loop in a thread of its own, from the first call to the end of the process."""
+    """An event loop in its own thread, from the first call to the end of the process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -93,14 +93,14 @@ class _Life:
         self._portal: Future[BlockingPortal] = Future()
 
     def call(self, function: Callable[[TracesClient], Awaitable[_T]]) -> _T:
-        """Call an asynchronous function with the client, and wait for it. Ctrl-C here cancels it there."""
+        """Run an async function with the client on the event loop, and wait for it. Ctrl-C cancels the function."""
         portal = self._started()
         scopes: list[anyio.CancelScope] = []
         try:
             return portal.start_task_soon(self._with_client, function, scopes).result()
         except BaseException:
-            # Not by its future: Ctrl-C may come when the task has begun, and before its future is returned.
-            with suppress(RuntimeError):  # there is no loop any more, and so no task
+            # Cancel by scope, not by future: Ctrl-C may arrive after the task began and before its future is returned.
+            with suppress(RuntimeError):  # the loop has ended, and the task with it
                 portal.start_task_soon(_cancel, scopes)
             raise
 
@@ -111,25 +111,25 @@ class _Life:
             scopes.append(scope)
             async with self._clients.client() as client:
                 return await function(client)
-        raise CancelledError  # to nobody: whoever waited has gone
+        raise CancelledError  # nobody waits for this result any more
 
     def _started(self) -> BlockingPortal:
         with self._lock:
             if self._thread is None:
-                # A daemon, or the interpreter's exit would wait for it before it calls `_end`.
+                # A daemon thread, because the interpreter's exit waits for other threads before it calls `_end`.
                 thread = Thread(target=self._run, args=(self._portal,), name="lyzr-traces-async-bulk", daemon=True)
                 thread.start()
                 self._thread = thread
-                _end_before_complaints(self._end)
+                _at_exit(self._end)
             portal = self._portal
         return portal.result()
 
     def _run(self, portal: Future[BlockingPortal]) -> None:
         try:
             anyio.run(self._live, portal)
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the loop is told
+        except BaseException as error:  # noqa: BLE001 - the callers that wait for the loop get the error
             if portal.done():
-                return  # at the exit, where Python starts no thread any more to wait for others
+                return  # at the exit, Python no longer starts the thread in which the loop waits for its others
             with self._lock:
                 self._thread, self._portal = None, Future()
             portal.set_exception(error)
@@ -141,10 +141,10 @@ class _Life:
             await self._clients.aclose()
 
     def _end(self, process: int) -> None:
-        """Close what is open, at the exit of the interpreter."""
+        """Close the client at the exit of the interpreter."""
         thread = self._thread
         if process != os.getpid() or thread is None or not thread.is_alive():
-            return  # the thread has stayed in the process that this one was forked off
+            return  # in a forked process there is no such thread
         portal = self._portal.result()
         portal.start_task_soon(portal.stop)
         thread.join(_SECONDS_TO_END)
@@ -155,10 +155,11 @@ async def _cancel(scopes: list[anyio.CancelScope]) -> None:
         scope.cancel()
 
 
-def _end_before_complaints(end: Callable[[int], None]) -> None:
-    """Have a function called at the exit of the interpreter, before weakref's finalizers of open clients are.
+def _at_exit(end: Callable[[int], None]) -> None:
+    """Call a function at the exit of the interpreter, before weakref's finalizers warn of open clients.
 
-    The exit goes backwards, and their hook is registered with the first of them.
+    Exit functions run in reverse order of their registration. weakref registers its own exit function with the first
+    finalizer, so create a finalizer first.
     """
     weakref.finalize(end, bool).detach()
     atexit.register(end, os.getpid())
@@ -168,14 +169,14 @@ _life = _Life()
 
 
 def in_the_process(function: Callable[[TracesClient], Awaitable[_T]]) -> _T:
-    """Call an asynchronous function with the client of this process, on its event loop, and wait for it."""
+    """Run an async function with the client of this process, on its event loop, and wait for the result."""
     return _life.call(function)
 
 
 def check_no_loop() -> None:
-    """Raise where waiting would hold up an event loop, and with it perhaps what is waited for.
+    """Raise if this thread runs an event loop: waiting here would block the loop.
 
-    :raises InvalidArgumentError: if one runs in this thread.
+    :raises InvalidArgumentError: if an event loop runs in this thread.
     """
     try:
         asyncio.get_running_loop()
@@ -188,8 +189,8 @@ def check_no_loop() -> None:
 
 
 def _start_anew() -> None:
-    """Begin another life after a fork: the thread has stayed behind, and so may have whoever held the lock."""
-    global _life  # noqa: PLW0603 - it is the process's
+    """Start anew in a forked process: it has no event loop thread, and a lost thread may hold the lock."""
+    global _life  # noqa: PLW0603 - one for the whole process
     _life = _Life()
 
 

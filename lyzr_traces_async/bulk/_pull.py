@@ -1,4 +1,4 @@
-"""A batch of sessions, from their ids to a Parquet file: the task that engines call."""
+"""The task for engines: read a batch of sessions into a Parquet file."""
 
 from __future__ import annotations
 
@@ -23,29 +23,32 @@ __all__ = ["pull_sessions"]
 
 
 def pull_sessions(ids: Iterable[str | UUID | SessionInfo], into: str | os.PathLike[str], *, limit: int = 100) -> str:
-    """Read the traces of a batch of sessions into one Parquet file, and return where it is: a task for any engine.
+    """Read the traces of a batch of sessions into one Parquet file, and return its path: a task for any engine.
 
-    It blocks. Key and base URL come from the environment of the process (``LYZR_API_KEY``,
-    ``LYZR_TRACES_BASE_URL``), so that no task has a key in it. All calls of a process share one client: its
+    The function blocks. Key and base URL come from the environment of the process (``LYZR_API_KEY``,
+    ``LYZR_TRACES_BASE_URL``), so that no task contains a key. All calls of a process share one client, and so its
     connections and its share of the quota.
 
-    The file is called after a hash of the ids, and appears when it is whole. Where it is there already, it is the
-    answer, and nothing is sent: an engine may call again as often as it likes. Delete the file to have the batch read
-    anew. Rows have the columns of :data:`TRACES_SCHEMA`, in the order of the ids, and each session's in the server's
-    order, newest first. ``session_id`` is the session that was asked for. The schema's metadata has, under
-    ``lyzr_traces_async``, a JSON object: ``sessions``, with the number of rows of each session, and ``missing``, the
-    ids of those that the service did not find: they have no rows.
+    The name of the file is a hash of the ids. The file appears when it is complete. If it exists already, the function
+    returns its path and makes no request, so an engine can repeat the call. Delete the file to read the batch again.
 
-    :param ids: the sessions, or what ``iter_sessions`` yields; one that comes twice is read once. None at all make a
-        file without rows.
-    :param into: a folder, which is made where there is none, or a URI that fsspec knows, such as ``s3://bucket/traces``.
-        On a cluster it must be the same place for all workers.
-    :param limit: how many traces to ask for in one request, 1 to 100. 100 is the fewest requests.
+    The file has the columns of :data:`TRACES_SCHEMA`. Sessions are in the order of the ids, and the traces of a session
+    are in the server's order, newest first. ``session_id`` is the id that was asked for. The schema's metadata has a
+    JSON object under ``lyzr_traces_async``: ``sessions`` has the number of rows of each session, and ``missing`` has
+    the ids of the sessions that the service did not find. These have no rows.
+
+    :param ids: the session ids, or the items of ``iter_sessions``. A repeated session is read once. Without ids, the
+        file has no rows.
+    :param into: a folder, which is created if it does not exist, or a URI that fsspec knows, such as
+        ``s3://bucket/traces``. On a cluster, it must be the same place for all workers.
+    :param limit: the number of traces in one request, 1 to 100. With 100 there are the fewest requests.
     :return: the path or the URI of the file.
-    :raises InvalidArgumentError: before anything is sent, if an argument is malformed, there is no key, or the thread
-        runs an event loop, which this would block: ``await asyncio.to_thread(pull_sessions, ids, into)`` does not.
-    :raises StorageError: if nothing can be written there: before the first request where that can be known.
-    :raises LyzrTracesError: what went wrong with a session, unless the service does not find it. No file is written.
+    :raises InvalidArgumentError: before anything is sent, if an argument is malformed, there is no key, or this thread
+        runs an event loop. The call would block the loop; use ``await asyncio.to_thread(pull_sessions, ids, into)``.
+    :raises StorageError: if the file can't be written. It is raised before the first request if the reason is known by
+        then.
+    :raises LyzrTracesError: the error of a session that failed. A session that the service does not find is no failure.
+        No file is written.
 
     Example::
 
@@ -63,7 +66,7 @@ def pull_sessions(ids: Iterable[str | UUID | SessionInfo], into: str | os.PathLi
     try:
         sessions = in_the_process(partial(_read, ids=asked_for, limit=limit)) if asked_for else {}
     except LyzrTracesError as error:
-        # Engines send it to another process, some with all that it came from. Not everything of aiohttp's can go along.
+        # Engines pickle the error, some with its cause and context. Some objects of aiohttp in these can't be pickled.
         error.__cause__ = error.__context__ = None
         raise
     table = _table({session_id: sessions[session_id] for session_id in asked_for})
@@ -73,7 +76,7 @@ def pull_sessions(ids: Iterable[str | UUID | SessionInfo], into: str | os.PathLi
 
 
 def _is_there(folder: Folder, name: str, ids: tuple[str, ...]) -> bool:
-    """Say whether the batch's file is there, and whole."""
+    """Return whether the batch's file exists and is complete."""
     try:
         with folder.open(name) as file:
             found = parquet.ParquetFile(file)
@@ -85,17 +88,17 @@ def _is_there(folder: Folder, name: str, ids: tuple[str, ...]) -> bool:
         return False
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's, while what Arrow says of a file that is none has no number
+            raise  # an error of the disk: errors of Arrow about the content of a file have no number
         return False
 
 
 async def _read(client: TracesClient, *, ids: tuple[str, ...], limit: int) -> dict[str, SessionTraces | None]:
-    """Read the sessions; ``None`` for those that the service does not find."""
+    """Return the sessions by their ids; ``None`` for those that the service does not find."""
     found: dict[str, SessionTraces | None] = {}
     async with client.stream_sessions(ids, limit=limit) as stream:
         async for session in stream:
             error = session.error
-            # Another's 404 may be that of a wrong base URL, and would settle all batches.
+            # A 404 that is not the service's own may mean a wrong base URL. All batches would then end as missing.
             if error is not None and not (isinstance(error, NotFoundError) and error._by_service):
                 raise error
             found[session.session_id] = session if error is None else None

@@ -192,7 +192,9 @@ def test_a_kind_of_a_text_is_one() -> None:
 @pytest.mark.parametrize("traces", [None, 5, FULL])
 def test_what_yields_no_traces_is_refused(traces: Any) -> None:
     """The text says what would do."""
-    with pytest.raises(InvalidArgumentError, match=r"^traces must be an iterable of Trace, not (NoneType|int|Trace); "):
+    with pytest.raises(
+        InvalidArgumentError, match=r"^traces must be an iterable of Trace, not (NoneType|int|Trace)\. "
+    ):
         to_arrow(traces)
 
 
