@@ -1,4 +1,4 @@
-"""For the tests of those who use the library: a server that keeps the contract of the real one, on this machine.
+"""For tests of code that uses this library: a server on this machine that keeps the contract of the real one.
 
 ::
 
@@ -8,8 +8,8 @@
         ...  # point the client at `server.base_url`, with `server.api_key`
     assert [request.status for request in server.requests] == [502, 200]
 
-A plain ``with`` serves synchronous code, and fixtures of any scope. With pytest, the fixture ``traces_server`` is there
-without being imported: such a server, without a quota, for one test of any kind.
+A plain ``with`` works in synchronous code and in fixtures of any scope. With pytest, the fixture ``traces_server`` is
+available without an import. It is such a server without a quota, for one test, synchronous or asynchronous.
 """
 
 from __future__ import annotations

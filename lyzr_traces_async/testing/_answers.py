@@ -1,4 +1,4 @@
-"""What can be sent to a client, as values."""
+"""The answers that can be sent to a client, as values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Delivery(Enum):
 
 @attrs.frozen
 class Reply:
-    """What is said: a status, and a body with its type."""
+    """The content of an answer: a status, and a body with its type."""
 
     status: int
     body: bytes
@@ -43,7 +43,7 @@ class Reply:
 
 @attrs.frozen
 class Answer:
-    """What is sent, and how much of it."""
+    """An answer to send, and how much of it to send."""
 
     status: int
     body: bytes
@@ -52,7 +52,7 @@ class Answer:
 
 
 def error(status: int, message: str | None = None, **more: Any) -> Reply:
-    """An error as the service words it, or as ``message`` does."""
+    """Return an error with the service's message for this status, or with ``message``."""
     if status == HTTPStatus.BAD_REQUEST:
         more.setdefault("issues", [])
     message = message or MESSAGES.get(status) or responses.get(status, "Error")

@@ -1,4 +1,4 @@
-"""What the server has to show, as its users change it."""
+"""The sessions and transcripts of the server, and the methods that change them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._transcripts import CHAT_BYTES, Transcripts
 
 
 class Contents:
-    """Sessions with their traces and what is inside those, and transcripts. May be changed from any thread."""
+    """Sessions with their traces and observations, and transcripts. All methods can be called from any thread."""
 
     def __init__(self) -> None:
         self._store = Store()
@@ -20,17 +20,17 @@ class Contents:
     def add_session(
         self, session_id: str | UUID, traces: int | Iterable[Trace] = 0, *, observations: bool = False
     ) -> tuple[Trace, ...]:
-        """Make a session known. Until then, the answer to its id is 404. From then on, it is among the transcripts.
+        """Add a session. Before this, the server answers 404 for its id. The session is also listed as a transcript.
 
-        :param session_id: the session's id. It is compared letter by letter, as the service does.
-        :param traces: the session's traces, newest first, to be served exactly as given, with the fields in their
-            ``extra`` beside the known ones or, where the names are the same, in place of them; or how many to make
-            up. Made-up traces are the same every time.
-        :param observations: make up what was observed within each trace, as many observations as it says it has, the
-            same ones every time. Without that, a trace that is asked for on its own has none.
+        :param session_id: the session's id. The server compares ids letter by letter, as the service does.
+        :param traces: the session's traces, newest first, or the number of traces to make up. Given traces are served
+            exactly as they are. Fields of their ``extra`` are added, or replace known fields of the same name. Made-up
+            traces are the same every time.
+        :param observations: make up the observations of each trace, as many as its ``observation_count``. They are the
+            same every time. Without this, :meth:`TracesClient.get_trace` finds no observations.
         :return: the traces, newest first.
-        :raises InvalidArgumentError: if the id is no UUID or is known already, a number is negative, or a trace
-            cannot be sent.
+        :raises InvalidArgumentError: if the id is not a UUID or is added already, a number is negative, or a trace
+            can't be sent.
         """
         added = self._store.add_session(session_id, traces, observed=observations)
         self._transcripts.assume(str(session_id), added)
@@ -39,18 +39,18 @@ class Contents:
     def add_traces(
         self, session_id: str | UUID, traces: int | Iterable[Trace] = 1, *, at: int = 0, observations: bool = False
     ) -> tuple[Trace, ...]:
-        """Let traces arrive.
+        """Add traces to a session, as when new traces arrive.
 
-        :param traces: as in `add_session`. The timestamps of made-up ones fit the place.
-        :param at: how many rows are to stay before them; 0 for the newest place.
+        :param traces: as in `add_session`. Made-up traces get timestamps that fit their position.
+        :param at: the number of rows before the new traces; 0 adds them as the newest.
         :param observations: as in `add_session`.
         :return: the new traces, newest first.
-        :raises InvalidArgumentError: if the session is unknown, or ``at`` lies beyond the end of its list.
+        :raises InvalidArgumentError: if the session is unknown, or ``at`` is beyond the end of its list.
         """
         return self._store.add(session_id, traces, at, observed=observations)
 
     def remove_traces(self, session_id: str | UUID, n: int = 1, *, at: int = 0) -> tuple[Trace, ...]:
-        """Delete ``n`` traces, from row ``at`` on.
+        """Delete ``n`` traces, beginning with row ``at``.
 
         :return: the deleted traces.
         :raises InvalidArgumentError: if the session is unknown, or has no such rows.
@@ -58,28 +58,28 @@ class Contents:
         return self._store.remove(session_id, n, at)
 
     def hide_traces(self, session_id: str | UUID, n: int, *, at: int = 0) -> tuple[Trace, ...]:
-        """Drop ``n`` rows, from row ``at`` on, from the pages they are on, though they still count.
+        """Leave ``n`` rows, beginning with row ``at``, out of their pages. They still count in the totals.
 
-        The service does that to rows that its store returns without an id. It makes pages short, or empty.
+        The service leaves out rows that its store returns without an id. Such pages are short or empty.
 
-        :return: the traces that are hidden now.
+        :return: the traces that this call has hidden.
         :raises InvalidArgumentError: if the session is unknown, or has no such rows.
         """
         return self._store.hide(session_id, n, at)
 
     def traces(self, session_id: str | UUID) -> tuple[Trace, ...]:
-        """The session's traces as they are now, newest first, without hidden ones.
+        """Return the session's current traces, newest first, without hidden ones.
 
         :raises InvalidArgumentError: if the session is unknown.
         """
         return self._store.traces(session_id)
 
     def set_observations(self, session_id: str | UUID, trace_id: str, observations: Iterable[Observation]) -> None:
-        """Say what was observed within a trace.
+        """Set the observations of a trace.
 
-        :param observations: to be served exactly as given, with the fields in their ``extra`` beside the known ones
-            or, where the names are the same, in place of them.
-        :raises InvalidArgumentError: if there is no such session or trace, or an observation cannot be sent.
+        :param observations: the observations, which are served exactly as they are. Fields of their ``extra`` are
+            added, or replace known fields of the same name.
+        :raises InvalidArgumentError: if there is no such session or trace, or an observation can't be sent.
 
         Example::
 
@@ -92,28 +92,28 @@ class Contents:
     def add_transcripts(
         self, transcripts: int | Iterable[SessionInfo], *, agent_id: str | None = None, chat_bytes: int = CHAT_BYTES
     ) -> tuple[SessionInfo, ...]:
-        """Let sessions end: they are listed, though this server need not know their traces.
+        """Add sessions to the list of transcripts, as when sessions end. The server need not know their traces.
 
-        :param transcripts: the sessions, to be listed as given, with the fields in their ``extra`` beside the known
-            ones or, where the names are the same, in place of them; or how many to make up. Made-up ones are the same
-            every time, end some minutes after each other, and after those made up before.
-        :param agent_id: the agent of the made-up ones. Without it, they have several.
-        :param chat_bytes: how large to make the chat of each, in bytes. A hundred times 200,000 make a page of more
-            than 16 MiB.
-        :return: the sessions as they are listed, with the small fields that the service has beside the known ones.
-        :raises InvalidArgumentError: if a number is negative, a session cannot be sent, or ``agent_id`` is there for
-            given ones.
+        :param transcripts: the sessions, or the number of sessions to make up. Given sessions are listed exactly as
+            they are. Fields of their ``extra`` are added, or replace known fields of the same name. Made-up sessions
+            are the same every time. They end some minutes after each other, and after those made up before.
+        :param agent_id: the agent of the made-up sessions. Without it, they have several agents.
+        :param chat_bytes: the size of each session's chat in bytes. A page of 100 sessions with 200,000 bytes each has
+            more than 16 MiB.
+        :return: the listed sessions, with the small further fields that the service sends.
+        :raises InvalidArgumentError: if a number is negative, a session can't be sent, or ``agent_id`` is passed with
+            given sessions.
         """
         return self._transcripts.add(transcripts, agent_id, chat_bytes)
 
     def remove_transcripts(self, n: int = 1, *, at: int = 0) -> tuple[SessionInfo, ...]:
-        """Take ``n`` transcripts off the list, from row ``at`` on, in the order in which the sessions ended.
+        """Remove ``n`` transcripts, beginning with row ``at``, counted in the order in which the sessions ended.
 
-        :return: those that are gone.
+        :return: the removed transcripts.
         :raises InvalidArgumentError: if there are no such rows.
         """
         return self._transcripts.remove(n, at)
 
     def transcripts(self) -> tuple[SessionInfo, ...]:
-        """The sessions that are listed now, in the order in which they ended."""
+        """Return the listed sessions, in the order in which they ended."""
         return tuple(row.info for row in self._transcripts.rows())

@@ -1,4 +1,4 @@
-"""Failures on order: which request fails next, and how."""
+"""The failures that tests ask for: which requests fail, and how."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..errors import InvalidArgumentError
 from ._answers import PLAIN, Delivery, Reply, error
 from ._target import Target
 
-# They tell where the answer ends. Wrong ones would spoil the next answer on the connection too.
+# These fields say where the answer ends. Wrong values would also break the next answer on the connection.
 FRAMING_FIELDS = frozenset({"content-length", "transfer-encoding"})
-# HTTP, or the library below, has them in every answer.
+# HTTP or aiohttp puts these fields into every answer.
 LASTING_FIELDS = frozenset({"content-type", "date", "server"})
 
-# RFC 9110 section 5: a field's name is a token, its value has no control characters but the tab.
+# RFC 9110 section 5: the name of a field is a token, and its value has no control characters except the tab.
 FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 @attrs.define(kw_only=True)
 class Fault:
-    """How the next matching requests fail. What is ``None`` or ``False`` stays as it would be.
+    """How the next matching requests fail. A field that is ``None`` or ``False`` changes nothing.
 
-    :ivar left: for how many requests it still stands.
+    :ivar left: the number of requests that will still fail.
     """
 
     left: int
@@ -44,7 +44,7 @@ class Fault:
     headers: Mapping[str, str | None] = attrs.field(factory=dict)
 
     def check(self) -> None:
-        """Refuse what makes no sense, alone or together."""
+        """Raise if a value, or the combination of values, makes no sense."""
         check_count("n", self.left)
         if self.page is not None:
             check_count("page", self.page)
@@ -60,44 +60,44 @@ class Fault:
     def _check_combination(self) -> None:
         content = self.status is not None or self.body is not None or bool(self.headers)
         if self.message is not None and (self.status is None or self.body is not None):
-            problem = "message is the text of a status's JSON body: it needs status, and no body"
+            problem = "message is the text of the JSON body of a status: pass it with status and without body"
         elif not (content or self.reset or self.truncate or self.stall):
-            problem = "say how to fail: status, body, headers, stall, truncate or reset"
+            problem = "pass at least one of status, body, headers, stall, truncate and reset"
         elif self.reset and (content or self.truncate):
-            problem = "after a reset nothing is sent: of the others, only stall goes with it"
+            problem = "nothing is sent after a reset: pass reset alone or with stall"
         elif self.status == HTTPStatus.OK and self.body is None and self.message is None:
-            problem = "status 200 is no failure: it needs a body or a message"
+            problem = "status 200 alone is no failure: pass body or message with it"
         elif self.truncate and (self.status in {204, 304} or (self.body is not None and len(self.body) < 2)):
-            problem = "truncate needs a body of two bytes or more to cut in half"
+            problem = "truncate sends half of the body: it needs a body of two bytes or more"
         else:
             return
         raise InvalidArgumentError(f"fail_next: {problem}")
 
     def matches(self, target: Target) -> bool:
-        """Whether a request is meant."""
+        """Return whether a request should fail."""
         return self.session_id in {None, target.session_id} and self.page in {None, target.page}
 
     @property
     def reply(self) -> Reply | None:
-        """The answer to give in place of the service's; ``None`` where that stands."""
+        """The answer in place of the service's answer; ``None`` if the service's answer is sent."""
         if self.body is not None:
             return Reply(self.status or HTTPStatus.OK, self.body, "application/json")
         if self.status is None:
             return None
         if self.status == HTTPStatus.SERVICE_UNAVAILABLE and self.message is None:
-            # As a proxy answers for a service that is restarting. The service's own 503 is permanent.
+            # This is the 503 of a proxy while the service restarts. The service's own 503 is permanent.
             return Reply(self.status, b"Service Unavailable", PLAIN)
         return error(self.status, self.message)
 
     @property
     def delivery(self) -> Delivery:
-        """How much of the answer is sent."""
+        """How much of the answer to send."""
         if self.reset:
             return Delivery.RESET
         return Delivery.TRUNCATED if self.truncate else Delivery.WHOLE
 
     def change(self, fields: Mapping[str, str]) -> Mapping[str, str]:
-        """The answer's header fields with this failure's own."""
+        """Return the answer's header fields with the changes of this failure."""
         if not self.headers:
             return fields
         changed = CIMultiDict(fields)
@@ -108,23 +108,23 @@ class Fault:
         return changed
 
 
-# What most requests meet.
+# For requests that do not fail.
 NO_FAULT = Fault(left=0)
 
 
 class Faults:
-    """The failures on order, first come, first served. Orders may come from any thread."""
+    """The queue of failures, in the order in which they were added. They can be added from any thread."""
 
     def __init__(self) -> None:
         self._queue: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Take an order, if it makes sense."""
+        """Add a failure, after a check of its values."""
         fault.check()
         self._queue.append(fault)
 
     def take(self, target: Target) -> Fault | None:
-        """The failure that a request meets, if any. It is then used up once."""
+        """Return the first failure that matches a request, and count the request; ``None`` if no failure matches."""
         for fault in self._queue:
             if fault.matches(target):
                 fault.left -= 1
@@ -138,8 +138,8 @@ def _check_headers(headers: Mapping[Any, Any]) -> None:
     for name, value in headers.items():
         known_types = isinstance(name, str) and isinstance(value, str | None)
         if not (known_types and FIELD_NAME.fullmatch(name) and FIELD_VALUE.fullmatch(value or "")):
-            raise InvalidArgumentError(f"headers: {name!r}: {value!r} is no header field")
+            raise InvalidArgumentError(f"headers: {name!r}: {value!r} is not a valid header field")
         if name.lower() in FRAMING_FIELDS:
-            raise InvalidArgumentError(f"headers: {name} is the server's own; to cut an answer short, use truncate")
+            raise InvalidArgumentError(f"headers: {name} is set by the server. To cut an answer short, use truncate")
         if value is None and name.lower() in LASTING_FIELDS:
             raise InvalidArgumentError(f"headers: {name} can be changed, but not removed")

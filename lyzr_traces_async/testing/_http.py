@@ -1,4 +1,4 @@
-"""HTTP around an answering function: the one place that knows aiohttp."""
+"""The HTTP server. Only this module of the package uses aiohttp."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from ._answers import Answer, Delivery
 from ._records import HeaderFields, RecordedRequest
 from ._target import Target
 
-# The service closes an idle connection after so many seconds.
+# The service closes an idle connection after this number of seconds.
 KEEP_ALIVE = 5.0
 BACKLOG = 1024
 
-# Linger for 0 seconds: closing then discards what is unsent and sends a RST. The structure differs by platform.
+# SO_LINGER with 0 seconds: closing the socket discards unsent data and sends a RST. The structure depends on the
+# platform.
 LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
-# What is asked for comes beside the record, which is decoded, and has no repeated names.
+# The target is passed beside the record, because the record's path is decoded and its query has no repeated names.
 Answering = Callable[[RecordedRequest, Target], Awaitable[Answer]]
 
 
 class Listener:
-    """Listens and sends what ``answering`` says."""
+    """Listens for requests and sends the answers of ``answering``."""
 
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
-        # A handler is cancelled when its client goes away: nobody is left to answer, and the next one may be waiting.
+        # Cancel a handler when its client disconnects: nobody reads its answer, and other requests may be waiting.
         self._server = web.Server(
             self._handle, handler_cancellation=True, keepalive_timeout=KEEP_ALIVE, access_log=None
         )
         self._listening: asyncio.Server
 
     async def start(self, host: str, port: int) -> tuple[Any, ...]:
-        """Listen.
+        """Start to listen.
 
-        :return: the address of the socket, or of the first where a name stands for several addresses.
-        :raises OSError: if that is not possible.
+        :return: the address of the socket; of the first socket if a name has several addresses.
+        :raises OSError: if the server can't listen at this address.
         """
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_server(self._server, host, port, backlog=BACKLOG)
@@ -51,18 +52,18 @@ class Listener:
         return address
 
     async def stop(self) -> None:
-        """Stop listening, drop all connections and wait until their tasks have ended, which takes no time."""
-        # Who leaves because of a cancellation must not leave a listening socket behind.
+        """Stop listening, abort all connections, and wait until their tasks have ended. Do not wait for clients."""
+        # Shielded: a cancelled caller must not leave a listening socket open.
         with anyio.CancelScope(shield=True):
-            # Nothing more is accepted. What has been is a connection two turns of the loop later, perhaps the third
-            # from here: if it met a closed server before that, asyncio would lose its socket.
+            # Stop accepting. A socket that was accepted before becomes a connection up to three turns of the loop
+            # later. If the server is closed earlier, asyncio loses this socket without closing it.
             for listening in self._listening.sockets:
                 with suppress(NotImplementedError):  # on Windows
                     asyncio.get_running_loop().remove_reader(listening)
             for _ in range(3):
                 await asyncio.sleep(0)
             self._listening.close()
-            # aiohttp's own way waits for requests under way, and for clients to take what was sent.
+            # aiohttp's own shutdown would wait for running requests, and until clients have read their answers.
             while connections := self._server.connections:
                 for connection in connections:
                     if connection.transport is not None:
@@ -81,14 +82,14 @@ class Listener:
         if answer.delivery is Delivery.RESET:
             _reset(request)
         else:
-            # Before it is sent: the client may look at the record as soon as it has the answer.
+            # Set the status before the answer is sent: a test may look at the record as soon as it has the answer.
             record.status = answer.status
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 def _transport(request: web.BaseRequest) -> asyncio.Transport:
     transport = request.transport
-    assert transport is not None  # noqa: S101 -- a handler that has lost its connection is cancelled
+    assert transport is not None  # noqa: S101 -- a handler without a connection is cancelled
     return transport
 
 
@@ -101,7 +102,7 @@ def _reset(request: web.BaseRequest) -> None:
 async def _send_half(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_length = len(answer.body)
-    # The client may be leaving at this very moment, which aiohttp would report as a failure of the handler.
+    # If the client disconnects now, aiohttp would report the error as a failure of the handler.
     with suppress(ConnectionError):
         await response.prepare(request)
         await response.write(answer.body[: len(answer.body) // 2])

@@ -1,4 +1,4 @@
-"""What is inside a trace, as the service sends it, and made-up observations that look like a voice agent's."""
+"""Encode the observations of a trace, and make up observations that look like those of a voice agent."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..models import Observation, Trace, TraceDetail
 from ._encoding import encode
 from ._traces import moment_in, whole_milliseconds, words_for
 
-# More are a mistake, and would take the server's breath.
+# A larger number is a mistake, and would take too much time and memory.
 MOST_MADE_UP = 10_000
 
-# What is asked in each step; of a step with another name, a language model.
+# The model of each step. A step with another name has the language model.
 MODELS = {"speech-to-text": "nova-3", "text-to-speech": "sonic-2"}
 LANGUAGE_MODEL = "gpt-4o-mini"
 
-# Nearly all of a step's time is the model's; its first token comes after a third of that.
+# The parts of a step's time at which the model begins, sends its first token, and ends.
 MODEL_BEGINS, FIRST_TOKEN, MODEL_ENDS = 0.04, 0.36, 0.96
-# An exact share: with less than half, the two parts of a cost might not add up to it.
+# The share of the input is more than half, so that the subtraction is exact and the two parts add up to the total.
 INPUT_COST = 0.6
 
 DIALOGUES = (
@@ -37,7 +37,7 @@ SYSTEM_PROMPT = "You are a friendly voice agent. Answer in one or two short sent
 
 
 def encode_detail(trace: Trace, observations: Iterable[Observation]) -> bytes:
-    """A trace as JSON, as it stands alone: with its observations in place of their number."""
+    """Return a trace as JSON for a request of this trace: with its observations in place of their number."""
     inside = b",".join([_encode(observation) for observation in observations])
     names = [field.name for field in attrs.fields(TraceDetail) if field.name != "observations"]
     detail = TraceDetail(**{name: getattr(trace, name) for name in names}, observations=())
@@ -47,26 +47,24 @@ def encode_detail(trace: Trace, observations: Iterable[Observation]) -> bytes:
 
 def _encode(observation: Observation) -> bytes:
     if not isinstance(observation, Observation):
-        raise InvalidArgumentError(
-            f"observations must be an iterable of Observation; there is {observation!r} among them"
-        )
+        raise InvalidArgumentError(f"observations must be an iterable of Observation, but one item is {observation!r}")
     return encode(observation, f"observation {observation.id!r}")
 
 
 def check_number(trace: Trace) -> None:
-    """Refuse to make up more observations than any trace has."""
+    """Raise if a trace has more observations than the server makes up."""
     if trace.observation_count > MOST_MADE_UP:
         raise InvalidArgumentError(
-            f"{words_for(trace)} says it has {trace.observation_count} observations: no more than {MOST_MADE_UP} of a "
-            "trace are made up. Give them with set_observations()"
+            f"{words_for(trace)} has {trace.observation_count} observations, and at most {MOST_MADE_UP} can be made up "
+            "for a trace: pass them to set_observations()"
         )
 
 
 def make_up(trace: Trace) -> Iterator[Observation]:
-    """Make up as many observations as a trace says it has, the same ones every time.
+    """Make up the observations of a trace, as many as its ``observation_count``. They are the same every time.
 
-    One is a model's generation. Of more, the first is the span of the whole step, with the generation in it, and in
-    that the calls of tools: a span for each, with the event of its result in it.
+    A single observation is the generation of a model. If there are more, the first is the span of the whole step, and
+    the generation is inside it. Inside the generation are the tool calls: a span for each, with its result as an event.
     """
     count = trace.observation_count
     if count == 1:
@@ -152,7 +150,7 @@ def _dialogue(trace: Trace) -> tuple[str, str, str]:
 
 
 def _share(trace: Trace, number: float) -> float:
-    """How much of the step has passed at the begin of a tool's observation: they follow upon each other."""
+    """Return the share of the step's time before an observation of a tool begins. They begin one after another."""
     return FIRST_TOKEN + (MODEL_ENDS - FIRST_TOKEN) * (number - 2) / trace.observation_count
 
 

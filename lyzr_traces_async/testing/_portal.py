@@ -1,4 +1,4 @@
-"""An asynchronous life in a thread of its own, for those who have no event loop."""
+"""Run async code in a thread with its own event loop, for callers without an event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anyio.from_thread import start_blocking_portal
 
 @contextmanager
 def in_a_thread(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> Iterator[None]:
-    """Run an event loop in a thread, call ``start`` there, and ``stop`` at the end."""
+    """Run an event loop in a thread. Call ``start`` on it at the beginning, and ``stop`` at the end."""
     with start_blocking_portal() as portal:
         portal.call(start)
         try:

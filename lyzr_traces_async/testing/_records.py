@@ -1,4 +1,4 @@
-"""What the server remembers of the requests it got."""
+"""The records of the requests that the server has received."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ SECRET_FIELDS = frozenset({"x-api-key", "authorization", "cookie"})
 
 
 class HeaderFields(Mapping[str, str]):
-    """Header fields by name, in any case. Repeated fields are one, their values joined by ``", "``.
+    """Header fields by name, in upper or lower case. The values of repeated fields are joined by ``", "``.
 
-    The API key is among them, but not in the ``repr``: test runners print that, and logs of test runs are kept.
+    The fields include the API key. The ``repr`` hides it, because test runners print the ``repr`` and their logs are
+    kept.
     """
 
     def __init__(self, fields: CIMultiDictProxy[str]) -> None:

@@ -1,4 +1,4 @@
-"""The server as its users see it: it holds the parts together and decides what each request meets."""
+"""The public class of the server. It combines the parts and decides how each request is answered."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ REAL_QUOTA = Quota(requests=100, seconds=60)
 class FakeTracesServer(Contents):
     """A Lyzr traces API on this machine that keeps the contract of the real one, for tests.
 
-    It authenticates, validates, pages, counts requests against a quota and tells of it in header fields, and fails
-    where it is told to. It listens from ``async with`` on, and is gone, with everything still under way, when that is
-    left. The methods and the attributes may be used from any thread, and before it listens.
+    The server checks the key and the parameters, returns pages, counts requests against a quota, reports the quota in
+    header fields, and fails on request. It listens inside ``async with``. At the end of the block it stops at once and
+    drops running requests. Its methods and attributes can be used from any thread, also before it listens.
 
-    With a plain ``with`` it runs in a thread of its own: for synchronous code, and for fixtures of any scope.
+    With a plain ``with`` it runs in its own thread, for synchronous code and for fixtures of any scope.
 
     :param api_key: the key to accept.
-    :param quota: how many requests are answered in a window of time, measured by the clock of the event loop;
-        ``None`` for no limit and no header fields about one.
-    :param host: the address to listen on, or a name for it; ``0.0.0.0`` for all of this machine's, so that other
-        machines and containers reach it too. Its traces are made up, but whoever reaches it can read them.
-    :param port: the port to listen on, 0 to 65535; 0 for a free one.
-    :raises InvalidArgumentError: if the key cannot be sent in a header field, or there can be no such host or port.
+    :param quota: the number of requests answered in a window of time, measured by the clock of the event loop; ``None``
+        for no limit and no header fields about a quota.
+    :param host: the address to listen on, or its name. With ``0.0.0.0`` the server listens on all addresses of this
+        machine, so that other machines and containers reach it too. Everybody who reaches it can read its traces.
+    :param port: the port to listen on, 0 to 65535; 0 for any free port.
+    :raises InvalidArgumentError: if the key can't be sent in a header field, or the host or port is not valid.
 
     Example::
 
@@ -83,7 +83,7 @@ class FakeTracesServer(Contents):
         port: int = 0,
     ) -> None:
         if not (api_key and api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
-            raise InvalidArgumentError("api_key must be printable ASCII, without spaces around it")
+            raise InvalidArgumentError("api_key must be printable ASCII without spaces at its ends")
         check_address(host, port)
         super().__init__()
         self.api_key = api_key
@@ -107,11 +107,11 @@ class FakeTracesServer(Contents):
 
     @property
     def base_url(self) -> str:
-        """Where a client on this machine reaches it: ``http://127.0.0.1:PORT/v1``.
+        """The base URL for a client on this machine: ``http://127.0.0.1:PORT/v1``.
 
-        Known from the moment on when it is entered, and still when it has been left.
+        It is known once the server was entered, and also after the end of the block.
 
-        :raises RuntimeError: if the server has not been entered yet.
+        :raises RuntimeError: if the server was not entered yet.
         """
         if self._base_url is None:
             raise RuntimeError("the server has no address yet: enter it with `async with`, or `with`")
@@ -141,10 +141,10 @@ class FakeTracesServer(Contents):
             self._thread.__exit__(None, None, None)
 
     def spend_quota(self, n: int = 1) -> None:
-        """Count ``n`` requests that nobody sent, as if strangers behind the same address had.
+        """Count ``n`` requests against the quota, as if other clients at the same address had sent them.
 
         :raises InvalidArgumentError: if ``n`` is less than 1, or the server has no quota.
-        :raises RuntimeError: if the server has not been entered yet.
+        :raises RuntimeError: if the server was not entered yet.
         """
         check_count("n", n)
         if self._quota is None:
@@ -167,21 +167,21 @@ class FakeTracesServer(Contents):
         session_id: str | UUID | None = None,
         page: int | None = None,
     ) -> None:
-        """Let the next ``n`` requests fail. They still count against the quota.
+        """Let the next ``n`` matching requests fail. They still count against the quota.
 
-        Failures are used up in the order in which they were asked for; a request meets the first that fits it.
+        Failures form a queue. Each request takes the first failure in the queue that matches it.
 
-        :param status: answer with this status, 200 to 599, and what the service says with it. A 503 is a proxy's,
-            unless ``message`` says otherwise.
-        :param message: what to say with ``status`` instead: ``{"error": message}``.
-        :param reset: reset the connection before any byte of an answer.
-        :param truncate: send the whole head, half of the body, and close the connection.
-        :param stall: wait so many seconds, then go on. On its own, the answer that follows is the usual one.
-        :param body: answer with this body; with status 200, and as JSON, unless said otherwise.
-        :param headers: header fields to add, or to change; ``None`` for a value removes the field.
-        :param session_id: let only requests for traces of this session fail, for one trace as well as for a page.
-        :param page: let only requests for this page of a session's traces fail.
-        :raises InvalidArgumentError: if they make no sense, alone or together.
+        :param status: answer with this status, 200 to 599, and with the service's body for it. A 503 has the body of a
+            proxy, unless ``message`` is given.
+        :param message: the text of the body for ``status``: ``{"error": message}``.
+        :param reset: reset the connection before the first byte of an answer.
+        :param truncate: send the whole head and half of the body, then close the connection.
+        :param stall: wait this number of seconds first. Without another parameter, the usual answer follows.
+        :param body: answer with this body, with status 200 and as JSON unless ``status`` or ``headers`` differ.
+        :param headers: header fields to add or to change. The value ``None`` removes a field.
+        :param session_id: match only requests for traces of this session: for a page, and for a single trace.
+        :param page: match only requests for this page of a session's traces.
+        :raises InvalidArgumentError: if a parameter, or the combination of parameters, makes no sense.
 
         Example: ``server.fail_next(2, status=502, page=3)``.
         """
@@ -202,7 +202,7 @@ class FakeTracesServer(Contents):
     @contextmanager
     def _entering(self, form: str) -> Iterator[None]:
         if self._entered_with is not None:
-            raise RuntimeError(f"the server is running already: it was entered with `{self._entered_with}`")
+            raise RuntimeError(f"the server is already running: it was entered with `{self._entered_with}`")
         self._entered_with = form
         try:
             yield
@@ -214,13 +214,14 @@ class FakeTracesServer(Contents):
     def _leaving(self, form: str, error: BaseException | None) -> Iterator[None]:
         if self._entered_with != form:
             how = f"was entered with `{self._entered_with}`" if self._entered_with else "is not running"
-            raise RuntimeError(f"the server {how}: it cannot be left with `{form}`")
+            raise RuntimeError(f"the server {how}: it can't be left with `{form}`")
         try:
             yield
         finally:
             self._entered_with = None
         raised, self._raised = self._raised, None
-        # Over what came of it in the block, but not over a cancellation or Ctrl-C.
+        # The error of the hook replaces an error of the block, which the hook may have caused. It does not replace a
+        # cancellation or Ctrl-C.
         if raised is not None and (error is None or isinstance(error, Exception)):
             raise raised
 
@@ -242,8 +243,8 @@ class FakeTracesServer(Contents):
             spent = self._window.spend(asyncio.get_running_loop().time())
             fields.update(self._window.fields(spent))
         fault = self._faults.take(target) or NO_FAULT
-        # The quota is counted before the wait and the list is read after it: the service looks up the key, which is
-        # what may take long, between the two.
+        # Count the quota before the wait, and read the list after it. The service looks up the key between the two, and
+        # this look-up is the part that may take long.
         if (seconds := self.latency + (fault.stall or 0)) > 0:
             await asyncio.sleep(seconds)
         if failed:
@@ -259,11 +260,11 @@ class FakeTracesServer(Contents):
         return Answer(reply.status, reply.body, fault.change(fields), fault.delivery)
 
     def _call_hook(self, request: RecordedRequest) -> bool:
-        """Call ``on_request``, and say whether it failed."""
+        """Call ``on_request``, and return whether it raised."""
         try:
             if self.on_request is not None:
                 self.on_request(request)
-        except Exception as exc:  # noqa: BLE001 - raised again where the server is left
+        except Exception as exc:  # noqa: BLE001 - raised again at the end of the block
             self._raised = self._raised or exc
             return True
         return False

@@ -1,4 +1,4 @@
-"""What the service answers to a request, quota and faults aside. Pure: a request in, an answer out."""
+"""The service's answer to a request, without quota and failures. Pure: a request in, an answer out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_TRANSCRIPTS = 200
 
 
 def reply_to(store: Store, transcripts: Transcripts, api_key: str, target: Target, headers: Mapping[str, str]) -> Reply:
-    """What the service answers, in the order in which it checks: the key, the form, the session, the trace."""
+    """Return the service's answer. It checks in this order: the key, the parameters, the session, the trace."""
     key = headers.get("x-api-key")
     if not key:
         return error(401, "Missing x-api-key")
@@ -69,7 +69,7 @@ def _trace(store: Store, session_id: str, trace_id: str, form: Form) -> Reply:
 
 
 def _transcripts(transcripts: Transcripts, form: Form, agent_id: str | None = None) -> Reply:
-    """A page of all transcripts, or of one agent's, which has no ``from`` and ``to``."""
+    """Return a page of all transcripts, or of those of one agent. The latter has no ``from`` and ``to``."""
     begin = end = None
     if agent_id is None:
         agent_id = form.text("agentId")

@@ -1,4 +1,4 @@
-"""The sessions and their lists of traces, and what a page of them is. Knows nothing of HTTP."""
+"""The sessions with their lists of traces, and the pages of these lists. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ._traces import encode, generate
 
 @attrs.define
 class Row:
-    """A trace's place in a list. It is encoded once, when it is added, and not for every page that shows it.
+    """A row of a list: a trace. It is encoded once, when it is added, and not for each page with it.
 
-    :ivar observed: whether observations are made up for it.
-    :ivar detail: the trace with its observations, encoded, once somebody has asked for that or given them.
+    :ivar observed: whether observations are made up for the trace.
+    :ivar detail: the encoded trace with its observations; ``None`` until they are set or first asked for.
     """
 
     trace: Trace
@@ -32,30 +32,30 @@ class Row:
 
 @attrs.define
 class Session:
-    """One session's rows, newest first.
+    """The rows of a session, newest first.
 
-    :ivar generated: how many traces have been made up for it so far.
+    :ivar generated: the number of traces that were made up for it so far.
     """
 
     rows: list[Row] = attrs.field(factory=list)
     generated: int = 0
 
     def row(self, trace_id: str) -> Row | None:
-        """The first row with such a trace."""
+        """Return the first row with this trace; ``None`` if there is none."""
         return next((row for row in self.rows if row.trace.trace_id == trace_id), None)
 
 
 class Store:
-    """All sessions. May be read and changed from any thread: a page always shows one moment of its list."""
+    """All sessions. Any thread can read and change them: a page always shows its list at one point in time."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
     def page(self, session_id: str, page: int, limit: int) -> tuple[list[bytes], int] | None:
-        """The encoded traces of a page and the length of the whole list, or ``None`` for an unknown session.
+        """Return the encoded traces of a page and the length of the list; ``None`` for an unknown session.
 
-        Hidden rows are dropped after paging, so a page may be short, or empty.
+        Hidden rows are left out after paging, so a page can be short or empty.
         """
         start = (page - 1) * limit
         with self._lock:
@@ -65,17 +65,17 @@ class Store:
             return [row.encoded for row in session.rows[start : start + limit] if not row.hidden], len(session.rows)
 
     def traces(self, session_id: str | UUID) -> tuple[Trace, ...]:
-        """The session's traces that are not hidden."""
+        """Return the traces of a session that are not hidden."""
         with self._lock:
             return tuple(row.trace for row in self._session(session_id).rows if not row.hidden)
 
     def knows(self, session_id: str) -> bool:
-        """Whether there is such a session."""
+        """Return whether the session exists."""
         with self._lock:
             return session_id in self._sessions
 
     def detail(self, session_id: str, trace_id: str) -> bytes | None:
-        """The encoded trace with its observations, hidden or not; ``None`` where the session has no such trace."""
+        """Return the encoded trace with its observations, hidden or not; ``None`` if the session has no such trace."""
         with self._lock:
             session = self._sessions.get(session_id)
             row = None if session is None else session.row(trace_id)
@@ -86,12 +86,12 @@ class Store:
             return row.detail
 
     def has_trace(self, trace_id: str) -> bool:
-        """Whether any session has such a trace."""
+        """Return whether any session has this trace."""
         with self._lock:
             return any(session.row(trace_id) for session in self._sessions.values())
 
     def set_observations(self, session_id: str | UUID, trace_id: str, observations: Iterable[Observation]) -> None:
-        """Give a trace its observations."""
+        """Set the observations of a trace."""
         observations = list(observations)
         with self._lock:
             row = self._session(session_id).row(trace_id)
@@ -102,14 +102,14 @@ class Store:
     def add_session(
         self, session_id: str | UUID, traces: int | Iterable[Trace], *, observed: bool
     ) -> tuple[Trace, ...]:
-        """Make a session known, and give it traces."""
+        """Add a session with traces."""
         session_id = session_id_of(session_id)
         given = _given(traces, observed=observed)
         session = Session()
         rows = _new_rows(session, session_id, given, 0, observed=observed)
         with self._lock:
             if session_id in self._sessions:
-                raise InvalidArgumentError(f"session {session_id} is there already; use add_traces()")
+                raise InvalidArgumentError(f"session {session_id} is already there: use add_traces()")
             self._sessions[session_id] = session
         return rows
 
@@ -117,7 +117,7 @@ class Store:
         self, session_id: str | UUID, traces: int | Iterable[Trace], at: int, *, observed: bool
     ) -> tuple[Trace, ...]:
         """Insert traces so that the first of them becomes row ``at``."""
-        # The iterable may be code that itself calls the server, so it is not run under the lock.
+        # Draw from the iterable without the lock, because it may be code that calls the server.
         given = _given(traces, observed=observed)
         with self._lock:
             session = self._session(session_id)
@@ -125,7 +125,7 @@ class Store:
             return _new_rows(session, session_id_of(session_id), given, at, observed=observed)
 
     def remove(self, session_id: str | UUID, n: int, at: int) -> tuple[Trace, ...]:
-        """Take ``n`` rows away, from row ``at`` on."""
+        """Remove ``n`` rows, beginning with row ``at``."""
         with self._lock:
             rows = self._session(session_id).rows
             removed = _slice(rows, n, at)
@@ -133,7 +133,7 @@ class Store:
         return tuple(row.trace for row in removed)
 
     def hide(self, session_id: str | UUID, n: int, at: int) -> tuple[Trace, ...]:
-        """Hide ``n`` rows, from row ``at`` on."""
+        """Hide ``n`` rows, beginning with row ``at``."""
         with self._lock:
             hidden = _slice(self._session(session_id).rows, n, at)
             for row in hidden:
@@ -143,7 +143,7 @@ class Store:
     def _session(self, session_id: str | UUID) -> Session:
         session = self._sessions.get(session_id_of(session_id))
         if session is None:
-            raise InvalidArgumentError(f"this server has no session {session_id}; make it known with add_session()")
+            raise InvalidArgumentError(f"this server has no session {session_id}: add it with add_session()")
         return session
 
 
@@ -151,7 +151,7 @@ def _given(traces: int | Iterable[Trace], *, observed: bool) -> int | list[Row]:
     check_flag("observations", observed)
     if isinstance(traces, Iterable):
         return [_row(trace, observed=observed) for trace in traces]
-    check_count("traces, where it is no iterable,", traces, minimum=0)
+    check_count("traces, if it is not iterable,", traces, minimum=0)
     return traces
 
 
@@ -180,5 +180,5 @@ def _slice(rows: list[Row], n: int, at: int) -> list[Row]:
     check_count("at", at, len(rows), minimum=0)
     check_count("n", n, minimum=0)
     if at + n > len(rows):
-        raise InvalidArgumentError(f"there are {len(rows)} rows: no {n} of them from row {at} on")
+        raise InvalidArgumentError(f"at + n must be at most {len(rows)}, the number of rows, not {at + n}")
     return rows[at : at + n]

@@ -1,4 +1,4 @@
-"""What a request asks for, and what is wrong with it. Pure."""
+"""Parse the path and the parameters of a request. Pure."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ ROUTE = "/v1/traces/session/"
 
 DEFAULT_PAGE = 1
 
-# No more digits than the integers have that JSON's readers agree on.
+# At most 15 digits: all JSON parsers read such integers exactly.
 INTEGER = re.compile(r"-?[0-9]{1,15}")
 
 # RFC 3339: a date, or a date and a time with its offset.
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?")
 
-# Values by name, of which a name may have several.
+# Values by name. A name can have several values.
 Values = MultiMapping[str]
 
 
 @attrs.frozen
 class Target:
-    """What a request asks for.
+    """The path and the query of a request.
 
-    :ivar segments: the parts of its path. It is split as it was sent and decoded after that: a ``%2F`` splits nothing.
-        Empty where the service has nothing of that kind.
-    :ivar query: its query, decoded.
+    :ivar segments: the parts of the path. The path is split before it is decoded, so that ``%2F`` does not split it.
+        They are empty if the service has no such method or path.
+    :ivar query: the decoded query.
     """
 
     segments: tuple[str, ...]
@@ -40,13 +40,13 @@ class Target:
 
     @classmethod
     def of(cls, method: str, raw_path: str, query: Values) -> Target:
-        """Read a path as it was sent."""
+        """Return the target of a request with an undecoded path."""
         segments = tuple([unquote(segment) for segment in raw_path.split("/")[1:]])
         return cls(segments if method == "GET" and all(segments) else (), query)
 
     @property
     def session_id(self) -> str | None:
-        """The session whose traces, or one of them, are asked for; ``None`` for any other request."""
+        """The session of a request for a page of traces or for a single trace; ``None`` for any other request."""
         match self.segments:
             case ("v1", "traces", "session", session_id) | ("v1", "traces", "session", session_id, _):
                 return session_id
@@ -54,7 +54,7 @@ class Target:
 
     @property
     def page(self) -> int | None:
-        """The page of a session's traces that is asked for; ``None`` for any other request, and for a senseless one."""
+        """The page number of a request for a page of traces; ``None`` for any other request, or if it is not valid."""
         if self.session_id is None or len(self.segments) > 4:
             return None
         form = Form(self.query)
@@ -63,9 +63,9 @@ class Target:
 
 
 class Form:
-    """A request's values, as they are read one by one.
+    """The parameters of a request, which are read one by one.
 
-    :ivar issues: what was wrong with those that have been read, as the service says it.
+    :ivar issues: the issues of the parameters read so far, in the service's words.
     """
 
     def __init__(self, query: Values) -> None:
@@ -73,14 +73,14 @@ class Form:
         self.issues: list[dict[str, Any]] = []
 
     def text(self, name: str, kind: str = "string") -> str | None:
-        """The value of ``name``; ``None`` where there is none, or more than one."""
+        """Return the value of ``name``; ``None`` if there is no value or more than one."""
         values = self._query.getall(name, [])
         if len(values) > 1:
             self.blame(name, "invalid_type", f"Invalid input: expected {kind}, received array")
         return values[0] if len(values) == 1 else None
 
     def integer(self, name: str, default: int, most: int | None = None, *, least: int = 1) -> int:
-        """The integer ``name``, from ``least`` to ``most``."""
+        """Return the integer ``name``, which must be from ``least`` to ``most``."""
         text = self.text(name, "number")
         if text is None:
             return default
@@ -95,7 +95,7 @@ class Form:
         return value
 
     def moment(self, name: str) -> datetime | None:
-        """The moment ``name``: a date, which is its midnight in UTC, or a date and a time with its offset."""
+        """Return the time ``name``: a date, which means midnight in UTC, or a date and a time with an offset."""
         text = self.text(name)
         if text is None:
             return None
@@ -109,7 +109,7 @@ class Form:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def choice(self, name: str, *choices: str) -> str:
-        """The value of ``name``, one of ``choices``, of which the first is the default."""
+        """Return the value of ``name``, which must be one of ``choices``. The first choice is the default."""
         text = self.text(name)
         if text not in {None, *choices}:
             options = "|".join(f'"{choice}"' for choice in choices)
@@ -117,15 +117,15 @@ class Form:
         return text or choices[0]
 
     def check_uuid(self, name: str, value: str) -> None:
-        """Blame a value that is no UUID."""
+        """Add an issue if the value is not a UUID."""
         if not UUID_FORM.fullmatch(value):
             self.blame(name, "invalid_format", "Invalid UUID")
 
     def check_length(self, name: str, value: str, most: int) -> None:
-        """Blame a value that is longer than it may be."""
+        """Add an issue if the value is longer than ``most`` characters."""
         if len(value) > most:
             self.blame(name, "too_big", f"Too big: expected string to have <={most} characters")
 
     def blame(self, name: str, code: str, message: str) -> None:
-        """Take note of an issue."""
+        """Add an issue."""
         self.issues.append({"path": [name], "code": code, "message": message})

@@ -1,4 +1,4 @@
-"""Traces as the service lists them, and made-up ones that look like them."""
+"""Encode traces as the service lists them, and make up traces that look like those of a voice agent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ..errors import InvalidArgumentError
 from ..models import Trace
 from ._encoding import encode as encode_model
 
-# Name, seconds, US dollars and observations of the steps that take turns in a call.
+# Name, seconds, US dollars and number of observations of the steps that follow each other in a call.
 STEPS = (
     ("speech-to-text", 0.21, 0.00012, 1),
     ("voice-agent-response", 0.84, 0.0034, 4),
     ("text-to-speech", 0.33, 0.00095, 2),
 )
 
-# One trace in so many has no latency, or no cost: both may be null, and code that forgets it should fail here.
+# One trace in so many has no latency or no cost. Both can be null, and code that does not expect this should fail in
+# its tests.
 LATENCY_MISSING_EVERY = 50
 COST_MISSING_EVERY = 20
 
@@ -26,31 +27,31 @@ FIRST_TIMESTAMP = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
 STEP = timedelta(milliseconds=412)
 MILLISECOND = timedelta(milliseconds=1)
 
-# Where nobody knows how long a trace took, what is made up for it is as in one of a second.
+# If a trace has no latency, its observations are made up as if it had taken this time.
 SECONDS_UNKNOWN = 1.0
 MOST_SECONDS = 3600.0
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def encode(trace: Trace) -> bytes:
-    """A trace as JSON, as a list shows it."""
+    """Return a trace as JSON, as it is in a list."""
     if not isinstance(trace, Trace):
-        raise InvalidArgumentError(f"traces must be a number or an iterable of Trace; there is {trace!r} among them")
+        raise InvalidArgumentError(f"traces must be a number or an iterable of Trace, but one item is {trace!r}")
     return encode_model(attrs.evolve(trace, timestamp=whole_milliseconds(trace.timestamp)), words_for(trace))
 
 
 def words_for(trace: Trace) -> str:
-    """What an error calls a trace."""
+    """Return the name of a trace in error texts."""
     return f"trace {trace.trace_id!r}"
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
-    """A moment as the service keeps it: what is below a millisecond is cut off."""
+    """Return a time as the service keeps it: cut to whole milliseconds."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def moment_in(trace: Trace, share: float) -> datetime:
-    """The moment at which so much of a trace's time has passed."""
+    """Return the time at which this share of a trace's duration has passed."""
     seconds = SECONDS_UNKNOWN if trace.latency_seconds is None else trace.latency_seconds
     passed = timedelta(milliseconds=round(1000 * share * min(max(0.0, seconds), MOST_SECONDS)))
     begin = whole_milliseconds(trace.timestamp)
@@ -58,11 +59,11 @@ def moment_in(trace: Trace, share: float) -> datetime:
 
 
 def generate(session_id: str, first: int, count: int, *, newer: Trace | None, older: Trace | None) -> list[Trace]:
-    """Make up ``count`` traces, newest first, that fit between two neighbours of a list; the same ones every time.
+    """Make up ``count`` traces, newest first, that fit between two rows of a list. They are the same every time.
 
-    :param first: the serial number of the oldest. A session that never repeats one never repeats a trace.
-    :param newer: the trace that is to precede them, or ``None`` where they head the list.
-    :param older: the trace that is to follow them, or ``None`` where they end the list.
+    :param first: the serial number of the oldest trace. If a session never repeats a number, it never repeats a trace.
+    :param newer: the trace before them in the list; ``None`` if they are at the beginning.
+    :param older: the trace after them in the list; ``None`` if they are at the end.
     """
     if older is not None and newer is not None:
         room = (newer.timestamp - older.timestamp) // MILLISECOND

@@ -1,4 +1,4 @@
-"""The list of transcripts: the sessions that have ended. Knows nothing of HTTP."""
+"""The list of transcripts, that is, of the sessions that have ended. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ._traces import FIRST_TIMESTAMP, MILLISECOND, moment_in, whole_milliseconds
 
 CHAT_BYTES = 2000
 
-# When the first made-up transcript ends, and how long after it the next one does: 200 of them go over midnight.
+# The end of the first made-up session, and the time from one end to the next. 200 sessions go beyond midnight.
 FIRST_END = datetime(2026, 3, 25, 19, 0, tzinfo=UTC)
 GAP = timedelta(minutes=7)
 AGENTS = ("69b1f0c24e7d8a5c3b2a1f00", "69b1f0c24e7d8a5c3b2a1f01", "69b1f0c24e7d8a5c3b2a1f02", None)
@@ -36,9 +36,9 @@ REPORT = msgspec.Raw(msgspec.json.encode({"events": [{"type": "conversation_item
 
 @attrs.define(eq=False)
 class Transcript:
-    """A place in the list. It is encoded once, when it is added, and not for every page that shows it.
+    """A row of the list. It is encoded once, when it is added, and not for each page with it.
 
-    :ivar assumed: whether it is there only because its session was added.
+    :ivar assumed: whether the row exists only because its session was added with its traces.
     """
 
     info: SessionInfo
@@ -47,12 +47,12 @@ class Transcript:
 
     @property
     def place(self) -> tuple[datetime, str]:
-        """What the list is sorted by."""
+        """The sort key of the list."""
         return self.info.ended_at, str(self.info.extra["id"])
 
 
 class Transcripts:
-    """All transcripts, oldest first. May be read and changed from any thread."""
+    """All transcripts, oldest first. Any thread can read and change them."""
 
     def __init__(self) -> None:
         self._rows: list[Transcript] = []
@@ -69,7 +69,7 @@ class Transcripts:
         end: datetime | None = None,
         newest_first: bool = False,
     ) -> list[Transcript]:
-        """Those that fit, of which ``begin`` and ``end`` are the first and the last moment at which they may end."""
+        """Return the matching rows. ``begin`` and ``end`` limit the time at which a session ended, both included."""
         with self._lock:
             rows = self._rows[::-1] if newest_first else self._rows[:]
         return [
@@ -84,15 +84,15 @@ class Transcripts:
     def add(
         self, transcripts: int | Iterable[SessionInfo], agent_id: str | None, chat_bytes: int
     ) -> tuple[SessionInfo, ...]:
-        """Add given transcripts, or made-up ones."""
+        """Add given or made-up transcripts."""
         check_count("chat_bytes", chat_bytes, minimum=0)
         if isinstance(transcripts, Iterable):
             if agent_id is not None:
-                raise InvalidArgumentError("agent_id is for made-up transcripts; given ones have their own")
-            # The iterable may be code that itself calls the server, so it is not run under the lock.
+                raise InvalidArgumentError("agent_id is only for made-up transcripts: given transcripts have their own")
+            # Draw from the iterable without the lock, because it may be code that calls the server.
             rows = [_row(info, chat_bytes) for info in transcripts]
         else:
-            check_count("transcripts, where it is no iterable,", transcripts, minimum=0)
+            check_count("transcripts, if it is not iterable,", transcripts, minimum=0)
             with self._lock:
                 first, self._made_up = self._made_up, self._made_up + transcripts
             rows = [_row(made_up(first + n, agent_id), chat_bytes) for n in range(transcripts)]
@@ -104,19 +104,21 @@ class Transcripts:
         return tuple(row.info for row in rows)
 
     def assume(self, session_id: str, traces: Sequence[Trace]) -> None:
-        """List a session that was added, unless it is listed already."""
+        """Add a row for a session that was added with its traces, unless the session has a row already."""
         row = _row(made_up_for(session_id, traces), CHAT_BYTES, assumed=True)
         with self._lock:
             if not self._by_session[session_id]:
                 self._insert(row)
 
     def remove(self, n: int, at: int) -> tuple[SessionInfo, ...]:
-        """Take ``n`` away, from row ``at`` on."""
+        """Remove ``n`` rows, beginning with row ``at``."""
         check_count("n", n, minimum=0)
         with self._lock:
             check_count("at", at, len(self._rows), minimum=0)
             if at + n > len(self._rows):
-                raise InvalidArgumentError(f"there are {len(self._rows)} transcripts: no {n} of them from row {at} on")
+                raise InvalidArgumentError(
+                    f"at + n must be at most {len(self._rows)}, the number of transcripts, not {at + n}"
+                )
             removed = self._rows[at : at + n]
             for row in removed:
                 self._drop(row)
@@ -134,12 +136,12 @@ class Transcripts:
 def _row(info: SessionInfo, chat_bytes: int, *, assumed: bool = False) -> Transcript:
     if not isinstance(info, SessionInfo):
         raise InvalidArgumentError(
-            f"transcripts must be a number or an iterable of SessionInfo; there is {info!r} among them"
+            f"transcripts must be a number or an iterable of SessionInfo, but one item is {info!r}"
         )
     words = f"the transcript of session {info.session_id!r}"
     if not isinstance(info.ended_at, datetime):
-        raise InvalidArgumentError(f"{words} has no time at which it ended")
-    encode(info, words)  # before anything is made of it
+        raise InvalidArgumentError(f"{words} has no ended_at")
+    encode(info, words)  # to check its values before they are used
     light = {
         "id": _digest(f"{info.session_id}/{info.ended_at}").hex()[:24],
         "orgId": ORGANISATION,
@@ -154,7 +156,7 @@ def _row(info: SessionInfo, chat_bytes: int, *, assumed: bool = False) -> Transc
 
 @lru_cache(maxsize=4)
 def _chat(size: int) -> msgspec.Raw:
-    """A chat of so many bytes of JSON, or a few more."""
+    """Return a chat of at least ``size`` bytes of JSON, and at most one message more."""
     messages: list[bytes] = []
     room = size
     while room > 0:
@@ -168,7 +170,7 @@ def _chat(size: int) -> msgspec.Raw:
 
 
 def made_up(serial: int, agent_id: str | None) -> SessionInfo:
-    """Make up a session, the same one every time; of a later serial number, one that ended later."""
+    """Make up a session, which is the same every time. A session with a larger serial number ended later."""
     digest = _digest(f"transcript/{serial}")
     ended_at = FIRST_END + GAP * serial + timedelta(milliseconds=1000 * digest[0])
     started_at = ended_at - timedelta(seconds=30 + 2 * digest[1], milliseconds=digest[2])
@@ -176,7 +178,7 @@ def made_up(serial: int, agent_id: str | None) -> SessionInfo:
 
 
 def made_up_for(session_id: str, traces: Sequence[Trace]) -> SessionInfo:
-    """Make up what is not known of a session that has these traces, the same every time."""
+    """Make up the transcript of a session with these traces. It is the same every time."""
     if traces:
         started_at = min(trace.timestamp for trace in traces)
         ended_at = max(moment_in(trace, 1.0) for trace in traces)
@@ -193,7 +195,8 @@ def _info(session_id: str, started_at: datetime, ended_at: datetime, agent_id: s
     return SessionInfo(
         session_id=session_id,
         room_name=f"room-{digest.hex()[:12]}",
-        # Some have no agent, reason or length: all may be null, and code that forgets it should fail here.
+        # Some sessions have no agent, reason or duration. All can be null, and code that does not expect this should
+        # fail in its tests.
         agent_id=agent_id or AGENTS[digest[3] % len(AGENTS)],
         close_reason=CLOSE_REASONS[digest[4] % len(CLOSE_REASONS)],
         started_at=started_at,

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def traces_server() -> Iterator[FakeTracesServer]:
-    """A fake Lyzr traces API on 127.0.0.1, without a quota: a `lyzr_traces_async.testing.FakeTracesServer`.
+    """A fake Lyzr traces API on 127.0.0.1 without a quota: a `lyzr_traces_async.testing.FakeTracesServer`.
 
-    It runs in a thread of its own, so that it serves synchronous tests, and asynchronous ones under any plugin.
+    It runs in its own thread, so it works in synchronous tests, and in asynchronous tests with any plugin.
     """
-    # Here, since pytest loads this plugin wherever the library is installed, and most test runs there do not use it.
+    # Imported here, because pytest loads this plugin in every environment with the library, and most runs never use it.
     from ._server import FakeTracesServer  # noqa: PLC0415 -- see above
 
     with FakeTracesServer(quota=None) as server:

@@ -49,7 +49,7 @@ async def test_the_address_is_known_from_the_start_and_after_the_end() -> None:
 async def test_a_running_server_is_not_started_twice() -> None:
     """The second start is refused, and the first goes on."""
     async with FakeTracesServer() as server:
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             await server.__aenter__()
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
         writer.close()
@@ -210,7 +210,7 @@ def test_each_test_gets_a_server_of_its_own_that_is_gone_after_it(pytester: pyte
     ran.assert_outcomes(passed=4, errors=1)  # an exception of a hook is heard of after the test
     assert "ZeroDivisionError" in ran.stdout.str()
     listing = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
-    assert "A fake Lyzr traces API on 127.0.0.1, without a quota" in listing
+    assert "A fake Lyzr traces API on 127.0.0.1 without a quota" in listing
 
 
 def test_traces_may_be_added_from_many_threads() -> None:

@@ -266,25 +266,25 @@ async def test_given_observations_are_served_as_given(server: FakeTracesServer, 
         (lambda server: server.set_observations(SESSION, "t", []), "has no trace 't'"),
         (
             lambda server: server.set_observations(SESSION, "trace-abc-123", [TRACE]),
-            "observations must be an iterable of Observation; there is Trace(",
+            "observations must be an iterable of Observation, but one item is Trace(",
         ),
         (
             lambda server: server.set_observations(
                 SESSION, "trace-abc-123", [attrs.evolve(OBSERVATION, end_time=BEGAN.replace(tzinfo=None))]
             ),
-            "the end_time of observation 'first' must be aware",
+            "the end_time of observation 'first' must have a time zone",
         ),
         (
             lambda server: server.set_observations(
                 SESSION, "trace-abc-123", [attrs.evolve(OBSERVATION, input=object())]
             ),
-            "observation 'first' cannot be sent as JSON",
+            "observation 'first' can't be sent as JSON",
         ),
         (
             lambda server: server.add_traces(
                 SESSION, [attrs.evolve(TRACE, observation_count=10_001)], observations=True
             ),
-            "'trace-abc-123' says it has 10001 observations: no more than 10000",
+            "'trace-abc-123' has 10001 observations, and at most 10000",
         ),
         (
             lambda server: server.add_session(OTHER, 1, observations="yes"),

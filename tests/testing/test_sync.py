@@ -162,9 +162,9 @@ def test_a_running_server_is_not_entered_again() -> None:
     server = FakeTracesServer()
     for _ in range(2):
         with server:
-            with pytest.raises(RuntimeError, match="running already: it was entered with `with`"):
+            with pytest.raises(RuntimeError, match="already running: it was entered with `with`"):
                 server.__enter__()
-            with pytest.raises(RuntimeError, match="running already: it was entered with `with`"):
+            with pytest.raises(RuntimeError, match="already running: it was entered with `with`"):
                 asyncio.run(enter(server))
             assert fetch(server)[0] == 404
 
@@ -172,9 +172,9 @@ def test_a_running_server_is_not_entered_again() -> None:
 async def test_nor_is_one_that_was_entered_asynchronously() -> None:
     """The text says how it was entered."""
     async with FakeTracesServer() as server:
-        with pytest.raises(RuntimeError, match="running already: it was entered with `async with`"):
+        with pytest.raises(RuntimeError, match="already running: it was entered with `async with`"):
             server.__enter__()
-        with pytest.raises(RuntimeError, match="entered with `async with`: it cannot be left with `with`"):
+        with pytest.raises(RuntimeError, match="entered with `async with`: it can't be left with `with`"):
             server.__exit__(None, None, None)
         socket.create_connection(("127.0.0.1", port_of(server))).close()
 
@@ -182,12 +182,12 @@ async def test_nor_is_one_that_was_entered_asynchronously() -> None:
 async def test_a_server_is_left_as_it_was_entered() -> None:
     """What was not entered cannot be left at all."""
     server = FakeTracesServer()
-    with pytest.raises(RuntimeError, match="the server is not running: it cannot be left with `with`"):
+    with pytest.raises(RuntimeError, match="the server is not running: it can't be left with `with`"):
         server.__exit__(None, None, None)
-    with pytest.raises(RuntimeError, match="the server is not running: it cannot be left with `async with`"):
+    with pytest.raises(RuntimeError, match="the server is not running: it can't be left with `async with`"):
         await server.__aexit__(None, None, None)
     with server:
-        with pytest.raises(RuntimeError, match="entered with `with`: it cannot be left with `async with`"):
+        with pytest.raises(RuntimeError, match="entered with `with`: it can't be left with `async with`"):
             await server.__aexit__(None, None, None)
         socket.create_connection(("127.0.0.1", port_of(server))).close()
 
@@ -234,7 +234,7 @@ def test_a_name_stands_for_an_address() -> None:
 @pytest.mark.parametrize("host", ["", " ", "http://x", "127.0.0.1:80", "[::1]", "a/b", "a\nb", "é", None, 5, b"x"])
 def test_what_is_no_host_is_refused(host: Any) -> None:
     """Before anything is opened."""
-    with pytest.raises(InvalidArgumentError, match="host must be a name or an IP address, without brackets and port"):
+    with pytest.raises(InvalidArgumentError, match="host must be a name or an IP address without brackets and port"):
         FakeTracesServer(host=host)
 
 

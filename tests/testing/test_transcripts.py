@@ -353,29 +353,29 @@ def test_a_session_is_listed_whatever_its_traces_say(moments: list[datetime], se
     [
         (lambda server: server.add_transcripts(-1), "must be an integer >= 0, not -1"),
         (lambda server: server.add_transcripts(1, chat_bytes=-1), "chat_bytes must be an integer >= 0, not -1"),
-        (lambda server: server.add_transcripts("ab"), "iterable of SessionInfo; there is 'a' among them"),
-        (lambda server: server.add_transcripts([INFO], agent_id="x"), "agent_id is for made-up transcripts"),
+        (lambda server: server.add_transcripts("ab"), "iterable of SessionInfo, but one item is 'a'"),
+        (lambda server: server.add_transcripts([INFO], agent_id="x"), "agent_id is only for made-up transcripts"),
         (
             lambda server: server.add_transcripts([attrs.evolve(INFO, ended_at=None)]),  # type: ignore[arg-type]
-            f"the transcript of session '{SESSION}' has no time at which it ended",
+            f"the transcript of session '{SESSION}' has no ended_at",
         ),
         (
             lambda server: server.add_transcripts([INFO, attrs.evolve(INFO, started_at=datetime(2026, 3, 25))]),  # noqa: DTZ001
-            f"the started_at of the transcript of session '{SESSION}' must be aware",
+            f"the started_at of the transcript of session '{SESSION}' must have a time zone",
         ),
         (
             lambda server: server.add_transcripts([attrs.evolve(INFO, extra={"o": object()})]),
-            f"the transcript of session '{SESSION}' cannot be sent as JSON",
+            f"the transcript of session '{SESSION}' can't be sent as JSON",
         ),
         (
             lambda server: server.add_transcripts([attrs.evolve(INFO, session_id="\ud800")]),
-            r"the transcript of session '\ud800' cannot be sent as JSON",
+            r"the transcript of session '\ud800' can't be sent as JSON",
         ),
         (
             lambda server: server.add_transcripts([attrs.evolve(INFO, ended_at=BEFORE_ALL_TIME)]),
-            f"the transcript of session '{SESSION}' cannot be sent as JSON",
+            f"the transcript of session '{SESSION}' can't be sent as JSON",
         ),
-        (lambda server: server.remove_transcripts(3), "there are 2 transcripts: no 3 of them from row 0 on"),
+        (lambda server: server.remove_transcripts(3), "at + n must be at most 2, the number of transcripts, not 3"),
         (lambda server: server.remove_transcripts(1, at=3), "at must be an integer from 0 to 2, not 3"),
         (lambda server: server.remove_transcripts(-1), "n must be an integer >= 0, not -1"),
     ],
