@@ -17,7 +17,7 @@ def texts(picture: str) -> list[str]:
 
 
 async def test_the_terminal_is_drawn_the_same_every_time() -> None:
-    """It loads nothing from elsewhere, and the picture that is there says what the command says today."""
+    """The picture loads nothing from elsewhere, and the published picture has the current output of the command."""
     first = next(session for session in await read() if session.session_id == next(iter(SESSIONS)))
     picture = terminal(first)
     assert picture == terminal(first)
