@@ -1,8 +1,15 @@
-"""Whether a pass over a list has met as many traces as the list has. Pure.
+"""The bookkeeping of one pass over a session's list: how many traces has the pass missed? Pure: no I/O, no clock.
 
-A position of the list holds a trace that was not met before, or nothing (a row that the service dropped), or a trace
-that was met already. The last happens when the list grows, since an insertion pushes traces on. Where more traces come
-again than the list has grown by at that time, its order is not stable, and for each of them another trace was missed.
+Each offset that a pass reads holds one of three things:
+
+- a trace that the walk had not met before,
+- nothing, because the service dropped the row,
+- a trace that the walk had met before: a *repeat*.
+
+Repeats are normal while the list grows, because an insertion pushes traces back to offsets that are read later. So
+each trace of growth explains one repeat that comes at about the same time. If there are more repeats than growth, the
+order of the list is not stable: each unexplained repeat stands at an offset where another trace belongs, and that
+trace may have been missed.
 """
 
 from __future__ import annotations
@@ -11,32 +18,38 @@ __all__ = ["Books"]
 
 
 class Books:
-    """The books of one pass.
+    """The bookkeeping of one pass.
 
-    :param start: the position that the pass begins at.
-    :ivar read_to: the position up to which each was read once.
+    :param start: the offset at which the pass begins.
+    :ivar read_to: every offset from the start up to this one has been read in this pass.
     """
 
     def __init__(self, start: int) -> None:
         self.read_to = start
         self._start = start
-        self._hidden = 0
-        # In this window, and left over from those before it:
+        self._hidden = 0  # offsets that held no trace
+        # Repeats and growth of the current window, and those of earlier windows that are not matched yet:
         self._repeats = self._repeats_left = 0
         self._growth = self._growth_left = 0
+        # Growth that is left explains repeats up to this offset:
         self._growth_holds_to = self._page_size = 0
-        # What became of them:
+        # Repeats that growth has explained, and repeats that no growth can explain any more:
         self._explained = self._unexplained = 0
 
     def expected(self, begin: int) -> int:
-        """Return how many traces of a page that begins there were met before, in a list that did not move."""
+        """Return how many traces of a page would be known already if the list had not moved.
+
+        :param begin: the offset of the page's first row.
+        """
         return max(0, self.read_to - begin)
 
     def page(self, begin: int, end: int, *, new: int, repeats: int) -> None:
-        """Enter a page.
+        """Enter a page that was accepted.
 
-        :param new: how many of its traces were not met before.
-        :param repeats: how many more than expected were.
+        :param begin: the offset of the page's first row.
+        :param end: the offset behind the page's last row.
+        :param new: how many of its traces had not been met before.
+        :param repeats: how many of its traces had been met before, beyond those that :meth:`expected` returns.
         """
         self._repeats += repeats
         self._hidden += max(0, end - max(begin, self.read_to) - new - repeats)
@@ -44,16 +57,21 @@ class Books:
         self._page_size = end - begin
 
     def grown(self, by: int) -> None:
-        """Enter that the list has grown."""
+        """Enter that the list has grown by so many traces."""
         self._growth += by
 
     def shrunk(self, by: int) -> None:
-        """Enter that the list has shrunk."""
+        """Enter that the list has shrunk by so many traces, so that what was read now stands further in front."""
         self.read_to = max(0, self.read_to - by)
 
     def end_window(self) -> None:
-        """Explain traces that came again by growth of the same time. Counts may tell of it one window late."""
-        if self._growth:  # what a burst has pushed on comes again behind this window and the burst
+        """Match the repeats of a window with the growth of the list.
+
+        The counts may show the growth one window later than the rows, so repeats wait one window for it. Growth that
+        explains nothing yet is kept until the walk has read past all traces that it can have pushed back.
+        """
+        if self._growth:
+            # The traces that the growth pushed back stand at most so many offsets behind this window.
             self._growth_holds_to = self.read_to + self._growth_left + self._growth + self._page_size
         late = min(self._repeats_left, self._growth)
         growth = self._growth_left + self._growth - late
@@ -67,7 +85,10 @@ class Books:
     def missing(self, total: int, met: int) -> int:
         """Return how many traces were missed, at the end of the pass.
 
-        :param total: how long the list is.
+        The count of the list is compared only if there were repeats that no growth explains. Without them nothing can
+        be missing, and a count that is too high means dropped rows.
+
+        :param total: how many traces the list has.
         :param met: how many different traces were met, in all passes.
         """
         self.end_window()

@@ -1,22 +1,41 @@
-"""What is known of a session's list from answers that can't all be believed. Pure: no I/O, no clock.
+"""How far a walk has read a session's list, judged from answers that may contradict each other. Pure: no I/O, no clock.
 
-A list moves while it is read, and the rows and the count of one answer are two queries: each may be a little older or
-newer than the other. So little is kept of the list: one position and one count.
+The list moves while the walk reads it: traces arrive and traces are deleted. And the service makes the rows and the
+count (``totalItems``) of one answer with two queries, so each may be a little older or newer than the other. The walk
+therefore keeps only two numbers:
 
-    ``covered``: every trace that is still owed stands at or behind this position
-    ``total``: the newest count of the list
+    ``covered``: an offset. Every trace that the walk still owes stands at this offset or behind it.
+    ``total``: the newest count of the list.
 
-- **Insertions** push traces back, never forward. So ``covered`` stays true as long as pages are read one after the
-  other. The pages of a window are not: page 4 may be read after an insertion and page 5 before it, and the trace that
-  went from one to the other is on neither. A lower count than that of the page before shows it: such a page is asked
-  for again. Where the counts do not show it, a later page begins with traces that were met already, at the latest the
-  first page of the next window. The walk then goes back to the end of the window's first page and reads on from there,
-  one page at a time.
-- **Deletions** move traces forward. They show in a count that falls by ``d``, and ``covered`` is true again when ``d``
-  is taken off it. But that count may be older than the rows of the window before. If it was not, the ``d`` positions in
-  front of ``covered`` hold ``d`` traces that are new. If they do not, the walk goes back to where that window began.
-- **An order that is not stable**: traces with one timestamp may change places between two answers. Then traces come
-  again though the list did not grow, and as many others are missing: see :mod:`._books`.
+A trace is owed if it exists during the whole walk and has not been yielded yet. "Behind" means towards the end of the
+list, at a larger offset. The walk always reads on from ``covered``, so it loses no trace as long as the sentence about
+``covered`` is true. Three kinds of change could make that sentence false:
+
+- **Insertions** push traces back, to larger offsets, and never to the front. If the pages are read one after the
+  other, a trace that leaves a page before it is read stands on a later page, so ``covered`` stays true. But the pages
+  of a window are read at the same time. The service may read page 5 before an insertion and page 4 after it: the trace
+  that the insertion has pushed from page 4 to page 5 is then in neither answer. There are two signs of this:
+
+  - Page 5 has a lower count than page 4, so it is the older answer. The walk asks for page 5 again.
+  - If the counts do not show it, a later page holds traces that the walk knows already. This happens at the latest on
+    the first page of the next window. The walk goes back to the end of the first page of the window in question, and
+    reads on from there one page at a time.
+
+- **Deletions** pull traces forward, to smaller offsets, and the count falls. If ``d`` traces are deleted after the last
+  window was read, ``covered - d`` is the new ``covered``. But the answers of the last window may have rows from after
+  the deletions and a count from before them. Then the traces in question stand in front of the *beginning* of that
+  window. The walk finds out by reading the ``d`` offsets in front of ``covered`` again. If they hold ``d`` new traces,
+  all deletions came after the window. Otherwise the walk goes back to ``d`` offsets in front of the beginning of that
+  window. If there is no new trace there either, no deletion was in front, so nothing has moved across the window, and
+  the walk goes on behind it. (A window of several pages is read again as a whole: a deletion may have come between any
+  two of its pages.)
+
+- **An order that is not stable**: traces with the same timestamp may change places between two answers. Then some
+  traces come twice although the list did not grow, and as many others are missing. The offsets can't show this:
+  :mod:`._books` compares the numbers at the end of a pass.
+
+One case stays invisible: if an insertion *and* a deletion fall between the same two answers, the count does not change,
+and a trace may be missed. The answers of one window count as one answer here.
 """
 
 from __future__ import annotations
@@ -34,10 +53,10 @@ __all__ = ["Coverage", "Read"]
 
 @attrs.frozen
 class Read:
-    """An answer, and where it stands in the list.
+    """An answer with its place in the list.
 
-    :ivar begin: the position of its first row.
-    :ivar end: the position behind its last row, were the page full.
+    :ivar begin: the offset of its first row.
+    :ivar end: the offset behind its last row, if the page is full.
     """
 
     begin: int
@@ -46,32 +65,33 @@ class Read:
 
     @property
     def is_last(self) -> bool:
-        """Whether its own count says that it is the last page."""
+        """Whether this is the last page, by the answer's own count."""
         return self.answer.pagination.page >= self.answer.pagination.total_pages
 
     @property
     def is_full(self) -> bool:
-        """Whether it has as many rows as a page can hold, or would have, had none been dropped."""
+        """Whether the page is full, or would be full if the service had dropped no rows."""
         return max(self.begin + len(self.answer.traces), self.answer.pagination.total_items) >= self.end
 
 
 @attrs.define
 class _Search:
-    """The search for what deletions have moved forward.
+    """The search for traces that deletions have pulled forward.
 
-    If all of them came after the last window was read, so many traces stand in front of its end that are new. If not,
-    what has moved is looked for in front of its beginning.
+    First the walk reads the offsets in front of the end of the last window again. If they hold as many new traces as
+    were deleted, the search is over. Otherwise the walk searches in front of the beginning of that window.
 
+    :ivar window_begin: the offset at which the last window began, before the deletions.
+    :ivar window_end: the offset at which it ended.
+    :ivar pages: how many pages the window had; 0 if its own answers show that they do not fit together.
     :ivar fewer: how many traces were deleted.
-    :ivar window_begin: where the last window began, before the deletions.
-    :ivar window_end: where it ended.
-    :ivar pages: how many pages it had; 0 if it shows by itself that they do not fit together.
-    :ivar begin: the first position that is searched.
-    :ivar end: the position behind the last one.
-    :ivar total: the newest count when it began.
-    :ivar found: how many traces there are new.
-    :ivar is_over: whether it has ended, within the last window. Further deletions then reopen it.
-    :ivar steps: the counts before and after each fall. A replica that lags shows the same fall again and again.
+    :ivar begin: the first offset to search.
+    :ivar end: the offset behind the last one to search.
+    :ivar total: the newest count when the search of this range began.
+    :ivar found: how many new traces this range has held so far.
+    :ivar is_over: whether the search has ended. If the next window shows further deletions, they reopen it.
+    :ivar steps: the count before and after each fall. A replica that lags behind may show the same fall repeatedly, and
+        it must count only once.
     """
 
     window_begin: int
@@ -89,14 +109,14 @@ class _Search:
 class Coverage:
     """One pass over a list.
 
-    :param start: the position to begin at.
-    :param seen: the ids of all traces that were yielded, in this pass or one before it.
-    :param met: the ids of all traces that were met in this pass; in the first pass it is the same set.
-    :param tally: where ``duplicates_dropped`` is counted.
-    :ivar covered: every trace that is still owed stands at or behind this position.
+    :param start: the offset to begin at.
+    :param seen: the ids of all traces that were yielded, in this pass or an earlier one.
+    :param met: the ids of all traces that were met in this pass; in the first pass this is the same set as ``seen``.
+    :param tally: the counter of ``duplicates_dropped``.
+    :ivar covered: every trace that the walk still owes stands at this offset or behind it.
     :ivar total: the newest count of the list.
     :ivar drifted: whether the last window has shown that the list moves.
-    :ivar agrees: whether the page accepted last has as many rows as its own count leaves for it.
+    :ivar agrees: whether the last accepted page has as many rows as its own count leaves for it.
     """
 
     def __init__(self, start: int, seen: set[str], met: set[str], tally: Counter[str]) -> None:
@@ -110,27 +130,27 @@ class Coverage:
         self._tally = tally
         self._books = Books(start)
         self._search: _Search | None = None
-        # Of the window that the last accepted page was in: where it began, where its first page ended, and how many
-        # pages it had; 0 if it shows by itself that they do not fit together.
+        # About the window of the last accepted page: the offset at which it began, the offset at which its first page
+        # ended, and how many pages it had (0 if its own answers show that they do not fit together).
         self._window_begin = self._first_end = start
         self._window_pages = 1
 
     @property
     def safe(self) -> int:
-        """The position to resume from, in another walk that knows nothing of this one."""
+        """The offset from which another walk, which knows nothing of this one, can resume without losing a trace."""
         if self._search and not self._search.is_over:
             return max(0, self._search.window_begin - self._search.fewer)
         return min(self._first_end, self.covered) if self.drifted else self.covered
 
     def missing(self) -> int:
-        """Return how many traces the pass has missed, at its end."""
+        """Return how many traces the pass has missed. Call this at the end of the pass."""
         return self._books.missing(self.total, len(self._seen))
 
     def judge(self, reads: Sequence[Read], behind: Sequence[Read] = ()) -> Iterator[tuple[Read, TracePage]]:
-        """Yield the answers of a window that can be believed, with their pages as far as they are new.
+        """Yield the answers of a window that can be trusted, each with a page of those of its traces that are new.
 
-        :param reads: the window's answers in order, up to the first page that could not be had.
-        :param behind: its answers behind that page. Their counts matter too.
+        :param reads: the window's answers in order, up to the first page that failed.
+        :param behind: the answers behind the failed page. Only their counts are used.
         """
         counts = [count for read in (*reads, *behind) if (count := self._count(read)) is not None]
         if not self._begun:
@@ -150,7 +170,8 @@ class Coverage:
             self._search = None
 
     def _accepted(self, reads: Sequence[Read]) -> Iterator[tuple[Read, TracePage]]:
-        at_least = self.total
+        """Yield the answers up to the first one that must be asked for again, and set ``covered`` accordingly."""
+        at_least = self.total  # an answer with a lower count is older than the page before it
         was_drifting, self.drifted = self.drifted, False
         for number, read in enumerate(reads):
             ids = {trace.trace_id for trace in read.answer.traces}
@@ -160,14 +181,15 @@ class Coverage:
             if count is None:
                 count = at_least
             self.drifted |= moved > 0 or count != self.total
-            # Older than the page before it; or it may be, and nothing comes behind it that would show it.
+            # This answer is older than the page before it. Or it may be older, and as the last page it has no page
+            # behind it that would show this.
             if count < at_least or (self.drifted and number and read.is_last):
                 return
             lacking = len(read.answer.traces) < min(read.end, count) - read.begin
-            # Rows that were dropped may hide that others were met before.
+            # If the service has dropped rows, those may be traces that were known already.
             may_have_moved = moved or (lacking and not number and (was_drifting or self.drifted))
             if may_have_moved and self._first_end < self.covered:
-                self.drifted = True  # so that what follows is read one page at a time
+                self.drifted = True  # the walk then reads on one page at a time
                 self.covered = self._first_end
                 return
             at_least = max(count, self.total + moved)
@@ -180,15 +202,16 @@ class Coverage:
                 return
 
     def _count(self, read: Read) -> int | None:
-        """Return the list's length as the answer gives it, or ``None`` where the store has left its numbers out.
+        """Return the length of the list as the answer gives it, or ``None`` if the trace store has not counted it.
 
-        ``totalPages`` is 1 then, whatever there is.
+        ``totalPages`` is then 1, however long the list is.
         """
         said = read.answer.pagination
         beyond = read.begin >= (self.total or 1) and read.answer.traces
         return None if said.total_pages == 1 and (not said.total_items or beyond) else said.total_items
 
     def _accept(self, read: Read, ids: set[str], known: int, moved: int) -> TracePage:
+        """Take a page into account, and return it with only the traces that were not yielded before."""
         rows = read.answer.traces
         count = self._count(read)
         self.agrees = count is None or _agree(read, count)
@@ -212,6 +235,7 @@ class Coverage:
             self.total = total
 
     def _shrink_to(self, total: int) -> None:
+        """Reduce ``covered`` after deletions, and begin the search for the traces that they have pulled forward."""
         search = self._search or _Search(self._window_begin, self.covered, self._window_pages)
         step = self.total, total
         if step not in search.steps:
@@ -225,31 +249,34 @@ class Coverage:
             self._go_on_from(search.window_begin - search.fewer)
 
     def _search_before(self, end: int, search: _Search) -> None:
+        """Read as many offsets in front of ``end`` again as traces were deleted."""
         self._go_on_from(end - search.fewer)
         search.begin, search.end, search.total, search.found, search.is_over = self.covered, end, self.total, 0, False
         self._search = search
 
     def _look_into(self, read: Read, search: _Search) -> None:
+        """Count the new traces of a page in the searched range. When the range is read, decide where to go on."""
         there = read.answer.traces[max(0, search.begin - read.begin) : max(0, search.end - read.begin)]
         search.found += sum(trace.trace_id not in self._met for trace in there)
         if self.covered < min(search.end, self.total):
             return
         search.is_over = True
-        has_grown = self.total > search.total  # then insertions may stand where it was searched
+        has_grown = self.total > search.total  # the new traces may then be insertions
+        # The range was in front of the window's end, and there is something in front of the range.
         if search.begin and search.end == search.window_end > search.window_begin:
             if search.found >= min(search.end, self.total) - search.begin and not has_grown:
-                return
+                return  # all deletions came after the last window was read
             if search.pages == 1:
                 self._search_before(search.window_begin, search)
-            else:
+            else:  # read the whole window again
                 self._search = None
                 self._go_on_from(search.window_begin - search.fewer)
-        elif not search.found and not has_grown:  # no deletion was in front: the last window was read rightly
+        elif not search.found and not has_grown:  # no deletion was in front, so nothing has moved across the window
             self._go_on_from(max(self.covered, search.window_end))
             self._window_begin = search.window_begin
 
-    def _go_on_from(self, position: int) -> None:
-        self.covered = self._window_begin = self._first_end = max(0, position)
+    def _go_on_from(self, offset: int) -> None:
+        self.covered = self._window_begin = self._first_end = max(0, offset)
 
     def ask_again(self, read: Read) -> None:
         """Go back to the beginning of a page."""
@@ -257,10 +284,10 @@ class Coverage:
 
 
 def _agree(read: Read, count: int) -> bool:
-    """Say whether a page ends where its count says.
+    """Say whether a page has exactly the rows that its count leaves for it.
 
-    If not, rows were dropped, or its count is from before a change and its rows from after it. In front of the first
-    page there is nothing that a deletion could have moved.
+    If not, the service has dropped rows, or the count is from before a change and the rows from after it. A first page
+    that is too short agrees, because no deletion can have moved a trace in front of it.
     """
     more = len(read.answer.traces) - max(0, count - read.begin)
     return more == 0 or (more < 0 and not read.begin)

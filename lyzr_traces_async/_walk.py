@@ -1,8 +1,22 @@
-"""Which pages to ask for. Pure: no I/O, no clock.
+"""Which pages of a session's list to ask for next. Pure: no I/O, no clock.
 
-What the answers are worth is settled in :mod:`._coverage`; from there comes the position to go on from. A request is an
-offset and a limit that divides it. ``page`` and ``start_page``, a server that gives fewer traces than asked for, and a
-smaller limit for pages that are too heavy are spellings of that.
+The walk thinks in offsets, not in pages. :mod:`._coverage` judges the answers and keeps the offset ``covered``: every
+trace that the walk still owes stands at this offset or behind it. That module explains why this stays true while the
+list moves. The walk does three things with it:
+
+- It asks for the page that holds ``covered`` and for the pages behind it, all pages of a window at once. It goes on
+  until the last page is accepted. A last page that is full does not end the walk: insertions may have pushed a trace
+  to the page behind it after the service had counted the list.
+- It yields each trace once. The walk often reads a trace twice, so it remembers the ids of all traces that it yielded.
+- At the end of the list it asks :mod:`._books` how many traces are missing. None are missing unless the order of the
+  list was not stable. If some are, the walk reads the whole list again, in another *pass*. If traces are still missing
+  after the last pass, the walk raises an error, so it never ends early in silence.
+
+A request is an offset and a limit, written as ``page`` (counted from 1) and ``limit``: the page's first row stands at
+the offset ``(page - 1) * limit``. The limit may change in the middle of a walk: the server may give fewer traces than
+asked for, and :mod:`._limits` picks a smaller limit if pages are too heavy for the service. Offsets stay the same then,
+and the walk asks for the page that holds ``covered`` in the new limit. ``start_page`` and ``page`` of an error are
+always counted in the limit of the caller.
 """
 
 from __future__ import annotations
@@ -18,28 +32,28 @@ from .models import TracePage
 
 __all__ = ["PageWalk"]
 
-# So many answers in a row that bring neither a new trace nor the end nearer, and the walk is not getting anywhere.
+# If so many answers in a row bring neither a new trace nor the end nearer, the walk gives up.
 MAX_IDLE_ANSWERS: Final = 100
-# So many positions in a row without a trace, and the list's length makes no sense.
+# If so many offsets in a row hold no trace, the length that the service gives for the list makes no sense.
 MAX_EMPTY_POSITIONS: Final = 10_000
-# How often a list is walked from the top because its order was not stable.
+# How often the walk reads a list whose order is not stable, before it gives up.
 MAX_PASSES: Final = 10
 
 
 class PageWalk:
-    """The walk of one session's list: yields every trace that exists throughout, exactly once.
+    """The walk of one session's list. It yields every trace that exists during the whole walk exactly once.
 
-    Ask for the pages of :meth:`window`, give the answers to :meth:`feed`, until it is :attr:`done`.
+    Until the walk is :attr:`done`, ask for the pages of :meth:`window` and give the answers to :meth:`feed`.
 
-    :param session_id: named in errors.
-    :param tally: where ``duplicates_dropped`` and ``pages_reread`` are counted.
+    :param session_id: the session, for the texts of errors.
+    :param tally: the counters; the walk adds to ``duplicates_dropped`` and ``pages_reread``.
     :param limit: how many traces to ask for in one request.
-    :param start_page: the page to begin with.
+    :param start_page: the page to begin with, from 1.
     :param prefetch: how many pages to ask for at once, at most.
-    :ivar done: whether the end has been reached.
+    :ivar done: whether the walk has reached the end.
     :ivar limit: how many traces to ask for in one request, in this window.
-    :ivar heavy_attempts: after how many attempts a page that is too heavy is asked for in parts; ``None`` for the
-        smallest limit, which leaves no parts.
+    :ivar heavy_attempts: after how many attempts to give up a page that is too heavy, so that the walk can ask for
+        smaller pages; ``None`` if there is no smaller limit.
     """
 
     def __init__(self, session_id: str, tally: Counter[str], *, limit: int, start_page: int, prefetch: int) -> None:
@@ -55,44 +69,45 @@ class PageWalk:
         self._seen: set[str] = set()
         self._pass = 1
         self._list = Coverage(self._start, self._seen, self._seen, tally)
-        self._last_asked = self._start
-        self._largest = 0  # the largest limit of an answer
-        self._size = 1
+        self._asked_to = self._start  # the offset behind the last page that was asked for
+        self._largest = 0  # the largest limit of an accepted page
+        self._size = 1  # how many pages the next window has
         self._window = range(start_page, start_page)
-        self._pages = 0  # in the list, counted in `limit`
-        self._restless = False
+        self._pages = 0  # how many pages the list has, counted in `limit`
+        self._has_moved = False  # whether the list has moved at any time
         self._idle = 0
-        self._most = 0  # the largest count, and how near the end was since
-        self._nearest = 0
-        self._empty_from = self._start
-        self._doubted: tuple[int, int] | None = None  # the last page and its count, where its rows are fewer or more
+        self._most = 0  # the largest count so far
+        self._nearest = 0  # the smallest distance to the end since that count
+        self._empty_from = self._start  # from this offset on no trace has come
+        self._doubted: tuple[int, int] | None = None  # offset and count of a last page whose rows do not fit its count
 
     def window(self) -> range:
-        """Return the pages to ask for next, all at once: 1, 2, 4 ... up to ``prefetch``."""
-        position = self._list.covered
-        limit, until = self._limits.at(position, self._list.total)
+        """Return the pages to ask for next, all at once: one page at first, then 2, 4 ... up to ``prefetch``."""
+        covered = self._list.covered
+        limit, until = self._limits.at(covered, self._list.total)
         self.heavy_attempts = self._limits.attempts(limit)
         if limit != self.limit:
             self.limit = limit
             self._size = 1
-        first = position // limit + 1
-        # Once the list was seen to move, its last page is read after all others: it tells what they have missed.
-        stop = min(first + self._size, self._pages + (not self._restless))
+        first = covered // limit + 1
+        # If the list moves, the last page is read alone, after all others: its rows then show what the others missed.
+        stop = min(first + self._size, self._pages + (not self._has_moved))
         if until is not None:
             stop = min(stop, until // limit + 1)
         self._window = range(first, max(first + 1, stop))
         end = (self._window.stop - 1) * limit
-        self._tally["pages_reread"] += max(0, min(end, self._last_asked) - (first - 1) * limit) // limit
-        self._last_asked = max(self._last_asked, end)
+        self._tally["pages_reread"] += max(0, min(end, self._asked_to) - (first - 1) * limit) // limit
+        self._asked_to = max(self._asked_to, end)
         return self._window
 
     def feed(self, answers: Sequence[TracePage | LyzrTracesError]) -> Iterator[TracePage]:
-        """Judge the answers to the window's pages and yield those accepted, with only the traces that are new.
+        """Judge the answers to the pages of the window, and yield the accepted pages with only their new traces.
 
-        :param answers: one for each page of the window, in order: the page, or why it could not be had.
-        :raises LyzrTracesError: of a page that the walk can't go on without, and can't ask for in parts.
-        :raises PaginationError: if an answer does not belong to the list that is being read, or the walk is not
-            getting anywhere. The pages before have been yielded by then.
+        :param answers: one for each page of the window, in order: the page, or the error that it ended with.
+        :raises LyzrTracesError: the error of a page, if the walk can neither go on without this page nor ask for it in
+            smaller pages.
+        :raises PaginationError: if an answer does not belong to this list, or if the walk makes no progress. All pages
+            that were accepted before have been yielded then.
         """
         reads: list[Read] = []
         behind: list[Read] = []
@@ -108,6 +123,7 @@ class PageWalk:
                 (behind if stopped else reads).append(read)
         if reads or behind:
             yield from self._judge(reads, behind)
+        # After a step back the failed page is not the next one, and its failure does not matter yet.
         if self.done or stopped is None or stopped[0] != self._list.covered // self.limit + 1:
             return
         page, failure = stopped
@@ -123,36 +139,43 @@ class PageWalk:
             self._largest = max(self._largest, self.limit)
             self._pages = page.pagination.total_pages
             yield page
-            # A full page is not the end, whatever its count says: what its rows have pushed on stands behind it.
+            # A full page does not end the walk, whatever its count says: its rows may have pushed a trace behind it.
             if read.is_last and not read.is_full and list_.covered >= read.end:
                 said = (read.begin, page.pagination.total_items)
                 if list_.agrees or said == self._doubted:
                     self._end_pass()
                     return
+                # The rows do not fit the count. If the same page says the same again, the service has dropped rows.
                 self._doubted = said
                 list_.ask_again(read)
             self._note_progress(came=bool(page.traces), empty=not read.answer.traces)
-        self._restless |= list_.drifted
+        self._has_moved |= list_.drifted
         self._size = 1 if list_.drifted else min(self._size * 2, self._prefetch)
         if accepted < len(reads):
             self._note_progress(came=False, empty=False)
 
     def _end_pass(self) -> None:
+        """End the walk, or begin another pass if traces are missing."""
         missing = self._list.missing()
         self.done = not missing
         if missing and self._pass == MAX_PASSES:
             raise self._error(
-                f"{missing} of {self._list.total} traces are missing after {MAX_PASSES} walks: the list has no stable "
-                "order, so that some traces come twice and others not at all. Try again later"
+                f"{missing} of {self._list.total} traces are missing after {MAX_PASSES} passes over the list: it has "
+                "no stable order, so that some traces come twice and others not at all. Try again later"
             )
         if missing:
             self._pass += 1
             self._list = Coverage(self._start, self._seen, set(), self._tally)
-            self._restless = True
+            self._has_moved = True
             self._size = 1
             self._idle = self._most = 0
 
     def _note_progress(self, *, came: bool, empty: bool) -> None:
+        """Take note of an answer, and give up if there is no progress.
+
+        :param came: whether it brought a new trace.
+        :param empty: whether it was accepted and has no traces at all.
+        """
         total, covered = self._list.total, self._list.covered
         left = max(0, total - covered)
         if total > self._most:
@@ -164,17 +187,21 @@ class PageWalk:
             self._empty_from = covered
         if self._idle >= MAX_IDLE_ANSWERS:
             raise self._error(
-                f"{self._idle} answers in a row brought neither a new trace nor the end nearer: the list keeps "
-                "changing faster than it can be read. Try again later, or with a larger limit"
+                f"{self._idle} answers in a row brought neither a new trace nor the end nearer: the list changes "
+                "faster than it can be read. Try again later, or with a larger limit"
             )
         if covered - self._empty_from >= MAX_EMPTY_POSITIONS:
             raise self._error(
-                f"{covered - self._empty_from} places of the list in a row have no trace: its totalItems and "
+                f"{covered - self._empty_from} positions of the list in a row have no trace: its totalItems and "
                 "totalPages make no sense"
             )
 
     def _in_this_limit(self, page: int, answer: TracePage | LyzrTracesError) -> TracePage | LyzrTracesError | None:
-        """Return what an answer is to the walk: ``None`` where the server's limit makes it one for other positions."""
+        """Return an answer as it counts for the walk, and adopt the server's limit if it is smaller.
+
+        A page in another limit has other offsets than those asked for, except page 1. For other pages this returns
+        ``None``, and the walk asks again in the new limit.
+        """
         if isinstance(answer, LyzrTracesError) or answer.pagination.limit == self.limit:
             return answer
         limit = answer.pagination.limit
@@ -187,13 +214,13 @@ class PageWalk:
         self.limit = limit
         if page == 1:
             return answer
-        list(self._list.judge((), [Read(0, 0, answer)]))  # only its count is of use
+        list(self._list.judge((), [Read(0, 0, answer)]))  # only the count of this answer can be used
         return None
 
     def _resume_page(self) -> int:
-        """Return the page to resume from, counted in the caller's limit."""
-        position = self._list.safe if self._pass == 1 else self._start
-        return position // self._callers_limit + 1
+        """Return the page from which the caller can resume the walk, counted in the caller's limit."""
+        offset = self._list.safe if self._pass == 1 else self._start
+        return offset // self._callers_limit + 1
 
     def _error(self, message: str) -> PaginationError:
         return PaginationError(message, session_id=self.session_id, page=self._resume_page())

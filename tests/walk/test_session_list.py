@@ -204,7 +204,7 @@ def test_an_answer_that_goes_back_is_refused(following: int) -> None:
     walk.request()
     walk.feed(SessionsPage((), 9, 0, 5))
     walk.request()
-    with pytest.raises(PaginationError, match=f"from 5 on names {following} as"):
+    with pytest.raises(PaginationError, match=f"from 5 on has the nextOffset {following}, which must be larger"):
         walk.feed(SessionsPage((info(1),), 9, 5, following))
 
 

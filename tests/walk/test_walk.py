@@ -272,8 +272,8 @@ def test_a_hundred_answers_that_bring_nothing_new_and_the_end_no_nearer_end_the_
     assert len(server.asked) == 1 + MAX_IDLE_ANSWERS
     assert error.session_id == "the-session"
     assert error.message == (
-        "100 answers in a row brought neither a new trace nor the end nearer: the list keeps changing faster than it "
-        "can be read. Try again later, or with a larger limit"
+        "100 answers in a row brought neither a new trace nor the end nearer: the list changes faster than it can "
+        "be read. Try again later, or with a larger limit"
     )
 
 
@@ -301,7 +301,7 @@ def test_ten_thousand_positions_without_a_trace_end_the_walk(prefetch: int) -> N
     assert len(pages) == 101
     assert error.page == 102
     assert error.message == (
-        "10000 places of the list in a row have no trace: its totalItems and totalPages make no sense"
+        "10000 positions of the list in a row have no trace: its totalItems and totalPages make no sense"
     )
 
 
@@ -330,8 +330,8 @@ def test_a_list_without_a_stable_order_is_walked_so_often_and_then_given_up() ->
     assert asked == [2, 3, 4] * MAX_PASSES
     assert (error.session_id, error.page) == ("the-session", 2)
     assert error.message == (
-        "1 of 6 traces are missing after 10 walks: the list has no stable order, so that some traces come twice and "
-        "others not at all. Try again later"
+        "1 of 6 traces are missing after 10 passes over the list: it has no stable order, so that some traces come "
+        "twice and others not at all. Try again later"
     )
 
 
