@@ -1,7 +1,11 @@
-"""The queue in front of the service: so many requests at once, and none that the quota would refuse.
+"""The queue in front of the service. It limits the requests in flight, and sends none that the quota would refuse.
 
-Whenever something has changed (an answer came, somebody gave up, a wait is over) slots are granted to those whose turn
-it is, as long as there are slots and the quota allows it. A slot is held while a request is under way, and never else.
+A request holds a slot only while it is in flight, never while it waits. Each time that something changes (an answer
+has come, a caller has given up, a wait has ended), the throttle grants the free slots to the requests that are next in
+the queue, as long as the quota allows them.
+
+The decisions are made elsewhere: :mod:`._turns` decides who is next, :mod:`._capacity` how many requests may be in
+flight, and :mod:`._pacing` when the next request may be sent.
 """
 
 from __future__ import annotations
@@ -25,18 +29,21 @@ __all__ = ["Throttle"]
 
 _logger: Final = logging.getLogger("lyzr_traces_async")
 
-# For so many rounds of the event loop a slot is kept from pages ahead. Whoever was just served is back by then with its
-# next page, or with its next session, and would else find its slot taken each time.
+# A free slot goes to prefetched pages only after so many iterations of the event loop. By then the session whose
+# request was answered has asked for its next page, or a new session has begun. Without this delay they would find the
+# slot taken each time.
 ROUNDS_KEPT: Final = 8
 
-# A wait that ends so many seconds after the one that was told of last is worth a line of its own in the log.
+# A wait is logged only if it ends at least so many seconds after the wait that was logged last.
 WORTH_A_LINE: Final = 5.0
 
 
 class _Waiter:
     """A request in the queue.
 
-    :ivar outcome: its ticket, or for how many more seconds nothing is sent, which is too long for it.
+    :ivar outcome: its ticket; or the seconds for which nothing is sent, if this is longer than the request may wait.
+    :ivar max_wait: for how long, in seconds, the request may be held back.
+    :ivar since: when the request was first to be made.
     """
 
     __slots__ = ("max_wait", "outcome", "since")
@@ -48,25 +55,26 @@ class _Waiter:
 
 
 class Throttle:
-    """Lets requests through, over everything that a client does.
+    """The queue for all requests of a client.
 
-    :param max_concurrency: requests in flight at once, at most. There are fewer where the server has refused some.
-    :ivar got_through: when the last answer came that was no 429, on the event loop's clock.
+    :param max_concurrency: how many requests may be in flight at once. After a refusal of the server it is fewer.
+    :ivar got_through: when the last answer other than a 429 came, on the event loop's clock.
     """
 
     def __init__(self, max_concurrency: int) -> None:
-        # A client may be created outside of any event loop, and its counts read from another thread.
+        # The loop is not known yet: a client may be created outside of an event loop. And another thread, without a
+        # running loop, may read the counts.
         self._loop: asyncio.AbstractEventLoop | None = None
         self.got_through = -math.inf
         self._turns: Turns[_Waiter] = Turns()
         self._capacity = Capacity(max_concurrency)
         self._pacer = Pacer()
-        self._patience: Counter[float] = Counter()  # how many of those who wait have which `max_wait`
+        self._patience: Counter[float] = Counter()  # the number of waiters for each `max_wait`
         self._alarm: asyncio.TimerHandle | None = None
-        self._keeping = False  # a slot from pages ahead
-        self._held_since: float | None = None
-        self._held_seconds = 0.0
-        self._announced = -math.inf
+        self._keeping = False  # whether a free slot is being kept from prefetched pages
+        self._held_since: float | None = None  # since when the quota has been holding requests back
+        self._held_seconds = 0.0  # how long it held requests back before that
+        self._announced = -math.inf  # the end of the wait that was logged last
 
     async def send(
         self,
@@ -77,19 +85,21 @@ class Throttle:
         since: float = math.inf,
         refused: bool = False,
     ) -> Answer:
-        """Make a request when its turn has come.
+        """Make a request as soon as it gets a slot, and return its answer.
 
-        :param turn: what the request belongs to: the walk of a session, or something of its own. Slots are shared
-            fairly between turns.
-        :param max_wait: for how long, in seconds, it may be held back by a refusal, or by the quota.
-        :param since: when it was first to be made, on the clock of :meth:`now`; by default that is now.
-        :param refused: whether it comes before others, since it was refused.
-        :raises RateLimitError: without a request, if nothing is sent, or nothing has got through, for longer than that.
+        :param request: makes the request.
+        :param turn: the walk that the request belongs to, or an object of its own. Slots are shared fairly between
+            turns.
+        :param max_wait: for how long, in seconds, a refusal or the quota may hold the request back.
+        :param since: when the request was first to be made, on the clock of :meth:`now`; by default this is now.
+        :param refused: whether the server has refused this request before, so that it goes before others.
+        :raises RateLimitError: without making the request, if nothing is sent for longer than ``max_wait`` after a 429,
+            or if no request has got through for that long.
         """
         ticket = None if self._turns.waiting else self._admit(max_wait)
         if ticket is None:
             ticket = await self._wait(turn, max_wait, since, refused=refused)
-        else:  # spares a turn of the event loop where there is no queue
+        else:  # without a queue no iteration of the event loop is needed
             self._turns.start(turn)
         try:
             answer = await request()
@@ -101,7 +111,7 @@ class Throttle:
         self._learn(ticket, answer)
         self._turns.finish(turn)
         if answer.status == 429:
-            # Not before whoever made the request has said for how long everybody waits.
+            # The caller reads from the answer how long to wait, and calls `refused`. Grant no slot before that.
             asyncio.get_running_loop().call_soon(self._grant)
         else:
             self._grant()
@@ -114,9 +124,10 @@ class Throttle:
         return self._loop.time()
 
     def refused(self, seconds: float) -> None:
-        """Send nothing for so long after a 429, whatever the quota says.
+        """Send nothing for so many seconds after a 429, whatever the quota says.
 
-        Who may not wait for so long gives up, and so does who has waited for too long without anything getting through.
+        Waiters whose ``max_wait`` is shorter give up. So do waiters that have waited longer than their ``max_wait``
+        while no request of the client got through.
         """
         now = self.now()
         self._pacer.refused(now, seconds)
@@ -130,16 +141,16 @@ class Throttle:
 
     @property
     def refused_in_vain(self) -> int:
-        """How many times the client was refused, with nothing getting through in between."""
+        """How many bursts of requests were refused in a row, with no request getting through in between."""
         return self._capacity.in_vain
 
     def seconds_paced(self) -> float:
-        """Return for how long the quota has held requests back, until now."""
+        """Return for how many seconds the quota has held requests back so far."""
         since = self._held_since
         return self._held_seconds + (0.0 if since is None else self.now() - since)
 
     def quota(self) -> QuotaState | None:
-        """Return what is known of the quota; ``None`` until an answer has told one."""
+        """Return the state of the quota, or ``None`` until an answer has told one."""
         return None if self._loop is None else self._pacer.quota(self.now())
 
     def _admit(self, max_wait: float) -> Ticket | None:
@@ -163,7 +174,7 @@ class Throttle:
             if waiter in self._turns.waiting:
                 self._leave(waiter)
             elif not waiter.outcome.cancelled() and isinstance(ticket := waiter.outcome.result(), Ticket):
-                self._pacer.not_sent(ticket)  # cancelled at the very moment at which it was granted
+                self._pacer.not_sent(ticket)  # it was cancelled after its slot was granted
                 self._turns.finish(turn)
             self._grant()
             raise
@@ -172,12 +183,14 @@ class Throttle:
         raise _refusal(outcome)
 
     def _leave(self, waiter: _Waiter) -> None:
+        """Take a waiter out of the queue."""
         self._turns.leave(waiter)
         self._patience[waiter.max_wait] -= 1
         if not self._patience[waiter.max_wait]:
             del self._patience[waiter.max_wait]
 
     def _learn(self, ticket: Ticket, answer: Answer) -> None:
+        """Take note of an answer."""
         now = self.now()
         told = quotas(answer.fields)
         refused = answer.status == 429
@@ -192,13 +205,13 @@ class Throttle:
         )
 
     def _grant(self, *, ahead: bool = False) -> None:
-        """Give slots to those whose turn it is, and see to it that this is done again when it is time.
+        """Grant free slots to the next waiters. If the quota does not allow it yet, set an alarm to try again.
 
-        :param ahead: whether to give them to pages ahead without further ado.
+        :param ahead: whether prefetched pages get slots at once; otherwise only after :data:`ROUNDS_KEPT` iterations.
         """
         loop = self._loop
         if loop is None or loop.is_closed():
-            return  # what was left behind on a loop that has ended is being thrown away
+            return  # the loop has ended, so its waiters are being garbage-collected
         wait = math.inf
         while self._turns.waiting and self._turns.in_flight < self._capacity.limit:
             if self._turns.is_ahead and not ahead:
@@ -212,7 +225,7 @@ class Throttle:
                 break
             turn = self._turns.waiting[waiter]
             self._leave(waiter)
-            if waiter.outcome.done():  # it was cancelled, and has not noticed yet
+            if waiter.outcome.done():  # its task was cancelled, but has not run since
                 self._pacer.not_sent(admitted)
             else:
                 self._turns.start(turn)
@@ -220,6 +233,7 @@ class Throttle:
         self._come_back(loop, wait)
 
     def _keep(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+        """Let so many iterations of the event loop pass, then grant slots to prefetched pages too."""
         if rounds:
             loop.call_soon(self._keep, loop, rounds - 1)
         else:
@@ -227,11 +241,12 @@ class Throttle:
             self._grant(ahead=True)
 
     def _next(self) -> tuple[_Waiter, Ticket | float]:
+        """Return the next waiter with its ticket, or with the seconds to wait."""
         now = self.now()
         waiter = self._turns.first()
         admitted = self._pacer.admit(now, waiter.max_wait)
         if not isinstance(admitted, Ticket) and (least := min(self._patience)) < min(admitted, waiter.max_wait):
-            # Somebody who may not wait for as long as the first need not do so.
+            # The first waiter must wait longer than another one may. That other one need not wait behind it.
             waiter = next(waiter for waiter in self._turns.waiting if waiter.max_wait == least)
             ticket = self._pacer.admit(now, least)
             if isinstance(ticket, Ticket):
@@ -239,7 +254,10 @@ class Throttle:
         return waiter, admitted
 
     def _come_back(self, loop: asyncio.AbstractEventLoop, wait: float) -> None:
-        """Look again after so many seconds. Where they have an end it is the quota that holds requests back."""
+        """Set the alarm for a wait, and keep account of the time for which the quota holds requests back.
+
+        :param wait: seconds until slots can be granted again; infinity if only an answer can change anything.
+        """
         now = self.now()
         held = wait < math.inf
         if held and self._held_since is None:
@@ -254,12 +272,12 @@ class Throttle:
             self._alarm = loop.call_at(now + wait, self._grant)
         if held and now + wait > self._announced + WORTH_A_LINE:
             self._announced = now + wait
-            _logger.info("the service takes no more requests for now: waiting %.1f s", wait)
+            _logger.info("%s: waiting %.1f s", self._pacer.reason(now), wait)
 
 
 def _refusal(left: float) -> RateLimitError:
     error = RateLimitError(
-        "nothing was sent: the server has refused other requests of this client, and it is not time yet for the next",
+        "nothing was sent: the service has refused other requests of this client, and the wait is not over yet",
         status=429,
         retry_after=left,
     )

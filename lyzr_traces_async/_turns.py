@@ -1,11 +1,13 @@
-"""Whose turn it is in the queue in front of the service. Pure: no I/O, no clock.
+"""The queue for the slots of a client: which request gets the next free slot? Pure: no I/O, no clock.
 
-Requests that belong together make up one *turn*: the pages of a session's walk, or a single call. The next slot goes to
-the turn with the fewest requests in flight, and among those to the one that has waited longest for its place. So a
-page ahead of one session never comes before another session that has nothing in flight, and nobody starves: a turn
-without anything in flight waits for one slot of each of those before it, no more.
+A request needs a slot while it is in flight. Requests that belong together form one *turn*: the pages of one session's
+walk, or a single call. The next slot goes to the turn with the fewest requests in flight. Among turns with equally
+many, it goes to the one that has waited longest with this number. This has two effects:
 
-What the server has refused goes before everything else: it was its turn before.
+- A session that prefetches pages never holds up a session that has no request in flight.
+- No turn starves: a turn without a request in flight waits for at most one slot of each turn before it.
+
+A request that the server has refused with a 429 goes before all others, because it had its slot already.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ W = TypeVar("W")
 
 
 class _Turn(Generic[W]):
-    """What one turn has in flight, and what of it waits."""
+    """The requests of one turn: how many are in flight, and which ones wait."""
 
     __slots__ = ("in_flight", "waiting")
 
@@ -29,12 +31,10 @@ class _Turn(Generic[W]):
 
 
 class Turns(Generic[W]):
-    """The queue: who waits, and who is next.
-
-    Whoever waits may be any object, and so may a turn, as long as both are hashable.
+    """The queue. A waiter stands for one request, and may be any hashable object; so may a turn.
 
     :ivar in_flight: how many requests have a slot.
-    :ivar waiting: who waits, and for which turn.
+    :ivar waiting: the waiters, each with its turn.
     """
 
     def __init__(self) -> None:
@@ -42,11 +42,14 @@ class Turns(Generic[W]):
         self.waiting: dict[W, object] = {}
         self._turns: dict[object, _Turn[W]] = {}
         self._refused: OrderedDict[W, None] = OrderedDict()
-        # The turns that wait, by how many requests they have in flight, each in the order in which they came to that.
+        # The turns with waiters, by their number of requests in flight; within a level in the order of their arrival.
         self._levels: dict[int, OrderedDict[object, None]] = {}
 
     def join(self, waiter: W, turn: object, *, refused: bool) -> None:
-        """Let somebody wait: before everybody else, where the server has refused the request before."""
+        """Add a waiter to the queue.
+
+        :param refused: whether the server has refused this request before; it then goes before all others.
+        """
         self.waiting[waiter] = turn
         if refused:
             self._refused[waiter] = None
@@ -59,7 +62,7 @@ class Turns(Generic[W]):
             self._line_up(turn, state)
 
     def first(self) -> W:
-        """Return who is next. Somebody must be waiting."""
+        """Return the next waiter. The queue must not be empty."""
         if self._refused:
             return next(iter(self._refused))
         turn = next(iter(self._levels[min(self._levels)]))
@@ -67,11 +70,11 @@ class Turns(Generic[W]):
 
     @property
     def is_ahead(self) -> bool:
-        """Whether who is next belongs to a turn that has others in flight already. Somebody must be waiting."""
+        """Whether the turn of the next waiter has requests in flight already. The queue must not be empty."""
         return not self._refused and 0 not in self._levels
 
     def leave(self, waiter: W) -> None:
-        """Let somebody wait no longer."""
+        """Remove a waiter from the queue."""
         turn = self.waiting.pop(waiter)
         if waiter in self._refused:
             del self._refused[waiter]

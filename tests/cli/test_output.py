@@ -140,7 +140,7 @@ def test_a_terminal_shows_for_how_long_the_quota_is_waited_for(
             monkeypatch.setattr(sys, "stderr", Terminal())
             assert main(["list", SESSION, "--limit", "10"]) == 0
     assert isinstance(sys.stderr, Terminal)
-    assert re.search(r"\x1b\[2Kthe service takes no more requests for now: waiting [01]\.\d s", sys.stderr.getvalue())
+    assert re.search(r"\x1b\[2Kthe quota is used up: waiting [01]\.\d s", sys.stderr.getvalue())
     assert (logger.level, logger.handlers) == before
     assert "quota" not in capsys.readouterr().out
 

@@ -47,7 +47,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path, columns: int, first: str
     shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
     assert shown[:2] == ["", "the list of sessions: 0 so far"]
     assert re.fullmatch(first, shown[2])
-    assert any(line.startswith("the service takes no more requests for now: waiting ") for line in shown)
+    assert any(line.startswith("the quota is used up: waiting ") for line in shown)
     told = [line for line in shown if " of 12 sessions" in line]
     quota = r"(, (\d requests? left in this window|more requests in \d s))?"
     assert len(told) > 1

@@ -362,10 +362,7 @@ async def test_the_log_says_when_it_begins_to_wait(caplog: pytest.LogCaptureFixt
             await asyncio.gather(*(client.list_session_traces(SESSION) for _ in range(9)))
     records = [record for record in caplog.records if record.name == "lyzr_traces_async"]
     assert [record.levelno for record in records] == [logging.INFO] * 2
-    told = [
-        re.fullmatch(r"the service takes no more requests for now: waiting ([0-9.]+) s", r.getMessage())
-        for r in records
-    ]
+    told = [re.fullmatch(r"the quota is used up: waiting ([0-9.]+) s", r.getMessage()) for r in records]
     assert all(text is not None and 55 < float(text[1]) <= 61 for text in told)
 
 

@@ -376,7 +376,7 @@ async def test_the_moment_that_is_left_to_others_is_not_worth_a_line_in_the_log(
         service.answer("d")
         await asyncio.gather(*calls)
     said = [record.getMessage() for record in caplog.records if record.name == "lyzr_traces_async"]
-    assert said == ["the service takes no more requests for now: waiting 50.0 s"]
+    assert said == ["the service refused a request (429): waiting 50.0 s"]
     assert service.throttle.seconds_paced() == pytest.approx(51, abs=0.5)
     check_idle(service.throttle)
 
