@@ -1,4 +1,7 @@
-"""One request on its way through aiohttp: what that must not do with it, and what is not to be taken for its answer."""
+"""Guards one request on its way through aiohttp.
+
+The guard keeps aiohttp from sending the request twice or to an unsafe place, and refuses answers to other requests.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,18 @@ from ._pool import Pool
 
 __all__ = ["MAX_FIELDS", "MAX_HEAD", "ConnectionDroppedError", "Exchange"]
 
-# The largest head that is read: what gateways and content networks add may be many KiB. aiohttp bounds each field, and
-# their number; so until the sum can be had, a head may take up the product of the two, which is not to be much.
+# The largest head of an answer that is accepted, and the largest number of header fields. Gateways and content networks
+# may add many KiB. aiohttp limits only the size of each field and their number, and the sum is known only when the head
+# is complete. Until then a head may take up the product of both limits in memory, so they must not be large.
 MAX_HEAD: Final = 64 * 2**10
 MAX_FIELDS: Final = 400
 
 
 class ConnectionDroppedError(Exception):
-    """The connection broke before the head of an answer was complete, or brought what was no answer to this request."""
+    """The connection broke before the head of the answer was complete, or it brought no answer to this request.
+
+    :ivar below: the error of the layer below.
+    """
 
     def __init__(self, below: Exception) -> None:
         super().__init__(str(below))
@@ -30,12 +37,12 @@ class ConnectionDroppedError(Exception):
 
 
 class Exchange:
-    """One request on its way, and what is known of it should it fail.
+    """One request and its connection.
 
-    :param request_id: the id that it is sent with.
-    :param others: the ids of requests before it.
-    :param pool: the connections, if they are ours.
-    :ivar fields: the answer's header fields, once they have come.
+    :param request_id: the ``X-Request-Id`` of the request.
+    :param others: the ids of earlier requests.
+    :param pool: the client's own connections; ``None`` if the session is the caller's.
+    :ivar fields: the answer's header fields, as soon as they have come.
     """
 
     def __init__(self, request_id: str, others: Collection[str], pool: Pool | None) -> None:
@@ -46,31 +53,34 @@ class Exchange:
         self._connection: asyncio.Transport | None = None
 
     async def through(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        """Keep aiohttp from what it would do with a request by itself; one of its middlewares.
+        """Send the request as a middleware of aiohttp, and prevent three things that aiohttp would do without it.
 
-        It would send it again after two kinds of errors, where they arrive as themselves: unseen by the retries and by
-        the count of the quota. It would send it, with the key in the clear, to a proxy that a caller's session was
-        told of, by the environment perhaps. And it would take whatever comes on a connection for the answer.
+        - aiohttp sends a request again after two kinds of errors. Neither the retries nor the count of the quota would
+          know of the second request. So these errors leave here as another type.
+        - If the caller's session has a proxy, perhaps from the environment, aiohttp sends an http request to it, with
+          the API key in the clear. So http requests use no proxy.
+        - aiohttp takes anything that comes on a connection for the answer. So the answer is checked.
         """
         if request.url.scheme == "http":
             request.proxy = None
             if is_localhost(request.url.host or ""):
-                # No resolver has to know the others, and one that does may have been told so by anybody.
+                # Other names of this machine (`x.localhost`) are unknown to some resolvers, and others may have been
+                # told a wrong address for them. `localhost` is safe.
                 request.url = request.url.with_host("localhost")
         request.send = self._sending(request.send)  # type: ignore[method-assign,assignment]
         try:
             response = await send(request)
         except aiohttp.ClientConnectorError:
-            raise  # never sent again
+            raise  # aiohttp does not send the request again after this error
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
             raise ConnectionDroppedError(exc) from None
         finally:
-            del request.send  # or it would be a cycle
+            del request.send  # it refers to the request, so it would be a reference cycle
         try:
             self._judge(response)
         except Exception:
             response.close()
-            self.discard()  # it has gone back to the pool by now if the body was short
+            self.discard()  # closing the response is not enough: after a short body its connection is back in the pool
             raise
         self.fields = response.headers
         return response
@@ -78,9 +88,11 @@ class Exchange:
     def _sending(
         self, send: Callable[[aiohttp.connector.Connection], Awaitable[aiohttp.ClientResponse]]
     ) -> Callable[[aiohttp.connector.Connection], Awaitable[aiohttp.ClientResponse]]:
+        """Return ``send`` with a check of the connection before it, and a note of the connection."""
+
         async def checked(connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
             if connection.protocol is not None and connection.protocol.should_close:
-                raise ConnectionDroppedError(aiohttp.ClientConnectionError("the server had spoken before it was asked"))
+                raise ConnectionDroppedError(aiohttp.ClientConnectionError("the server sent data before the request"))
             self._connection = connection.transport
             if self._pool is not None and self._connection is not None:
                 self._pool.note(self._connection)
@@ -89,14 +101,15 @@ class Exchange:
         return checked
 
     def _judge(self, response: aiohttp.ClientResponse) -> None:
-        # Anybody's id may stand there, a proxy's for one; but not that of another request of ours.
+        """Check that this is an answer to the request, and that its head is not too large."""
+        # A proxy may put an id of its own there. But the id of an earlier request of ours shows an answer to that one.
         said = response.headers.get("X-Request-Id")
         if said != self.request_id and said in self._others:
-            raise ConnectionDroppedError(aiohttp.ClientConnectionError("this answers an earlier request"))
+            raise ConnectionDroppedError(aiohttp.ClientConnectionError("the answer belongs to an earlier request"))
         if sum(len(name) + len(value) + 4 for name, value in response.raw_headers) > MAX_HEAD:
             raise LineTooLong(b"", MAX_HEAD)
 
     def discard(self) -> None:
-        """Close the connection, wherever it is by now."""
+        """Close the connection, also if it is back in the pool."""
         if self._connection is not None:
             self._connection.abort()

@@ -1,4 +1,4 @@
-"""What the log says of a request. It never says the key, and each record is one line, whatever a server has sent."""
+"""The log lines about requests. No record contains the API key, and each is a single line, whatever a server sends."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ __all__ = ["logged", "logger", "one_line"]
 
 logger: Final = logging.getLogger("lyzr_traces_async")
 
-# Of what went wrong, in a record.
+# How many characters of an error's text are logged.
 _LONGEST: Final = 300
 
 
 async def logged(exchange: Awaitable[Answer], place: str, request_id: str, mask: Callable[[str], str]) -> Answer:
-    """Make a request, and say at DEBUG what became of it.
+    """Wait for an answer, and log its status, or its error, at the level DEBUG.
 
-    :param place: what was asked for.
-    :param request_id: the id it was sent with. That of the answer is shown where it has one.
+    :param exchange: the request.
+    :param place: the words for what was asked for.
+    :param request_id: the id of the request. The log shows the id in the answer instead, if there is one.
+    :param mask: takes the API key out of a text.
     """
     begin = anyio.current_time()
     outcome = "cancelled"
@@ -41,7 +43,7 @@ async def logged(exchange: Awaitable[Answer], place: str, request_id: str, mask:
 
 
 def one_line(error: LyzrTracesError) -> str:
-    """Return what went wrong, in a form that a server can neither break up nor colour."""
+    """Return the text of an error on one line, without control characters that a server may have put into it."""
     text = _printable(error._brief())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 

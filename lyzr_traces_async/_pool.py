@@ -1,4 +1,4 @@
-"""The client's own connections: how they lead out of this machine, and how they end, also where nobody ends them."""
+"""The client's own connections: the proxy that they use, and how they are closed, also if nobody closes the client."""
 
 from __future__ import annotations
 
@@ -20,36 +20,39 @@ from .errors import InvalidArgumentError
 
 __all__ = ["Pool"]
 
-# The service closes connections that were idle for 5 s; one that is let go earlier is not in the middle of that.
+# The service closes connections that were idle for 5 s. The client closes them earlier, so that it does not send a
+# request on a connection that the service is closing.
 KEEP_ALIVE_SECONDS: Final = 4.0
 
 
 class Pool:
-    """An aiohttp session, from the first request to the end of the client.
+    """An aiohttp session, which lives from the client's first request until the client is closed.
 
-    One that is garbage-collected open, or is open at the interpreter's exit, says so, and closes what it can.
+    If the pool is garbage-collected while it is open, or is open when the interpreter exits, it warns and closes its
+    connections.
 
-    :param url: where the API is.
-    :raises InvalidArgumentError: if the environment names a proxy of no use.
-    :ivar session: the session.
+    :param url: the URL of the API.
+    :raises InvalidArgumentError: if the environment names a proxy that can't be used.
+    :ivar session: the aiohttp session.
     """
 
     def __init__(self, url: URL) -> None:
         self._proxy, self._credentials = _proxy_for(url)
-        # How many requests are in flight is settled before they come here.
+        # No limit here: the throttle limits the requests in flight.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
         self.session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         self._loop = asyncio.get_running_loop()
         self._connections: set[asyncio.Transport] = set()
-        # A `__del__` would not do: in a cycle, or at the interpreter's exit, aiohttp's own may be called before it.
+        # Not a `__del__` method: in a reference cycle, or when the interpreter exits, the `__del__` methods of aiohttp
+        # may run before it.
         self._cut = partial(_cut, self.session, self._loop, self._connections)
         self._forgotten = weakref.finalize(self, _forgotten, os.getpid(), self._loop, self._cut)
 
     def route(self) -> Mapping[str, Any]:
-        """Return the options of a request that lead it through the environment's proxy, if there is one."""
+        """Return the request options for the environment's proxy, if there is one."""
         if self._proxy is None:
             return {}
-        # The credentials apart from the URL: aiohttp quotes it in its errors.
+        # The credentials are kept out of the URL, because aiohttp quotes the URL in its errors.
         credentials = self._credentials
         return {
             "proxy": self._proxy,
@@ -57,12 +60,12 @@ class Pool:
         }
 
     def note(self, connection: asyncio.Transport) -> None:
-        """Remember a connection that is used, should it have to be closed without its event loop."""
+        """Remember a connection that is in use, so that it can be closed even without its event loop."""
         self._connections.difference_update([old for old in self._connections if old.is_closing()])
         self._connections.add(connection)
 
     async def aclose(self) -> None:
-        """Close the connections: on the loop that they were opened on, or on any other if that one is closed."""
+        """Close the connections: on their own event loop, or on any other if their own is closed."""
         self._forgotten.detach()
         if self._loop.is_closed():
             self._cut()
@@ -71,27 +74,28 @@ class Pool:
 
 
 def _proxy_for(url: URL) -> tuple[URL | None, Secret | None]:
-    """Return the environment's proxy for https, and its credentials as it wants them.
+    """Return the environment's proxy for https, and its credentials as the value of a header field.
 
-    Read here rather than by aiohttp (`trust_env`), which does not know ALL_PROXY, takes no proxy over TLS from the
-    environment, and sends what a netrc file has for the API's host.
+    The environment is read here and not by aiohttp (`trust_env`): aiohttp does not know ALL_PROXY, does not accept an
+    https:// proxy from the environment, and sends the credentials that a netrc file has for the API's host.
     """
     if url.scheme != "https" or proxy_bypass(url.host or "") or proxy_bypass(url.host_port_subcomponent or ""):
         return None, None
     proxies = getproxies()
-    named = Secret(proxies.get("https") or proxies.get("all") or "")  # there may be a password in it
+    named = Secret(proxies.get("https") or proxies.get("all") or "")  # it may contain a password
     del proxies
     if not named.reveal():
         return None, None
     if (proxy := _parsed(named.reveal())) is None:
         raise InvalidArgumentError(
-            "the proxy that the environment names for https (HTTPS_PROXY, ALL_PROXY) is no http:// or https:// URL: "
-            "for another kind, such as SOCKS, pass an aiohttp session with a connector for it as `session`"
+            "the proxy in the environment variable HTTPS_PROXY or ALL_PROXY is not an http:// or https:// URL: "
+            "for another kind of proxy, such as SOCKS, pass an aiohttp session with a suitable connector as `session`"
         )
     return proxy
 
 
 def _parsed(named: str) -> tuple[URL, Secret | None] | None:
+    """Return the URL of a proxy and its credentials, or ``None`` if this is not the URL of an HTTP proxy."""
     try:
         proxy = URL(named if "://" in named else f"http://{named}")
         bare = proxy.with_user(None)
@@ -105,16 +109,16 @@ def _parsed(named: str) -> tuple[URL, Secret | None] | None:
 
 
 def _forgotten(process: int, loop: asyncio.AbstractEventLoop, cut: Callable[[], None]) -> None:
-    """Say that the pool was not closed, and close it: from whichever thread, with the loop in whichever state.
+    """Warn that the pool was not closed, and close it. This may run in any thread and with the loop in any state.
 
-    One that a fork has copied is its first process's. Closed here, it would go deaf there: they share what the loop
-    waits with.
+    A pool that a fork has copied belongs to the first process and is left alone. Both processes share the selector of
+    the event loop, so if this one closed a connection, the first process would hear nothing on it any more.
     """
     if process != os.getpid():
         return
     try:
         warnings.warn(
-            "a TracesClient was not closed, and its connections were left open: use it in an `async with` block, or "
+            "a TracesClient was not closed and has left connections open: use the client in an `async with` block, or "
             "call its `aclose()`",
             ResourceWarning,
             stacklevel=2,
@@ -127,13 +131,14 @@ def _forgotten(process: int, loop: asyncio.AbstractEventLoop, cut: Callable[[], 
 
 
 def _cut(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop, connections: set[asyncio.Transport]) -> None:
-    """Close the connections now, whether or not their loop will ever have another turn.
+    """Close the connections at once, also if their event loop will never run again.
 
-    A transport closes its socket by way of its loop, in that one's next turn.
+    Normally a transport asks its loop to close the socket in the next iteration. So `call_soon` of the loop is replaced
+    for a moment by a function that calls at once.
     """
 
     def at_once(callback: Callable[..., object], *args: object, context: object = None) -> None:
-        if context is None:  # a transport's; futures pass one, and nobody waits for those
+        if context is None:  # only transports pass no context; the callbacks of futures are not needed
             callback(*args)
 
     loop.call_soon = at_once  # type: ignore[method-assign,assignment]
@@ -141,6 +146,6 @@ def _cut(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop, connec
         for connection in connections:
             connection.abort()
         with suppress(StopIteration):
-            session.close().send(None)  # nothing is left that it has to wait for
+            session.close().send(None)  # no connection is left to wait for, so this ends at once
     finally:
         del loop.call_soon

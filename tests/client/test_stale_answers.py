@@ -79,7 +79,7 @@ async def test_a_server_that_gives_nothing_but_earlier_answers_is_an_error() -> 
     server = RawServer(stale)
     async with server, TracesClient("key", base_url=server.base_url, retry=QUICK) as client:
         await client.list_session_traces(SESSION)
-        with pytest.raises(APIConnectionError, match="answers an earlier request") as caught:
+        with pytest.raises(APIConnectionError, match="belongs to an earlier request") as caught:
             await client.list_session_traces(SESSION)
     assert caught.value.attempts == 3
     assert caught.value.request_id == sent_id(server, 3)
@@ -195,7 +195,7 @@ async def test_a_server_that_always_speaks_first_is_an_error() -> None:
             aiohttp.ClientSession(trace_configs=[slow]) as session,
             TracesClient("key", base_url=f"http://127.0.0.1:{port}/v1", retry=QUICK, session=session) as client,
         ):
-            with pytest.raises(APIConnectionError, match="had spoken before it was asked") as caught:
+            with pytest.raises(APIConnectionError, match="sent data before the request") as caught:
                 await client.list_session_traces(SESSION)
     assert caught.value.attempts == 3
     assert set(heard) <= {b""}
