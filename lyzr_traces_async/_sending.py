@@ -1,4 +1,4 @@
-"""An answer from the service, with as many attempts as it takes. Where the pure parts meet the transport."""
+"""Gets the answer to a request, with as many attempts as needed. Here the pure modules meet the transport."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _T = TypeVar("_T")
 
 @attrs.define
 class _Life:
-    """What becomes of a client, whoever of those that share it is the first to know.
+    """The state that a client shares with the clients made from it by ``with_options``.
 
-    :ivar closed: whether it was closed.
-    :ivar key_accepted: whether the service has shown that its key is good.
+    :ivar closed: whether the client was closed.
+    :ivar key_accepted: whether an answer of the service has shown that the API key is good.
     """
 
     closed: bool = False
@@ -49,9 +49,12 @@ class _Life:
 
 @attrs.define
 class _Call(Generic[_T]):
-    """A question that is asked, and the attempts at it.
+    """A request and the attempts at it.
 
-    :ivar turn: the walk that it belongs to; a single call has its own.
+    :ivar request: the request.
+    :ivar url: its URL.
+    :ivar attempts: the attempts so far.
+    :ivar turn: the walk that the request belongs to; a single call is a turn of its own.
     """
 
     request: Request[_T]
@@ -61,23 +64,25 @@ class _Call(Generic[_T]):
 
 
 class Cancellable(Protocol):
-    """What is under way, and can be ended: a cancel scope, for one."""
+    """A call or a stream that is under way and can be cancelled, such as a cancel scope."""
 
     def cancel(self) -> None:
-        """End it."""
+        """Cancel the call or the stream."""
         ...
 
 
 class Sender:
-    """Gets answers: for everything that a client does at once.
+    """Makes all requests of a client.
 
-    :param base_url: where the API is, without a slash at the end.
-    :param timeout: seconds for one attempt, connect to last byte.
-    :param max_concurrency: requests in flight at once.
-    :ivar calls: what is under way; it is cancelled when the client is closed.
-    :ivar tally: what was counted so far, under the names of :class:`ClientStats`.
+    :param transport: makes each single attempt.
+    :param base_url: the URL of the API, without a slash at the end.
+    :param timeout: seconds for one attempt, from connecting to the last byte.
+    :param retry: how often and how long to try again.
+    :param max_concurrency: how many requests may be in flight at once.
+    :ivar calls: the calls and streams that are under way. They are cancelled when the client is closed.
+    :ivar tally: the counters so far, under the names of :class:`ClientStats`.
     :ivar mask: takes the API key out of a text.
-    :ivar check_loop: raises :class:`WrongEventLoopError` unless the running event loop is the client's.
+    :ivar check_loop: raises :class:`WrongEventLoopError` if the running event loop is not the client's.
     """
 
     def __init__(
@@ -95,9 +100,12 @@ class Sender:
         self._life = _Life()
 
     def with_options(self, timeout: float | None, retry: RetryPolicy | None) -> Self:
-        """Return one for the same client, with another time-out or policy where one is given.
+        """Return a sender for the same client with another time-out or retry policy.
 
-        All that changes as requests are made is held by reference, and so is common to both.
+        Both senders refer to the same objects for all state that requests change, so they share it.
+
+        :param timeout: seconds for one attempt; ``None`` for those of this sender.
+        :param retry: the retry policy; ``None`` for that of this sender.
         """
         other = copy.copy(self)
         other._timeout = self._timeout if timeout is None else timeout
@@ -105,17 +113,17 @@ class Sender:
         return other
 
     def stats(self) -> ClientStats:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return ClientStats(**self.tally, seconds_paced=self._throttle.seconds_paced())
 
     def quota(self) -> QuotaState | None:
-        """Return what is known of the service's quota."""
+        """Return the state of the quota, or ``None`` until an answer has told one."""
         return self._throttle.quota()
 
     def check_open(self) -> None:
-        """Raise unless the client is open.
+        """Check that the client is open.
 
-        :raises ClientClosedError: if it was closed.
+        :raises ClientClosedError: if the client was closed.
         """
         if self._life.closed:
             raise ClientClosedError("the client is closed: create a new one")
@@ -123,9 +131,10 @@ class Sender:
     async def window(
         self, walk: PageWalk, *, fatal: tuple[type[LyzrTracesError], ...] = ()
     ) -> list[TracePage | LyzrTracesError]:
-        """Get the pages of a walk's window, all at once: each, or why it could not be had.
+        """Get all pages of a walk's next window at once. Return for each the page, or the error that it ended with.
 
-        :param fatal: the errors of which one is raised as soon as it comes, whatever becomes of the other pages.
+        :param walk: the walk.
+        :param fatal: errors of these types are raised as soon as they come, and the other pages are cancelled.
         """
         answers: dict[int, TracePage | LyzrTracesError] = {}
 
@@ -151,18 +160,21 @@ class Sender:
         return [answers[page] for page in window]
 
     async def outcome(self, request: Request[_T], *, turn: object, heavy_attempts: int | None) -> _T | LyzrTracesError:
-        """Ask, and return the answer, or why it could not be had."""
+        """Make a request like :meth:`get`, but return its error instead of raising it."""
         try:
             return await self.get(request, turn=turn, heavy_attempts=heavy_attempts)
         except LyzrTracesError as error:
             return error
 
     async def get(self, request: Request[_T], *, turn: object = None, heavy_attempts: int | None = None) -> _T:
-        """Ask, and return the answer.
+        """Make a request with as many attempts as needed, and return the decoded answer.
 
-        :param turn: the walk that it belongs to; a single call has its own.
-        :param heavy_attempts: how many attempts it is worth where it is too heavy, and can be asked for in parts.
-        :raises LyzrTracesError: what went wrong at the last attempt, with what was asked for and the attempts.
+        :param request: the request.
+        :param turn: the walk that the request belongs to; ``None`` for a single call, which is a turn of its own.
+        :param heavy_attempts: after how many attempts to give up if the answer is too heavy for the service and can be
+            asked for in smaller parts; ``None`` if it can't.
+        :raises LyzrTracesError: the error of the last attempt, with the particulars of the request and the number of
+            attempts.
         """
         self.check_open()
         self.check_loop()
@@ -175,14 +187,16 @@ class Sender:
             try:
                 return await self._attempts(call)
             except LyzrTracesError as error:
-                vars(error).update(request.particulars, attempts=attempts.made or None)
+                _describe(error, request, attempts.made)
                 raise
             finally:
                 self.calls.remove(scope)
-        raise ClientClosedError("the client was closed while this call was under way", **request.particulars)
+        closed = ClientClosedError("the client was closed while this call was under way")
+        _describe(closed, request, attempts.made)
+        raise closed
 
     async def _attempts(self, call: _Call[_T]) -> _T:
-        # Nearly every answer is had at the first attempt, which is not worth setting up the others.
+        # Nearly every first attempt succeeds. Setting up tenacity before it would be wasted time.
         try:
             return await self._attempt(call)
         except LyzrTracesError as error:
@@ -198,6 +212,7 @@ class Sender:
         return answer
 
     def _again(self, call: _Call[Any], error: BaseException) -> bool:
+        """Return whether to try again after an error, and log this. Set the wait before the next attempt."""
         if not isinstance(error, LyzrTracesError):
             return False
         attempts, throttle = call.attempts, self._throttle
@@ -206,7 +221,7 @@ class Sender:
         )
         wait, failed = attempts.wait, one_line(error)
         if isinstance(error, RateLimitError) and not error._unsent:
-            # Everybody has to wait, so this request does so where everybody does: in front of the service.
+            # All requests of the client have to wait. This one waits with them, in the queue of the throttle.
             throttle.refused(wait)
             attempts.wait = 0.0
             if again:
@@ -237,12 +252,15 @@ class Sender:
         self.tally["retries"] += call.attempts.made > 1
         request_id = str(uuid4())
         exchange = self._transport.get(call.url, request_id, self._timeout)
-        if logger.isEnabledFor(logging.DEBUG):  # or else no page has to pay for it
+        if logger.isEnabledFor(logging.DEBUG):  # otherwise save the time
             exchange = logged(exchange, call.request.place, request_id, self.mask)
         return await exchange
 
     def _judge(self, answer: Answer, request: Request[_T]) -> _T | LyzrTracesError:
-        """Return what an answer says, or its error: not raised here, where a traceback would show the raw answer."""
+        """Return the decoded answer, or the error that it stands for.
+
+        The error is not raised here, because its traceback would then show the raw answer.
+        """
         self._life.key_accepted |= key_is_accepted(answer)
         error = error_of(answer, self.mask, self._base_url)
         if error is not None:
@@ -258,7 +276,7 @@ class Sender:
         return outcome
 
     async def aclose(self) -> None:
-        """End all calls that are under way with :class:`ClientClosedError`, and close the connections."""
+        """Close the connections. All calls that are under way end with :class:`ClientClosedError`."""
         if self._life.closed:
             return
         if not self._transport.is_on_its_own:
@@ -267,3 +285,11 @@ class Sender:
                 scope.cancel()
         self._life.closed = True
         await self._transport.aclose()
+
+
+def _describe(error: LyzrTracesError, request: Request[Any], attempts: int) -> None:
+    """Add to an error the particulars of the request and the number of attempts."""
+    particulars = request.particulars
+    if not error._is_about_page:
+        particulars.pop("page", None)
+    vars(error).update(particulars, attempts=attempts or None)

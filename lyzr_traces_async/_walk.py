@@ -128,7 +128,8 @@ class PageWalk:
             return
         page, failure = stopped
         if not (failure._too_heavy and self._limits.failed(self.limit, (page - 1) * self.limit)):
-            failure.page = self._resume_page()
+            if failure._is_about_page:
+                failure.page = self._resume_page()
             raise failure
 
     def _judge(self, reads: Sequence[Read], behind: Sequence[Read]) -> Iterator[TracePage]:

@@ -81,6 +81,9 @@ class LyzrTracesError(Exception):
 
     # For the walk: the service ran out of time or memory, so that a smaller `limit` may succeed.
     _too_heavy: bool = False
+    # Whether the error can be about a page. An error about the client or its arguments has no `page`, as it would come
+    # at any page.
+    _is_about_page: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -137,13 +140,19 @@ def _restore(cls: type[LyzrTracesError], args: tuple[Any, ...], state: dict[str,
 class InvalidArgumentError(LyzrTracesError, ValueError):
     """The library refused an argument, or a setting in the environment, before it sent anything."""
 
+    _is_about_page = False
+
 
 class ClientClosedError(LyzrTracesError, RuntimeError):
     """The client was closed before the call, or during the call."""
 
+    _is_about_page = False
+
 
 class WrongEventLoopError(LyzrTracesError, RuntimeError):
     """The running event loop is not the one of the client's first request, or it is not an asyncio event loop."""
+
+    _is_about_page = False
 
 
 class APIConnectionError(LyzrTracesError):
