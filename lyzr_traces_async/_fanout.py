@@ -1,7 +1,7 @@
-"""Many sessions at once. The one place with tasks that outlive a call, inside an async context manager.
+"""Reads many sessions at once. Only here do tasks live longer than a call, inside an async context manager.
 
-One task draws the ids, and starts one for each session. The consumer's own task is none of these: it takes what is
-finished, and waits for news where nothing is.
+One task draws the ids and starts another task for each session. The consumer runs in its own task: it takes the
+finished sessions, and waits if there is none.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .models import SessionInfo, SessionTraces, Trace
 
 __all__ = ["Stream"]
 
-# What no session can survive.
+# Errors that every other session would meet too, so that they end the stream.
 _FATAL: Final = (
     AuthenticationError,
     PermissionDeniedError,
@@ -40,22 +40,28 @@ _FATAL: Final = (
     ClientClosedError,
     WrongEventLoopError,
 )
-# Pages of one session that are asked for at once: of use where few sessions are left. Many take turns for the slots.
+# How many pages of one session are asked for at once. This helps if few sessions are left; many share the slots anyway.
 _PREFETCH: Final = 8
 
 SessionIds = Iterable[str | UUID | SessionInfo] | AsyncIterable[str | UUID | SessionInfo]
 
 
 class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
-    """Walks many sessions at once, and hands them over one by one, each whole.
+    """Walks many sessions at once, and hands them to the consumer one by one, each one whole.
 
-    The consumer learns of every end, since each task reports its own, in whatever way it came: also one that somebody
-    has cancelled before its first step. That all sessions have come is said by the last task, and only where none has
-    ended otherwise.
+    A stream never ends early in silence: each task reports its end, however it ended, even if it was cancelled before
+    its first step. The last task to end reports that all sessions have come, unless a task was cancelled or failed.
 
-    Neither is known of the tasks of a group, anyio's or asyncio's: one that is cancelled leaves it in silence. And a
-    group has to be left in the task that entered it, while this block is left in another where it stands in an async
-    generator that somebody drops. (It is no generator itself, so that it needs no finalising beside that one.)
+    The tasks do not form a task group, neither of anyio nor of asyncio, for two reasons. A cancelled task leaves a
+    group in silence. And a group must be left in the task that entered it, but the block of this stream is left in
+    another task if it stands in an async generator that is dropped.
+
+    The stream is a class and not an async generator, because in such a dropped generator it would need finalising too.
+
+    :param sender: makes the requests.
+    :param session_ids: the ids of the sessions.
+    :param limit: how many traces to ask for in one request.
+    :param concurrency: how many sessions to read at once.
     """
 
     def __init__(self, sender: Sender, session_ids: SessionIds, *, limit: int, concurrency: int) -> None:
@@ -65,7 +71,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
         self._finished = Finished(concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
         self._cancelled: set[asyncio.Task[None]] = set()
-        self._unheard: BaseException | None = None  # what the ids raised when it could not be handed over any more
+        self._unheard: BaseException | None = None  # an error of the ids after the end
 
     async def __aenter__(self) -> AsyncIterator[SessionTraces]:
         self._sender.check_open()
@@ -86,11 +92,11 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
             raise self._unheard
 
     def cancel(self) -> None:
-        """End because the client is closed."""
+        """End the stream, because the client is being closed."""
         self._end(ClientClosedError("the client was closed while this stream was under way"))
 
     def _start(self, job: Coroutine[Any, Any, None]) -> None:
-        """Run a task of this stream."""
+        """Start a task of this stream."""
         task = asyncio.create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -103,15 +109,19 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
             self._end(None)
 
     def _end(self, failure: BaseException | None) -> None:
-        """Hand nothing over from now on but ``failure``, and cancel what is left: the first time this is called."""
+        """End the stream and cancel its other tasks. A second call does nothing.
+
+        :param failure: the error for the consumer, which replaces the sessions not taken yet; ``None`` if all sessions
+            have come.
+        """
         if not self._finished.closed:
             self._finished.close(failure)
             self._cancel_others()
 
     def _cancel_others(self) -> None:
-        """Cancel each other task once, as asyncio does it.
+        """Cancel each other task once, in the way of asyncio.
 
-        A cancelled scope of anyio's would raise in it at each ``await``, also at those that the ids clean up with.
+        A cancel scope of anyio would cancel a task again at each ``await``, also while the ids clean up.
         """
         others = self._tasks - self._cancelled - {asyncio.current_task()}
         self._cancelled |= others
@@ -119,7 +129,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
             task.cancel()
 
     async def _over(self) -> None:
-        """Wait until all tasks have ended, even when cancelled; that is raised afterwards."""
+        """Wait until all tasks have ended, even if this is cancelled. Then raise the cancellation."""
         cancelled: asyncio.CancelledError | None = None
         while self._tasks:
             try:
@@ -131,7 +141,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
             raise cancelled
 
     async def _draw(self) -> None:
-        """Start the sessions, each as it comes to its turn."""
+        """Draw the ids, and start a task for each session as soon as it may begin."""
         given = self._session_ids
         try:
             ids = aiter(given) if isinstance(given, AsyncIterable) else _each(given)
@@ -140,7 +150,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
             except StopAsyncIteration:
                 pass
             finally:
-                if isinstance(ids, AsyncGenerator):  # here, where it has its scopes and context variables
+                if isinstance(ids, AsyncGenerator):  # in this task, where its scopes and context variables are
                     await ids.aclose()
         except BaseException as failure:  # noqa: BLE001 - the caller's ids may raise anything
             if self._finished.closed and not isinstance(failure, asyncio.CancelledError):
@@ -148,15 +158,20 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
             self._end(failure)
 
     async def _draw_from(self, ids: AsyncIterator[object]) -> None:
-        # What cancels the waiting for a turn is meant for the ids: by a time-out, a scope or a group that they are in
-        # the middle of, or by `_end`. So it is raised where they wait themselves.
+        """Draw ids until there are no more, or the stream has ended.
+
+        This task may be cancelled while it waits until another session may begin. The cancellation is then meant for
+        the ids: it comes from a time-out, a cancel scope or a task group around their `yield`, or from :meth:`_end`. So
+        it is raised inside the ids, at the place where they are suspended.
+        """
         cancelled = await self._turn()
         while cancelled is not None or not self._finished.closed:
             if cancelled is None:
                 session_id = await anext(ids)
             else:
                 session_id = await _throw(ids, cancelled)
-                # They go on all the same. This id is kept until its turn, and so is what cancels them meanwhile.
+                # The ids have handled the cancellation and given another id. It is kept until its session may begin. A
+                # cancellation in the meantime is kept too.
                 cancelled, in_turn = None, False
                 while not (in_turn or self._finished.closed):
                     again = await self._turn(shield=True)
@@ -167,7 +182,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
                 cancelled = cancelled or await self._turn()
 
     async def _turn(self, *, shield: bool = False) -> asyncio.CancelledError | None:
-        """Wait until another session may begin. Return what cancelled that."""
+        """Wait until another session may begin. If the wait is cancelled, return the cancellation."""
         try:
             with anyio.CancelScope(shield=shield):
                 await self._finished.turns.acquire()
@@ -178,7 +193,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
     async def _read(self, session_id: object) -> None:
         try:
             self._finished.put(await _walk(self._sender, session_id, self._limit))
-        except BaseException as failure:  # noqa: BLE001 - a cancellation from outside is one too
+        except BaseException as failure:  # noqa: BLE001 - also a cancellation from outside
             self._end(failure)
 
 
@@ -188,6 +203,7 @@ async def _each(session_ids: Iterable[object]) -> AsyncGenerator[object, None]:
 
 
 async def _throw(ids: AsyncIterator[object], cancelled: asyncio.CancelledError) -> object:
+    """Raise a cancellation inside the ids, and return the id that they give then. Only a generator can handle it."""
     if isinstance(ids, AsyncGenerator):
         return await ids.athrow(cancelled)
     raise cancelled
@@ -212,7 +228,7 @@ async def _walk(sender: Sender, given: object, limit: int) -> SessionTraces:
     return SessionTraces(name, None, tuple(traces))
 
 
-# What is no id may be anything, and its own code may do anything when it is looked at.
+# The two functions below take any object that a caller may pass as an id. Its own methods may raise anything.
 
 
 def _shown(session_id: object, mask: Callable[[str], str]) -> str:
@@ -229,5 +245,5 @@ def _checked(session_id: object, mask: Callable[[str], str]) -> str:
         raise
     except Exception as exc:
         raise InvalidArgumentError(
-            f"session_id must be a UUID, not a {type(session_id).__name__} that can't be shown"
+            f"session_id must be a UUID, not a {type(session_id).__name__}, whose text can't be shown"
         ) from exc

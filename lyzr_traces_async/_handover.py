@@ -1,4 +1,4 @@
-"""How finished sessions come from the tasks that read them to the consumer, and none is lost."""
+"""The queue between the tasks that read sessions and the consumer. It loses no session."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ __all__ = ["Finished"]
 
 
 class Finished(AsyncIterator[SessionTraces]):
-    """Sessions in the order in which they finish, on their way to the consumer; then why no more will come.
+    """The finished sessions, in the order in which they finish. After the last one it raises the reason for the end.
 
-    None is lost and none comes twice, whenever a consumer gives up: one that waits has been given nothing yet, since
-    all that wakes it is that there is news. It takes a session only when it is running again, and from there to its own
-    code nothing is awaited, so that no cancellation can come between.
+    A consumer may give up at any time. No session is lost then, and none comes twice: a waiting consumer is woken
+    without being given a session. It takes one only when it runs again, and nothing is awaited between that and the
+    consumer's own code, so no cancellation can come between.
 
-    And they can't pile up: every session needs a turn to begin with, and gives it back when it is taken from here.
+    The finished sessions can't pile up if the consumer is slow: a session needs a permit to begin, and the permit is
+    released only when the consumer takes the session.
 
-    :ivar turns: how many more sessions may begin.
+    :param concurrency: how many sessions may be read, or wait for the consumer, at once.
+    :ivar turns: the permits that are left.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -41,23 +43,26 @@ class Finished(AsyncIterator[SessionTraces]):
 
     @property
     def closed(self) -> bool:
-        """Whether no more will come."""
+        """Whether the queue takes no more sessions."""
         return self._end is not None
 
     def put(self, session: SessionTraces) -> None:
-        """Add a session that has finished; one that finishes too late is dropped."""
+        """Add a finished session. After :meth:`close` it is dropped."""
         if not self.closed:
             self._sessions.append(session)
-            self._tell()
+            self._wake()
 
     def close(self, failure: BaseException | None) -> None:
-        """Add no more. The first failure is raised to whoever asks, again and again; it drops what was not taken.
+        """Take no more sessions.
 
-        :param failure: ``None`` where all sessions have come.
+        With a failure, the sessions that were not taken yet are dropped, and each further call of the consumer raises
+        the failure. A later failure does not replace it.
+
+        :param failure: the error to raise; ``None`` if all sessions have come.
         """
         if self.closed and not self._sessions:
             return
-        if isinstance(failure, StopAsyncIteration):  # it would look like the end
+        if isinstance(failure, StopAsyncIteration):  # this would look like the normal end
             cause, failure = failure, RuntimeError("session_ids raised StopAsyncIteration")
             failure.__cause__ = cause
         if failure is None:
@@ -65,8 +70,9 @@ class Finished(AsyncIterator[SessionTraces]):
         else:
             self._sessions.clear()
             self._end = partial(failure.with_traceback, failure.__traceback__)
-        self._tell()
+        self._wake()
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
+        """Wake the waiting consumer."""
         self._news.set()
         self._news = anyio.Event()

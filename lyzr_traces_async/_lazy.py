@@ -1,7 +1,7 @@
-"""Packages whose names are imported when they are first asked for (PEP 562).
+"""Packages that import their modules only when one of their names is first used (PEP 562).
 
-pytest loads the plugin, and with it the packages it is in, in every test run wherever this library is installed; and
-Ctrl-C while the command line imports its libraries is met by the command line only if nothing was imported before.
+There are two reasons. If this library is installed, pytest loads its plugin, and with it the packages around it, in
+every test run. And the command line can handle Ctrl-C during its imports only if nothing was imported before.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ __all__ = ["lazily"]
 
 
 def lazily(package: str, names: Sequence[str], *homes: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the functions ``__getattr__`` and ``__dir__`` of a package.
+    """Return the functions ``__getattr__`` and ``__dir__`` for a package.
 
+    :param package: the full name of the package.
     :param names: its public names.
-    :param homes: its modules that have them, in the order in which a name is looked for. They are attributes of it too.
+    :param homes: the modules of the package that define these names, in the order in which they are searched. The
+        modules are attributes of the package too.
     """
     here = sys.modules[package]
 
