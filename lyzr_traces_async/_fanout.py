@@ -71,7 +71,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
         self._finished = Finished(concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
         self._cancelled: set[asyncio.Task[None]] = set()
-        self._unheard: BaseException | None = None  # an error of the ids after the end
+        self._late_error: BaseException | None = None  # an error of the ids after the end
 
     async def __aenter__(self) -> AsyncIterator[SessionTraces]:
         self._sender.check_open()
@@ -87,9 +87,9 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
         left = ClientClosedError("the `async with` block of this stream was left: ask for sessions within it")
         self._finished.close(left)
         self._cancel_others()
-        await self._over()
-        if exc is None and self._unheard is not None:
-            raise self._unheard
+        await self._wait_for_tasks()
+        if exc is None and self._late_error is not None:
+            raise self._late_error
 
     def cancel(self) -> None:
         """End the stream, because the client is being closed."""
@@ -128,7 +128,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
         for task in others:
             task.cancel()
 
-    async def _over(self) -> None:
+    async def _wait_for_tasks(self) -> None:
         """Wait until all tasks have ended, even if this is cancelled. Then raise the cancellation."""
         cancelled: asyncio.CancelledError | None = None
         while self._tasks:
@@ -154,7 +154,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
                     await ids.aclose()
         except BaseException as failure:  # noqa: BLE001 - the caller's ids may raise anything
             if self._finished.closed and not isinstance(failure, asyncio.CancelledError):
-                self._unheard = failure
+                self._late_error = failure
             self._end(failure)
 
     async def _draw_from(self, ids: AsyncIterator[object]) -> None:
@@ -164,7 +164,7 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
         the ids: it comes from a time-out, a cancel scope or a task group around their `yield`, or from :meth:`_end`. So
         it is raised inside the ids, at the place where they are suspended.
         """
-        cancelled = await self._turn()
+        cancelled = await self._acquire_permit()
         while cancelled is not None or not self._finished.closed:
             if cancelled is None:
                 session_id = await anext(ids)
@@ -172,20 +172,20 @@ class Stream(AbstractAsyncContextManager[AsyncIterator[SessionTraces]]):
                 session_id = await _throw(ids, cancelled)
                 # The ids have handled the cancellation and given another id. It is kept until its session may begin. A
                 # cancellation in the meantime is kept too.
-                cancelled, in_turn = None, False
-                while not (in_turn or self._finished.closed):
-                    again = await self._turn(shield=True)
-                    in_turn = again is None
+                cancelled, has_permit = None, False
+                while not (has_permit or self._finished.closed):
+                    again = await self._acquire_permit(shield=True)
+                    has_permit = again is None
                     cancelled = again or cancelled
             if not self._finished.closed:
                 self._start(self._read(session_id))
-                cancelled = cancelled or await self._turn()
+                cancelled = cancelled or await self._acquire_permit()
 
-    async def _turn(self, *, shield: bool = False) -> asyncio.CancelledError | None:
+    async def _acquire_permit(self, *, shield: bool = False) -> asyncio.CancelledError | None:
         """Wait until another session may begin. If the wait is cancelled, return the cancellation."""
         try:
             with anyio.CancelScope(shield=shield):
-                await self._finished.turns.acquire()
+                await self._finished.permits.acquire()
         except asyncio.CancelledError as cancelled:
             return cancelled
         return None

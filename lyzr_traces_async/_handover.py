@@ -24,11 +24,11 @@ class Finished(AsyncIterator[SessionTraces]):
     released only when the consumer takes the session.
 
     :param concurrency: how many sessions may be read, or wait for the consumer, at once.
-    :ivar turns: the permits that are left.
+    :ivar permits: how many more sessions may begin.
     """
 
     def __init__(self, concurrency: int) -> None:
-        self.turns = anyio.Semaphore(concurrency)
+        self.permits = anyio.Semaphore(concurrency)
         self._sessions: deque[SessionTraces] = deque()
         self._end: Callable[[], BaseException] | None = None
         self._news = anyio.Event()
@@ -38,7 +38,7 @@ class Finished(AsyncIterator[SessionTraces]):
             if self._end is not None:
                 raise self._end()
             await self._news.wait()
-        self.turns.release()
+        self.permits.release()
         return self._sessions.popleft()
 
     @property

@@ -115,7 +115,9 @@ class Pacer:
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}
         self._in_flight = 0
-        self._told = False  # whether an answer has told the quotas of the current windows, or that there are none
+        self._quotas_known = (
+            False  # whether an answer has told the quotas of the current windows, or that there are none
+        )
         self._not_before = -math.inf  # nothing is sent before this time, whatever the quotas say
         self._needs_scout = False  # whether the next request is a scout
         self._scout: Ticket | None = None  # the scout in flight
@@ -133,7 +135,7 @@ class Pacer:
         """
         self._roll_over(now)
         wait = max((window.ends - now for window in self._windows.values() if window.budget <= 0), default=0.0)
-        if self._in_flight and (not self._told or self._scout is not None or wait > max_wait):
+        if self._in_flight and (not self._quotas_known or self._scout is not None or wait > max_wait):
             return math.inf
         # If the wait is endless or too long, and no answer is under way that could shorten it, this request must go.
         wait = max(self._not_before - now, wait if wait <= max_wait else 0.0)
@@ -153,7 +155,7 @@ class Pacer:
                 continue
             if window.requests is None:  # as at the very beginning: a single request has to find out
                 del self._windows[name]
-                self._told = False
+                self._quotas_known = False
             else:
                 # The requests in flight are spent in the new window too, until their answers show in which window the
                 # service has counted them.
@@ -188,7 +190,7 @@ class Pacer:
         self.unanswered(ticket)
         told = {quota.name: quota for quota in quotas}
         if told or status < 500:
-            self._told = True
+            self._quotas_known = True
             # A quota that the answer does not mention any more holds until its window ends. If that time is not known,
             # it holds until the requests of the window are spent.
             self._windows = {

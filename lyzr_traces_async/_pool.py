@@ -45,8 +45,8 @@ class Pool:
         self._connections: set[asyncio.Transport] = set()
         # Not a `__del__` method: in a reference cycle, or when the interpreter exits, the `__del__` methods of aiohttp
         # may run before it.
-        self._cut = partial(_cut, self.session, self._loop, self._connections)
-        self._forgotten = weakref.finalize(self, _forgotten, os.getpid(), self._loop, self._cut)
+        self._close_now = partial(_close_now, self.session, self._loop, self._connections)
+        self._forgotten = weakref.finalize(self, _forgotten, os.getpid(), self._loop, self._close_now)
 
     def route(self) -> Mapping[str, Any]:
         """Return the request options for the environment's proxy, if there is one."""
@@ -68,7 +68,7 @@ class Pool:
         """Close the connections: on their own event loop, or on any other if their own is closed."""
         self._forgotten.detach()
         if self._loop.is_closed():
-            self._cut()
+            self._close_now()
         else:
             await self.session.close()
 
@@ -108,7 +108,7 @@ def _parsed(named: str) -> tuple[URL, Secret | None] | None:
     return bare, Secret(aiohttp.encode_basic_auth(proxy.user or "", proxy.password or ""))
 
 
-def _forgotten(process: int, loop: asyncio.AbstractEventLoop, cut: Callable[[], None]) -> None:
+def _forgotten(process: int, loop: asyncio.AbstractEventLoop, close: Callable[[], None]) -> None:
     """Warn that the pool was not closed, and close it. This may run in any thread and with the loop in any state.
 
     A pool that a fork has copied belongs to the first process and is left alone. Both processes share the selector of
@@ -125,12 +125,14 @@ def _forgotten(process: int, loop: asyncio.AbstractEventLoop, cut: Callable[[], 
         )
     finally:
         if loop.is_running():
-            loop.call_soon_threadsafe(cut)
+            loop.call_soon_threadsafe(close)
         else:
-            cut()
+            close()
 
 
-def _cut(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop, connections: set[asyncio.Transport]) -> None:
+def _close_now(
+    session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop, connections: set[asyncio.Transport]
+) -> None:
     """Close the connections at once, also if their event loop will never run again.
 
     Normally a transport asks its loop to close the socket in the next iteration. So `call_soon` of the loop is replaced

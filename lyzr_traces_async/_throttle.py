@@ -74,7 +74,7 @@ class Throttle:
         self._keeping = False  # whether a free slot is being kept from prefetched pages
         self._held_since: float | None = None  # since when the quota has been holding requests back
         self._held_seconds = 0.0  # how long it held requests back before that
-        self._announced = -math.inf  # the end of the wait that was logged last
+        self._logged_until = -math.inf  # the end of the wait that was logged last
 
     async def send(
         self,
@@ -230,7 +230,7 @@ class Throttle:
             else:
                 self._turns.start(turn)
                 waiter.outcome.set_result(admitted)
-        self._come_back(loop, wait)
+        self._set_alarm(loop, wait)
 
     def _keep(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
         """Let so many iterations of the event loop pass, then grant slots to prefetched pages too."""
@@ -253,7 +253,7 @@ class Throttle:
                 return waiter, ticket
         return waiter, admitted
 
-    def _come_back(self, loop: asyncio.AbstractEventLoop, wait: float) -> None:
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop, wait: float) -> None:
         """Set the alarm for a wait, and keep account of the time for which the quota holds requests back.
 
         :param wait: seconds until slots can be granted again; infinity if only an answer can change anything.
@@ -270,8 +270,8 @@ class Throttle:
             self._alarm = None
         if held:
             self._alarm = loop.call_at(now + wait, self._grant)
-        if held and now + wait > self._announced + WORTH_A_LINE:
-            self._announced = now + wait
+        if held and now + wait > self._logged_until + WORTH_A_LINE:
+            self._logged_until = now + wait
             _logger.info("%s: waiting %.1f s", self._pacer.reason(now), wait)
 
 
