@@ -115,9 +115,7 @@ class Pacer:
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}
         self._in_flight = 0
-        self._quotas_known = (
-            False  # whether an answer has told the quotas of the current windows, or that there are none
-        )
+        self._quotas_known = False  # whether an answer has told the quotas of this window, or that there are none
         self._not_before = -math.inf  # nothing is sent before this time, whatever the quotas say
         self._needs_scout = False  # whether the next request is a scout
         self._scout: Ticket | None = None  # the scout in flight
