@@ -21,14 +21,13 @@ from lyzr_traces_async.testing import FakeTracesServer
 
 from ._extremes import TOP
 from ._links import NO_DASHBOARD
-from ._made_up import DOCUMENTED, EMPTY, LARGE, LATENCY, UNKNOWN
 from ._numbers import counted
 from ._output import make_console, print_facts
 from ._overview import print_overview
+from ._serve import DOCUMENTED, EMPTY, LARGE, LATENCY, UNKNOWN
 from ._serve import serve as serve_made_up
 from ._statuses import DONE
-from ._table import Table
-from ._totals import facts_of, gaps_of
+from ._table import Table, facts_of, gaps_of
 
 __all__ = ["SNIPPET", "command"]
 

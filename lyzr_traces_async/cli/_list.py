@@ -12,11 +12,10 @@ from lyzr_traces_async import InvalidArgumentError, LyzrTracesError, TracesClien
 from ._environment import dashboard, open_client
 from ._formats import CsvSink, JsonlSink
 from ._ids import Id, SessionIds
-from ._listing import AsTheyCome, Listing, Ranked, Sink
+from ._listing import AsTheyCome, Listing, Ranked, Ranking, Sink
 from ._many import Sweep
 from ._numbers import counted
 from ._output import Progress, make_console, write_utf8
-from ._ranking import Ranking
 from ._statuses import DONE
 from ._table import Table
 

@@ -11,7 +11,7 @@ from lyzr_traces_async import Trace, TraceSummary
 from ._columns import Column, Scene, choose_columns, header_line, row_line, scene_of, width_of
 from ._links import Dashboard
 from ._numbers import dollars, seconds
-from ._parts import latency_cell
+from ._overview import latency_cell
 from ._text import fit
 from ._trace_columns import ID, LATENCY, NAME
 

@@ -9,17 +9,16 @@ from attrs import evolve
 from rich.console import Console
 from rich.text import Text
 
-from lyzr_traces_async import Summarizer, Trace
+from lyzr_traces_async import Summarizer, Trace, TraceSummary
 
 from ._columns import Column, choose_columns, header_line, row_line, scene_of, width_of
 from ._links import NO_DASHBOARD, Dashboard
-from ._numbers import counted, seconds
+from ._numbers import counted, dollars, seconds
 from ._output import print_facts
 from ._text import encodable
-from ._totals import facts_of, gaps_of
 from ._trace_columns import layouts, scale_axis
 
-__all__ = ["Table"]
+__all__ = ["Table", "facts_of", "gaps_of"]
 
 
 class Table:
@@ -122,3 +121,20 @@ class Table:
     def _print(self, text: Text) -> None:
         # Lines for another program are not to be broken.
         self._console.print(text, soft_wrap=self._plain)
+
+
+def facts_of(summary: TraceSummary) -> list[str]:
+    """Tell the count, the total cost, the median and the slowest latency, as far as they are known."""
+    facts = [counted(summary.count, "trace")]
+    if summary.costs_missing < summary.count:
+        total = summary.total_cost_usd
+        facts.append((f"${total:,.2f}" if total >= 100 else dollars(total).strip()) + " in all")
+    if summary.latency is not None:
+        facts.append(f"latency: median {seconds(summary.latency.p50)}, slowest {seconds(summary.latency.max)}")
+    return facts
+
+
+def gaps_of(summary: TraceSummary) -> list[str]:
+    """Tell which of these numbers do not cover all traces."""
+    missing = {"cost": summary.costs_missing, "latency": summary.latencies_missing}
+    return [f"{what} missing for {counted(count, 'trace')}" for what, count in missing.items() if count]

@@ -351,7 +351,7 @@ def forget_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what lets a module be missing that the store needs."""
 
     def forget(name: str) -> None:
-        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job", "lyzr_traces_async.cli._sync_words")
+        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job")
         for loaded in [loaded for loaded in sys.modules if loaded.startswith(again)]:
             monkeypatch.delitem(sys.modules, loaded)
         monkeypatch.setitem(sys.modules, name, None)

@@ -18,9 +18,8 @@ from lyzr_traces_async import Trace, summarize
 from lyzr_traces_async.cli._columns import Scene, choose_columns, least_width
 from lyzr_traces_async.cli._links import Dashboard
 from lyzr_traces_async.cli._numbers import dollars, seconds
-from lyzr_traces_async.cli._table import Table
+from lyzr_traces_async.cli._table import Table, facts_of
 from lyzr_traces_async.cli._text import Glyphs, glyphs_for
-from lyzr_traces_async.cli._totals import facts_of
 from lyzr_traces_async.cli._trace_columns import bar, layouts, scale_axis
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"

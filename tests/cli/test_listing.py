@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lyzr_traces_async import Trace
-from lyzr_traces_async.cli._ranking import Ranking
+from lyzr_traces_async.cli._listing import Ranking
 
 MOMENT = datetime(2026, 3, 25, 18, 19, 24, tzinfo=UTC)
 VALUES = st.none() | st.sampled_from([-1.0, 0.0, 1.0]) | st.floats(allow_nan=False)

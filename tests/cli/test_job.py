@@ -8,8 +8,8 @@ import pytest
 from attrs import evolve
 
 from lyzr_traces_async import QuotaState
+from lyzr_traces_async.cli._job import how_far, what_became
 from lyzr_traces_async.cli._numbers import rough
-from lyzr_traces_async.cli._sync_words import how_far, what_became
 from lyzr_traces_async.store import SyncProgress
 
 STEP = SyncProgress(
