@@ -65,6 +65,7 @@ def _instructions(server: FakeTracesServer, trace_id: str) -> str:
         f"show {DOCUMENTED} {trace_id} --full",
         "sessions --format ids | lyzr-traces summary -",
         "sessions --format ids | lyzr-traces report - -o report.html",
+        f"sync traces.duckdb {DOCUMENTED}",
     )
     sessions = counted(len(server.transcripts()), "session")
     return "\n".join(

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -118,7 +119,7 @@ async def test_what_is_served_is_found_there(
 
 
 @posix
-def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two lines for the shell and commands to copy, each of which works with them; nothing is left afterwards."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background may ignore it
     with subprocess.Popen([*COMMAND, "demo", "--serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -133,8 +134,9 @@ def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.Mo
                 monkeypatch.setenv(name, *shlex.split(value))
             assert f"kill {process.pid}\n" in script
             commands = re.findall("^#   lyzr-traces ([^|\n]+)", script, re.MULTILINE)
-            assert {command.split()[0] for command in commands} == {"sessions", "list", "summary", "show"}
+            assert {command.split()[0] for command in commands} == {"sessions", "list", "summary", "show", "sync"}
             assert "| lyzr-traces report -" in script
+            monkeypatch.chdir(tmp_path)
             for command in commands:
                 assert main(shlex.split(command)) == 0
                 out, err = capsys.readouterr()
