@@ -184,9 +184,11 @@ def check_key(key: Secret | type) -> Secret:
     :raises InvalidArgumentError: if there is no key, or a header field can't hold it. The error does not show the key.
     """
     if key is type(None) or (isinstance(key, Secret) and not key.reveal()):
-        raise InvalidArgumentError(
-            "no API key: pass `api_key`, or set the environment variable LYZR_API_KEY. Keys are found in Lyzr Studio"
+        error = InvalidArgumentError(
+            "no API key: set the environment variable LYZR_API_KEY to a key, which you find in Lyzr Studio"
         )
+        error._advice = "Or pass the key as `api_key`."
+        raise error
     if isinstance(key, type):
         raise InvalidArgumentError(f"the API key must be a string, not {key.__name__}")
     if any(letter.isspace() for letter in key.reveal()):
@@ -222,11 +224,12 @@ def check_base_url(value: str | URL, mask: Callable[[str], str] = str, *, allow_
     if not _is_host(url.raw_host or ""):
         raise InvalidArgumentError(f"the host of the base URL is not a valid host name: {_shown(text, mask)}")
     if url.scheme == "http" and not (allow_http or _is_this_machine(host)):
-        raise InvalidArgumentError(
+        error = InvalidArgumentError(
             f"the base URL must be https, or the API key would travel in the clear: {_shown(text, mask)}. "
-            "Plain http is only allowed to this machine, such as http://127.0.0.1:8080/v1. To allow it to another "
-            "machine, such as a mock in a cluster, pass `allow_http=True`"
+            "Plain http is only allowed to this machine, such as http://127.0.0.1:8080/v1"
         )
+        error._advice = "To allow it to another machine, such as a mock in a cluster, pass `allow_http=True`."
+        raise error
     if url.query_string or url.fragment:
         raise InvalidArgumentError(f"the base URL must have no query and no fragment: {_shown(text, mask)}")
     return text.rstrip("/")

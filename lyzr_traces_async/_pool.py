@@ -87,10 +87,13 @@ def _proxy_for(url: URL) -> tuple[URL | None, Secret | None]:
     if not named.reveal():
         return None, None
     if (proxy := _parsed(named.reveal())) is None:
-        raise InvalidArgumentError(
-            "the proxy in the environment variable HTTPS_PROXY or ALL_PROXY is not an http:// or https:// URL: "
-            "for another kind of proxy, such as SOCKS, pass an aiohttp session with a suitable connector as `session`"
+        error = InvalidArgumentError(
+            "the proxy in the environment variable HTTPS_PROXY or ALL_PROXY is not an http:// or https:// URL"
         )
+        error._advice = (
+            "For another kind of proxy, such as SOCKS, pass an aiohttp session with a suitable connector as `session`."
+        )
+        raise error
     return proxy
 
 

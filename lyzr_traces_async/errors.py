@@ -29,7 +29,7 @@ pickled, and no error holds the API key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from multidict import CIMultiDict
 
@@ -84,6 +84,8 @@ class LyzrTracesError(Exception):
     # Whether the error can be about a page. An error about the client or its arguments has no `page`, as it would come
     # at any page.
     _is_about_page: ClassVar[bool] = True
+    # What to do about the error. A Python name in this text is in backticks: the command line replaces such advice.
+    _advice: str = ""
 
     def __init__(
         self,
@@ -104,6 +106,10 @@ class LyzrTracesError(Exception):
         self.request_id = request_id
 
     def __str__(self) -> str:
+        return self._described(self._advise())
+
+    def _described(self, advice: str) -> str:
+        """Return what went wrong, the advice and the particulars."""
         particulars = [
             f"{name} {value}"
             for name, value in (
@@ -115,15 +121,17 @@ class LyzrTracesError(Exception):
             )
             if value is not None
         ]
-        text = self._text()
+        text = self._brief()
+        if advice:
+            text = f"{text.rstrip('.')}. {advice}"
         return f"{text} [{', '.join(particulars)}]" if particulars else text
-
-    def _text(self) -> str:
-        return self._brief()
 
     def _brief(self) -> str:
         """Return what went wrong, without advice or particulars."""
         return self.message
+
+    def _advise(self) -> str:
+        return self._advice
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The inherited method makes pickle call the class with `args` alone, which fails for keyword-only parameters.
@@ -186,8 +194,6 @@ class APIStatusError(LyzrTracesError):
     body: str
     """The first 2 KiB of the answer's body, as text."""
 
-    _advice: ClassVar[str] = ""
-
     def __init__(
         self,
         message: str,
@@ -202,16 +208,8 @@ class APIStatusError(LyzrTracesError):
         self.headers = CIMultiDict(headers or {})
         self.body = body
 
-    def _text(self) -> str:
-        text = self._brief()
-        advice = self._advise()
-        return f"{text.rstrip('.')}. {advice}" if advice else text
-
     def _brief(self) -> str:
         return f"HTTP {self.status}: {self.message}"
-
-    def _advise(self) -> str:
-        return self._advice
 
 
 class BadRequestError(APIStatusError):

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 
 from lyzr_traces_async import InvalidArgumentError, LyzrTracesError, __version__
 
+from ._errors import text_of
 from ._help import COMMANDS, PROGRAM
 from ._output import abandon_stdout, complain, make_console
 from ._statuses import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, WRONG_USE
@@ -40,11 +41,12 @@ def run(argv: Sequence[str]) -> int:
         abandon_stdout()
         return INTERRUPTED
     except (CycloptsError, InvalidArgumentError) as error:
-        complain(" ".join(str(error).split()), hint=_hint(argv))
+        text = text_of(error) if isinstance(error, InvalidArgumentError) else " ".join(str(error).split())
+        complain(text, hint=_hint(argv))
         return WRONG_USE
     except LyzrTracesError as error:
         # Before OSError, which a time-out is too.
-        complain(str(error))
+        complain(text_of(error))
         return FAILED
     except BrokenPipeError:
         abandon_stdout()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from lyzr_traces_async import InvalidArgumentError, TracesClient
+from lyzr_traces_async import TracesClient
 from lyzr_traces_async._arguments import Secret
 
 from ._links import Dashboard
@@ -18,9 +18,6 @@ def open_client() -> TracesClient:
 
     :raises InvalidArgumentError: if there is no key, or one of them can't be used.
     """
-    if not os.environ.get("LYZR_API_KEY"):
-        # The client would say so too, but also how to pass a key in Python.
-        raise InvalidArgumentError("no API key: set the environment variable LYZR_API_KEY")
     return TracesClient()
 
 

@@ -16,6 +16,7 @@ from lyzr_traces_async import InvalidArgumentError
 from lyzr_traces_async._arguments import session_id_of
 
 from ._environment import key_mask
+from ._errors import text_of
 
 __all__ = ["STDIN", "Id", "SessionIds", "id_in_line", "read_lines"]
 
@@ -96,7 +97,7 @@ class SessionIds:
                     session_id = session_id_of(text, self._mask)
                 except InvalidArgumentError as error:
                     self.malformed += 1
-                    self._complain(f"line {number}: {error.message}")
+                    self._complain(f"line {number}: {text_of(error)}")
                 else:
                     yield session_id
 

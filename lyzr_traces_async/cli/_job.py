@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from lyzr_traces_async import LyzrTracesError, QuotaState, SessionInfo, TracesClient
 from lyzr_traces_async.store import SyncProgress, TraceStore
 
+from ._errors import text_of
 from ._numbers import counted, rough
 from ._output import Progress, complain, make_console, room_for_progress
 from ._statuses import DONE, FAILED
@@ -59,7 +60,7 @@ class Job:
                 self._stopped("stopped")
                 raise
             except LyzrTracesError as error:
-                self._stopped(str(error))
+                self._stopped(text_of(error))
                 return FAILED
         self._progress.clear()
         console = make_console()
@@ -76,7 +77,7 @@ class Job:
         Those that are missing are only counted: a call that has not ended is missing, and at night there may be many.
         """
         for error in step.errors:
-            self._progress.complain(str(error))
+            self._progress.complain(text_of(error))
         if self._progress.enabled:
             self._progress.show(lambda: how_far(step, self._client.quota, room_for_progress() - _COUNTED))
         elif (now := time.monotonic()) - self._told_at >= EVERY and step.done < step.due:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 from lyzr_traces_async import SessionTraces, TracesClient
 
+from ._errors import text_of
 from ._ids import SessionIds
 from ._numbers import counted
 from ._output import Progress
@@ -46,7 +47,7 @@ class Sweep:
                 self._progress.clear()
                 if session.error is not None:
                     self.failed += 1
-                    self._progress.complain(str(session.error))
+                    self._progress.complain(text_of(session.error))
                 if session.error is None or failed:
                     yield session
                 self._progress.show(self._told)

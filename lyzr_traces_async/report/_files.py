@@ -73,8 +73,12 @@ def _begin(path: str | os.PathLike[str]) -> tuple[TextIO, Path]:
         target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
-            what = "a directory" if stat.S_ISDIR(mode) else "no regular file; open it and pass the file"
-            raise InvalidArgumentError(f"the report cannot be written to {os.fspath(path)!r}: it is {what}")
+            is_directory = stat.S_ISDIR(mode)
+            what = "a directory" if is_directory else "not a regular file"
+            refused = InvalidArgumentError(f"the report cannot be written to {os.fspath(path)!r}: it is {what}")
+            if not is_directory:
+                refused._advice = "Open it, and pass the open file to `write_report`."
+            raise refused
         # A report that only its owner could read stays one, from the first byte on.
         permissions = 0o666 if mode is None else stat.S_IMODE(mode)
         file = open(  # noqa: SIM115 - a path's has no opener; whoever called closes it

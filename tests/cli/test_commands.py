@@ -146,7 +146,8 @@ def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:
     """The line names the variable to set."""
     assert main(["list", SESSION]) == 2
     assert capsys.readouterr().err.startswith(
-        "lyzr-traces: no API key: set the environment variable LYZR_API_KEY\nTry "
+        "lyzr-traces: no API key: set the environment variable LYZR_API_KEY to a key, which you find in "
+        "Lyzr Studio\nTry "
     )
 
 

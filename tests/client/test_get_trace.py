@@ -156,7 +156,7 @@ async def test_a_trace_that_is_too_large_is_refused(
     (trace,) = service.add_session(SESSION, traces=1)
     monkeypatch.setattr("lyzr_traces_async._transport.MAX_BODY", 10_000)
     service.fail_next(1, body=encoded(trace, observations=["x" * 20_000]))
-    with pytest.raises(ResponseTooLargeError, match=r"pass a smaller `limit`") as caught:
+    with pytest.raises(ResponseTooLargeError, match=r"Pass a smaller `limit`") as caught:
         await client.get_trace(SESSION, trace.trace_id)
     assert caught.value.trace_id == trace.trace_id
 

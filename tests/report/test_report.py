@@ -362,7 +362,7 @@ def unasked() -> Iterator[SessionTraces]:
         (".", "it is a directory"),
         ("file/report.html", "Not a directory"),
         ("nul\0", "embedded null"),
-        ("pipe", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused_before_a_session_is_drawn(

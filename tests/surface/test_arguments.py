@@ -281,7 +281,8 @@ def test_a_key_in_place_of_something_else_is_not_shown() -> None:
 def test_what_is_wrong_and_what_to_do_is_said_in_full() -> None:
     """As users read it."""
     assert refusal(check_key, Secret("")) == (
-        "no API key: pass `api_key`, or set the environment variable LYZR_API_KEY. Keys are found in Lyzr Studio"
+        "no API key: set the environment variable LYZR_API_KEY to a key, which you find in Lyzr Studio. "
+        "Or pass the key as `api_key`."
     )
     assert refusal(check_key, Secret("\n")) == (
         "the API key contains whitespace, such as a space, a tab or a line break: copy the key again without it"
@@ -294,7 +295,7 @@ def test_what_is_wrong_and_what_to_do_is_said_in_full() -> None:
     assert refusal(check_base_url, "http://h/") == (
         "the base URL must be https, or the API key would travel in the clear: 'http://h/'. Plain http is only allowed "
         "to this machine, such as http://127.0.0.1:8080/v1. To allow it to another machine, such as a mock in a "
-        "cluster, pass `allow_http=True`"
+        "cluster, pass `allow_http=True`."
     )
 
 
