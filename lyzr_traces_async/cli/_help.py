@@ -1,6 +1,6 @@
-"""What ``--help`` says. Not in docstrings, since Python leaves those out with ``-OO``.
+"""The texts of ``--help``. They are not docstrings, because Python removes docstrings with ``-OO``.
 
-The first sentence of a command's text stands in the list of commands. Lines that begin with blanks stay as they are.
+The list of commands shows the first sentence of each command's text. A line that begins with blanks is printed as it is.
 """
 
 from __future__ import annotations
@@ -12,39 +12,44 @@ __all__ = ["COMMANDS", "PROGRAM"]
 
 
 def _flowing(text: str) -> str:
-    """Join the lines of each paragraph: they are broken anew for the width of the terminal."""
+    """Join the lines of each paragraph, so that they can be wrapped to the width of the terminal."""
     return re.sub(r"(?<=\S)\n(?=\S)", " ", text)
 
 
 PROGRAM: Final = _flowing("""\
-The traces of Lyzr voice sessions.
+Read the traces of Lyzr voice sessions.
 
-Environment: `LYZR_API_KEY` is the key; there is no option for it, since a command line is readable by every process.
-`LYZR_TRACES_BASE_URL` is the API to ask, if not the public one. `LYZR_DASHBOARD_URL` stands before links that are only
-a path. `NO_COLOR` turns all styles off.
+To begin without an account, run `lyzr-traces demo`. With one, set `LYZR_API_KEY`, find session ids with
+`lyzr-traces sessions`, and read a session with `lyzr-traces summary` or `lyzr-traces list`.
 
-Exit status: 0 success; 1 an error of the API or the network, also of one session among many; 2 wrong use; 130 Ctrl-C;
-141 nobody reads the pipe.
+Environment: `LYZR_API_KEY` is the API key. No option takes it, because every process can read a command line.
+`LYZR_TRACES_BASE_URL` is the base URL of the API, if it is not the public one. `LYZR_DASHBOARD_URL` is put before links
+that are only a path. `NO_COLOR` turns off all styles.
+
+Exit status: 0 success; 1 an error of the API or the network, even if only one of many sessions failed; 2 wrong use;
+130 Ctrl-C; 141 the reader of the pipe has gone.
 """)
 
 _LIST = """\
-List all traces of sessions.
+List all traces of one or more sessions.
 
-One session comes page by page, newest traces first. Several are read at the same time, and come in the order in which
-they are done, each whole. A session that fails is told of on standard error, and the others go on.
+The traces of a single session are printed page by page, newest first. Several sessions are read at the same time; each
+is printed as a whole, as soon as it is read. If a session fails, an error is printed on standard error and the others
+continue.
 
-The table fits itself to the terminal; a click on a trace's id or link opens it, where the terminal knows links and
-`LYZR_DASHBOARD_URL` is set. In a pipe it has whole ids and links, no colours, no bars and no escape codes.
+The table adapts to the width of the terminal. If `LYZR_DASHBOARD_URL` is set and the terminal supports links, a click
+on a trace's id or link opens the trace. In a pipe, ids and links are never shortened, and there are no colours, bars or
+escape codes.
 
-jsonl has one object a line, with every field of the API under its own name, also those that this version does not
-know. A missing value is null (but `sessionId` is always the session that was asked for), times are in UTC to the
-microsecond, and seconds, dollars and whatever else has a decimal point are numbers of double precision.
+jsonl has one JSON object per line, with every field of the API under its own name, including fields that this version
+does not know. A missing value is null, but `sessionId` is always the session that you asked for. Times are in UTC, to
+the microsecond. Seconds, dollars and all other numbers with a decimal point are double precision.
 
-csv is safe to open in a spreadsheet: text that it would take for a formula has a single quote before it. A missing
-value is an empty cell, control characters are replaced by escapes, and fields that this version does not know are a
-JSON object in the last column. jsonl and csv are always UTF-8.
+csv is safe to open in a spreadsheet: text that a spreadsheet would run as a formula begins with a single quote. A
+missing value is an empty cell, control characters are replaced by escapes, and the last column has the fields that this
+version does not know, as one JSON object. jsonl and csv are always UTF-8.
 
-For example, one session; the slowest traces of all sessions since yesterday; some traces, for Excel:
+Examples: one session; the slowest traces of all sessions since yesterday; the traces of one name, for Excel:
 
   lyzr-traces list 3fa85f64-5717-4562-b3fc-2c963f66afa6
 
@@ -56,20 +61,21 @@ For example, one session; the slowest traces of all sessions since yesterday; so
 """
 
 _SUMMARY = """\
-Summarize sessions: what they took and what they cost, step by step.
+Summarize the latency and cost of sessions, step by step.
 
-The table has the exact median, 95th percentile and maximum of each step's latency, its cost, and its share of the
-whole cost; the dearest step comes first. Below stand the slowest and the dearest traces, to be looked at with
-`lyzr-traces show`. What is not known is counted, and never taken for zero.
+A step is all traces with the same name. The table shows the exact median, 95th percentile and maximum of each step's
+latency, its cost, and its share of the total cost; the most expensive step comes first. Below it are the slowest traces
+and the most expensive one, which `lyzr-traces show` can show. Missing latencies and costs are counted, and never taken
+for zero.
 
-Several sessions have a line each, as soon as it is read, and then the same table over all of them. A session that fails
-is told of on standard error, and the others are summed up.
+For several sessions, a line for each session is printed as soon as it is read, and then the table over all of them. If
+a session fails, an error is printed on standard error and the summary covers the others.
 
-json is one object. Of a single ID it has the keys `sessionId`, `count`, `totalCostUsd`, `costsMissing`,
+json is one object. For a single ID it has the keys `sessionId`, `count`, `totalCostUsd`, `costsMissing`,
 `latenciesMissing`, `latency` (`p50`, `p90`, `p95`, `p99`, `max`, in seconds), `began`, `ended`, `byName`, `slowest` and
-`dearest`. Of several, or of `-`, it is `{"sessions": [...], "all": {...}}` with such objects.
+`dearest`. For several IDs, or for `-`, it is `{"sessions": [...], "all": {...}}` with objects of this form.
 
-For example:
+Examples: one session; all sessions since yesterday, one row each:
 
   lyzr-traces summary 3fa85f64-5717-4562-b3fc-2c963f66afa6
 
@@ -80,29 +86,30 @@ For example:
 _SHOW = """\
 Show what happened within one trace.
 
-Each observation has a line, below the one that it is part of: when it began, counted from the trace's beginning; how
-long it took, and how long a model took to its first token; its tokens (input, output), its cost and its model. Where
-there is room, a bar shows when in the trace it was.
+The trace's observations are printed as a tree, one line each. The line shows when the observation started, counted from
+the start of the trace; how long it took; how long a model took to its first token; its tokens (input, output), its cost
+and its model. On a wide terminal, a bar shows its place in the time of the trace.
 
-Prompts and answers are shown with `--full` only. json is the trace as one object on one line, prompts and answers
-included.
+Prompts and answers are shown only with `--full`. json is the trace as one object on one line, including prompts and
+answers.
 
-For example:
+Example:
 
   lyzr-traces show 3fa85f64-5717-4562-b3fc-2c963f66afa6 \\
     fbf5800db731f2071c7a51c8f1460827 --full
 """
 
 _REPORT = """\
-Write sessions as a page to look at and to send on.
+Write an HTML report of sessions, to look at and to share.
 
-It is one HTML file, which opens in a browser without a network: the time line of each session, its latencies and costs
-step by step, and the table of its traces. A session that fails is told of on standard error, and in the page.
+The report is one HTML file, which a browser opens without a network. It has the time line of each session, its latency
+and cost step by step, and the table of its traces. If a session fails, the error is printed on standard error and is
+also in the report.
 
-Links in it lead to the dashboard if `LYZR_DASHBOARD_URL` is set. All sessions are held in memory until the page is
-written.
+If `LYZR_DASHBOARD_URL` is set, the links in the report lead to the dashboard. All sessions are kept in memory until the
+report is written.
 
-For example:
+Examples: one session; all sessions since yesterday:
 
   lyzr-traces report 3fa85f64-5717-4562-b3fc-2c963f66afa6
 
@@ -111,14 +118,15 @@ For example:
 """
 
 _SESSIONS = """\
-List the sessions that have ended, the one that ended first coming first.
+List the sessions that have ended, and their ids.
 
-It is where session ids come from. They are written as they come, so that another command can begin with the first.
+The session that ended first comes first. Each session is printed as soon as it is received, so another command in a
+pipe can start with the first id.
 
-The table fits itself to the terminal; jsonl has one object a line, with the fields of the API but for the chat and
-other large ones.
+The table adapts to the width of the terminal. jsonl has one JSON object per line, with the fields of the API except the
+chat and other large fields. ids has one session id per line, for commands that take `-`.
 
-For example:
+Examples: the sessions of yesterday; the traces of one agent's sessions of the last seven days:
 
   lyzr-traces sessions --since yesterday --until today
 
@@ -128,30 +136,31 @@ For example:
 """
 
 _SYNC = """\
-Keep sessions in a DuckDB file, for SQL, and bring it up to date.
+Store the traces of sessions in a DuckDB file, to query with SQL.
 
-The sessions are those whose IDs are given, or those that the service lists: all that have ended, of an `--agent`, or of
-a time. Only what is due is asked for: what has not been read yet, what failed or was missing (404) last time, and what
-was read so soon after its newest trace that more may have come, see `--settle`. A session that has been missing for
-more than seven days is given up; `--refresh` asks for it again, and for everything else.
+Run the command again to bring the file up to date. Name the sessions by their IDs, or select them by `--agent`,
+`--since` and `--until` from the list of sessions that have ended. Only sessions that are due are read: sessions that
+have not been read yet, that failed or were missing (404) last time, or that were read so soon after their newest trace
+that more traces may have followed (see `--settle`). A session that has been missing for more than seven days is no
+longer asked for, except with `--refresh`, which reads all sessions again.
 
-However it ends, the same command goes on from there: after Ctrl-C, a key that is refused, a kill. What was read is in
-the file; a kill loses the batch that was being collected, half a second of reading. Others can read the file meanwhile;
-a second sync of it is refused.
+If the command is interrupted (by Ctrl-C, a refused key or a kill), run it again: it continues from the same place. What
+has been read is in the file; only a kill loses the current batch, which is half a second of reading. Other programs can
+read the file during a sync. A second sync of the same file is refused.
 
-On a terminal a line shows how far it is, and how long the quota makes the rest take. Elsewhere there is such a line on
-standard error every 30 seconds, and one on standard output at the end. The status is 1 where a session failed; one that
-is missing is no failure, since a call that has not ended is missing too.
+On a terminal, a line shows the progress and how much time the quota makes the rest take. Otherwise, such a line is
+written to standard error every 30 seconds, and one line to standard output at the end. The exit status is 1 if a
+session failed. A missing session is not a failure, because a call that has not ended is missing too.
 
-The quota is counted by network address: four hosts that have one each are four times as fast, each with `--shard` and a
-file of its own.
+The service counts its quota per network address: four hosts with an address each are four times as fast as one. Give
+each host its part with `--shard`, and a file of its own.
 
-The table `traces` has a row a trace: `session_id`, `trace_id`, `name`, `timestamp`, `latency_seconds`,
-`total_cost_usd`, `observation_count`, `html_path` and `extra`. The table `sessions` tells of each session whether it
-was read, failed or is missing (`state`), why (`error`), and when. In Python, `duckdb.connect("traces.duckdb")` opens
-them. The extra `store` is needed.
+The table `traces` has one row per trace: `session_id`, `trace_id`, `name`, `timestamp`, `latency_seconds`,
+`total_cost_usd`, `observation_count`, `html_path` and `extra`. The table `sessions` has, for each session, whether it
+was read, failed or is missing (`state`), the reason (`error`), and the times. Python opens the file with
+`duckdb.connect("traces.duckdb")`. This command needs: pip install 'lyzr-traces-async[store]'
 
-For example, the last month, each night; the second of four hosts; one session; what costs most, by the program
+Examples: the last 30 days, every night; the second of four hosts; one session; the cost of each step, with the program
 `duckdb`:
 
   lyzr-traces sync traces.duckdb --since 30d
@@ -167,21 +176,21 @@ For example, the last month, each night; the second of four hosts; one session; 
 _DEMO = """\
 Show what this library does, without an account.
 
-The real client asks a server in this very process. Nothing leaves the machine.
+The real client reads made-up sessions from a server in the same process. Nothing leaves this machine.
 
-With `--serve` the server, a made-up API with made-up sessions, goes on until Ctrl-C, for every other command to be
-tried with. Standard output then has two `export` lines to paste into another terminal, and comments with commands to
-try. To stay in this one: `eval "$(lyzr-traces demo --serve &)"`. With `--host` other machines reach it too, but the
-commands refuse plain http to another machine.
+With `--serve`, the server keeps running until Ctrl-C, so that you can try every other command against it. Standard
+output then has two `export` lines to paste into another terminal, and comments with commands to try. To use the same
+terminal instead: `eval "$(lyzr-traces demo --serve &)"`. With `--host`, other machines can reach the server too, but
+the commands refuse to send a key over plain http to another machine.
 
-For example:
+Examples:
 
   lyzr-traces demo
 
   lyzr-traces demo --serve --port 8080
 """
 
-# Each command is the function `command` of the room with its name.
+# Each command is the function `command` in the module of that name.
 COMMANDS: Final = {
     "list": _flowing(_LIST),
     "summary": _flowing(_SUMMARY),
