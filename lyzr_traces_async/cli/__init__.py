@@ -1,4 +1,4 @@
-"""The command line, ``lyzr-traces``; it needs the extra ``cli``."""
+"""The command line ``lyzr-traces``. It needs the extra ``cli``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    :param argv: the arguments without the program's name; ``None`` takes them from ``sys.argv``.
-    :returns: 0; 1 after an error of the API or the network; 2 after wrong use, or where the extra's libraries are not
-        installed; 130 after Ctrl-C; 141 where the reader of a pipe has gone.
+    :param argv: the arguments without the program's name. ``None`` takes them from ``sys.argv``.
+    :returns: 0 on success; 1 after an error of the API or the network; 2 after wrong use, or if the libraries of the
+        extra are not installed; 130 after Ctrl-C; 141 if the reader of a pipe has gone.
     """
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
-        # Before or after the command itself, such as while the libraries are being imported.
+        # Ctrl-C outside of the command itself, for example during the imports.
         return 130
 
 
 def _run(argv: Sequence[str]) -> int:
     try:
-        from ._app import run  # noqa: PLC0415 - this is where the extra's libraries are first needed
+        from ._app import run  # noqa: PLC0415 - imports the libraries of the extra
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in ("cyclopts", "rich"):

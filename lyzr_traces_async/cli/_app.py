@@ -1,4 +1,4 @@
-"""The commands, and what becomes of their errors."""
+"""The commands, and the exit status and message for each kind of error."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ app = App(
     help_format="plaintext",
     version_format="plaintext",
     version=f"lyzr-traces {__version__}",
-    # So that the status is decided in one place.
+    # `run` decides the exit status for every error.
     suppress_keyboard_interrupt=False,
 )
-# By name, so that a command costs no more than what it imports itself.
+# Commands are named as strings, so that a command imports only its own modules.
 for _name, _text in COMMANDS.items():
     app.command(f"lyzr_traces_async.cli._{_name}:command", name=_name, help=_text)
 app.register_install_completion_command(
-    help="Install completion for the shell in use: bash, zsh or fish. It adds a line to the shell's start-up file."
+    help="Install tab completion for your shell (bash, zsh or fish). This adds a line to the shell's start-up file."
 )
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run a command; return the exit status, whatever happens."""
+    """Run a command and return the exit status. No error leaves this function."""
     try:
         return _call(argv)
     except KeyboardInterrupt:
-        # What an interrupted write left behind would hold up the exit for as long as nobody reads it.
+        # An interrupted write leaves output in the buffer. At exit, Python would block until somebody reads it.
         abandon_stdout()
         return INTERRUPTED
     except (CycloptsError, InvalidArgumentError) as error:
@@ -45,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
         complain(text, hint=_hint(argv))
         return WRONG_USE
     except LyzrTracesError as error:
-        # Before OSError, which a time-out is too.
+        # This clause must come before OSError, because APITimeoutError is an OSError too.
         complain(text_of(error))
         return FAILED
     except BrokenPipeError:
@@ -61,9 +61,9 @@ def _call(argv: Sequence[str]) -> int:
     try:
         status = app(argv, console=make_console(), exit_on_error=False, print_error=False, result_action="return_value")
     except SystemExit:
-        # Of the installation of completion, which has said what it could not find out.
+        # Installing completion failed. It has already printed the reason.
         return WRONG_USE
-    # The commands return one; help, version and completion do not.
+    # Commands return a status; help, version and completion do not.
     return status if isinstance(status, int) else DONE
 
 

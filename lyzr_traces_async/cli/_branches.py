@@ -1,4 +1,4 @@
-"""A trace's observations in the order of their tree, each with what its line begins with. Pure."""
+"""The observations of a trace in tree order, and the lines of the tree before each of them. Pure."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ from ._text import Glyphs
 
 __all__ = ["Branch", "Span", "branches", "twigs"]
 
-# So many levels are known of each line; a tree may be deeper than any terminal is wide.
+# The most levels that a branch remembers. A tree can be deeper than any terminal is wide.
 _LEVELS = 40
 
 
 @frozen
 class Span:
-    """The time that a trace takes up, in seconds from its own beginning; an observation may lie before that."""
+    """The time range of a trace with its observations, in seconds from the trace's start.
+
+    ``begin`` is negative if an observation started before the trace.
+    """
 
     zero: datetime
     begin: float
     end: float
 
     def offset(self, moment: datetime) -> float:
-        """Return where a moment lies, in seconds from the trace's beginning."""
+        """Return the seconds from the trace's start to a moment."""
         return (moment - self.zero).total_seconds()
 
     def place(self, seconds: float, width: int) -> int:
-        """Return in which of ``width`` cells a moment lies."""
+        """Return the index of the cell, out of ``width``, in which a moment lies."""
         length = self.end - self.begin
         return min(int((seconds - self.begin) / length * width), width - 1) if length > 0 else 0
 
 
 @frozen
 class Branch:
-    """An observation in its place.
+    """An observation and its place in the tree.
 
-    :ivar span: the time of the whole trace.
-    :ivar depth: how many it is part of.
-    :ivar goes_on: for it and the nearest of those that it is part of, but for the top, whether another part of the
-        same whole follows: the nearest last.
-    :ivar has_parts: whether others are part of it.
+    :ivar span: the time range of the whole trace.
+    :ivar depth: how many ancestors the observation has.
+    :ivar goes_on: whether another sibling follows: one entry for each of the nearest ancestors except the root, and
+        the last entry for the observation itself.
+    :ivar has_parts: whether the observation has children.
     """
 
     observation: Observation
@@ -55,7 +58,10 @@ class Branch:
 
 
 def branches(detail: TraceDetail) -> list[Branch]:
-    """Return the observations from the top down, each followed by its parts. It does not recurse, however deep."""
+    """Return the observations from the top down, each followed by its children.
+
+    The loop does not recurse, so the depth of the tree has no limit.
+    """
     span = _span_of(detail)
     found: list[Branch] = []
     waiting: list[tuple[ObservationNode, int, tuple[bool, ...]]] = [(node, 0, ()) for node in reversed(detail.tree())]
@@ -71,7 +77,7 @@ def branches(detail: TraceDetail) -> list[Branch]:
 
 
 def _span_of(detail: TraceDetail) -> Span:
-    """Return what the trace and all of its observations take up."""
+    """Return the time range that covers the trace and all of its observations."""
     zero = detail.timestamp
     latency = detail.latency_seconds or 0.0
     offsets = [0.0, latency if math.isfinite(latency) else 0.0]
@@ -81,9 +87,10 @@ def _span_of(detail: TraceDetail) -> Span:
 
 
 def twigs(branch: Branch, room: int, glyphs: Glyphs, *, below: bool = False) -> str:
-    """Draw what stands before an observation, or before a line below it.
+    """Draw the lines of the tree that lead to an observation.
 
-    :param room: how many terminal cells it may take; where that is too little for the depth, the outer levels go.
+    :param room: the most terminal cells to take. If that is too few for the depth, the outer levels are left out.
+    :param below: draw them for a further line below the observation instead of for its own line.
     """
     count = room // 3
     if branch.depth <= min(count, len(branch.goes_on)):

@@ -1,7 +1,7 @@
-"""Tables whose rows are printed as they come: which columns a width has room for, and how a row becomes a line.
+"""Tables that print each row as it arrives: choose the columns that fit a width, and write rows as lines.
 
-Rich's own table knows all of its rows before the first is printed, fills each line with blanks to its end, cuts what
-is to be whole in a pipe, and has one ellipsis, which not every encoding has.
+Rich's own table does not fit: it needs all rows before it prints the first, fills each line with blanks to the end,
+cuts cells in a pipe too, and has an ellipsis that some encodings lack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 GAP = 2
-# The width of a pipe, in terminal cells.
+# The width of a line in a pipe, in terminal cells: larger than any row.
 ENDLESS = 10_000
 
 T = TypeVar("T")
@@ -42,10 +42,10 @@ T = TypeVar("T")
 
 @frozen
 class Scene:
-    """What a cell depends on besides its row.
+    """The things besides its row that a cell depends on.
 
-    :ivar plain: whether the output is no terminal, where nothing is drawn, and ids and links are whole.
-    :ivar scale: the latency that a bar of full length stands for, in seconds, or ``None`` while that is not known.
+    :ivar plain: whether the output is not a terminal. Then no bars are drawn, and ids and links are not cut.
+    :ivar scale: the latency of a bar of full length, in seconds, or ``None`` while it is not known.
     """
 
     encoding: str
@@ -55,11 +55,11 @@ class Scene:
     scale: float | None = None
 
     def shown(self, text: str) -> str:
-        """Make text from the server fit to be written here."""
+        """Make text from the server safe to write to this output."""
         return encodable(visible(text), self.encoding)
 
     def cut(self, text: str | None, width: int) -> str | None:
-        """Make it fit for a column too, where there is an edge; in a pipe it stays whole."""
+        """Make text safe, and on a terminal shorten it to ``width`` cells. In a pipe it is not shortened."""
         if text is None:
             return None
         shown = self.shown(text)
@@ -67,12 +67,12 @@ class Scene:
 
 
 def scene_of(console: Console, dashboard: Dashboard = NO_DASHBOARD) -> Scene:
-    """Tell what the cells of a table on a console depend on."""
+    """Return the scene for a table on a console."""
     return Scene(console.encoding, glyphs_for(console.encoding), not console.is_terminal, dashboard)
 
 
 def width_of(console: Console) -> int:
-    """Return how many cells a line has; a pipe has no edge."""
+    """Return how many cells a line has. In a pipe, a line has no limit."""
     return console.width if console.is_terminal else ENDLESS
 
 
@@ -84,13 +84,13 @@ def _nowhere(_row: object, _scene: Scene) -> None:
 class Column(Generic[T]):
     """One column: its title, its cells and its width.
 
-    :ivar cell: makes a row's cell of at most ``width`` terminal cells; ``None`` where the value is missing.
-    :ivar width: in terminal cells; the least if there is a ``most``.
-    :ivar most: how wide it may become where there is room.
-    :ivar turn: the columns with the lowest take what they need of that room first.
-    :ivar fills: whether it takes whatever room it gets; others take no more than what they have to show.
-    :ivar whole: whether it is of use only uncut: a table has it only where the longest of the first rows fits.
-    :ivar target: the address that a click on a row's cell opens, if there is one.
+    :ivar cell: returns the text of a row's cell, at most ``width`` terminal cells, or ``None`` if the value is missing.
+    :ivar width: the width in terminal cells; with ``most``, the minimum width.
+    :ivar most: the width up to which the column grows if a line has spare cells. 0 means that it does not grow.
+    :ivar turn: the order in which columns take spare cells, lowest first.
+    :ivar fills: whether the column takes all cells that it can get. Others take no more than their longest cell.
+    :ivar whole: whether cells must not be cut. A table has such a column only if the longest of the first rows fits.
+    :ivar target: returns the address that a click on a row's cell opens, or ``None``.
     """
 
     title: str
@@ -108,10 +108,10 @@ class Column(Generic[T]):
 def choose_columns(
     layouts: Sequence[Sequence[Column[T]]], width: int, rows: Sequence[T], scene: Scene
 ) -> tuple[Column[T], ...]:
-    """Choose the first layout that a line of ``width`` terminal cells has room for, with its columns' final widths.
+    """Choose the first layout that fits ``width`` terminal cells, and return its columns with their final widths.
 
-    :param layouts: from the widest to the narrowest; the last one is taken where none fits.
-    :param rows: the first ones: rows are shown as they come, so the others have to do with their widths.
+    :param layouts: from the widest to the narrowest. If none fits, the last one is returned.
+    :param rows: the first rows. They decide the widths for all rows, because rows are printed as they arrive.
     """
     columns: list[Column[T]] = []
     for layout in layouts:
@@ -131,7 +131,7 @@ def choose_columns(
 
 
 def least_width(columns: Sequence[Column[T]]) -> int:
-    """Return how many terminal cells a line takes at least."""
+    """Return the minimum width of a line, in terminal cells."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
@@ -142,17 +142,17 @@ def _measured(column: Column[T], rows: Iterable[T], scene: Scene) -> Column[T]:
 
 
 def longest(column: Column[T], rows: Iterable[T], scene: Scene, width: int) -> int:
-    """Return how many terminal cells the longest of a column's cells takes, where each may have ``width``."""
+    """Return the width of a column's longest cell, in terminal cells, if each may take ``width``."""
     return max((cell_len(column.cell(row, width, scene) or "") for row in rows), default=0)
 
 
 def header_line(columns: Sequence[Column[T]], style: str = "bold") -> Text:
-    """Write the titles."""
+    """Write the line of titles."""
     return _line(columns, [(column.title, Style.parse("dim" if column.fills else style)) for column in columns])
 
 
 def row_line(columns: Sequence[Column[T]], row: T, scene: Scene) -> Text:
-    """Write a row, with a mark where a value is missing."""
+    """Write a row. A missing value is a dash."""
     cells: list[tuple[str, Style]] = []
     for column in columns:
         cell = column.cell(row, column.width, scene)
@@ -166,7 +166,7 @@ def row_line(columns: Sequence[Column[T]], row: T, scene: Scene) -> Text:
 def table_lines(
     layouts: Sequence[Sequence[Column[T]]], rows: Sequence[T], width: int, scene: Scene, *, header: bool = True
 ) -> list[Text]:
-    """Write a table of which all rows are known."""
+    """Write a whole table, for when all rows are known."""
     columns = choose_columns(layouts, width, rows, scene)
     return [*([header_line(columns)] if header else []), *(row_line(columns, row, scene) for row in rows)]
 

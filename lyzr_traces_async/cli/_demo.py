@@ -1,4 +1,4 @@
-"""The whole thing without an account: the real client against a server in the same process."""
+"""``lyzr-traces demo``: the real client against a server in the same process, without an account."""
 
 from __future__ import annotations
 
@@ -43,23 +43,27 @@ async with TracesClient() as client:  # key from LYZR_API_KEY
 async def command(
     *,
     serve: Annotated[
-        bool, Parameter(help="Keep a made-up API running, to try every command with, until Ctrl-C.", negative="")
+        bool, Parameter(help="Keep a made-up API running until Ctrl-C, to try every command against.", negative="")
     ] = False,
-    host: Annotated[str | None, Parameter(help="With --serve: the address to listen on; 127.0.0.1 by default.")] = None,
-    port: Annotated[int | None, Parameter(help="With --serve: the port to listen on; by default a free one.")] = None,
+    host: Annotated[
+        str | None, Parameter(help="With --serve: the address to listen on. The default is 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, Parameter(help="With --serve: the port to listen on. The default is a free port.")
+    ] = None,
 ) -> int:
     """Run the demo; return the exit status."""
     if serve:
         await serve_made_up("127.0.0.1" if host is None else host, port or 0)
     elif host is not None or port is not None:
-        raise InvalidArgumentError("--host and --port go with --serve")
+        raise InvalidArgumentError("--host and --port need --serve")
     else:
         await run_demo(make_console())
     return DONE
 
 
 async def run_demo(console: Console) -> None:
-    """Walk a few made-up sessions and print what comes. Neither the environment nor the network is needed."""
+    """Read a few made-up sessions and print them. This needs no network, and no variables of the environment."""
     async with FakeTracesServer() as server:
         server.latency = LATENCY
         server.add_session(DOCUMENTED, traces=45)
@@ -67,7 +71,7 @@ async def run_demo(console: Console) -> None:
         server.add_session(EMPTY)
         server.fail_next(status=502, page=3)
         _say(console, f"A made-up Lyzr API listens at {server.base_url}, in this process. Nothing leaves this machine.")
-        # The waits are for a service far away; this one is ready at once.
+        # The default waits are for a remote service. This server is ready at once.
         retry = RetryPolicy(wait_initial=0.1, wait_jitter=0.0)
         async with TracesClient(server.api_key, base_url=server.base_url, retry=retry) as client:
             await _show_one(console, client)

@@ -1,4 +1,4 @@
-"""What the environment says: the key, the API to ask, and the dashboard to link to."""
+"""Settings from the environment: the API key, the base URL and the dashboard."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["dashboard", "key_mask", "open_client"]
 
 
 def open_client() -> TracesClient:
-    """Make a client of the environment's key and base URL.
+    """Return a client with the environment's API key and base URL.
 
-    :raises InvalidArgumentError: if there is no key, or one of them can't be used.
+    :raises InvalidArgumentError: if the key is missing, or the key or the base URL is not valid.
     """
     return TracesClient()
 
 
 def key_mask() -> Callable[[str], str]:
-    """Return what takes the key out of a text, should somebody have given it in place of something else."""
+    """Return a function that removes the API key from a text, in case somebody passed the key as an id."""
     return Secret(os.environ["LYZR_API_KEY"]).mask
 
 
 def dashboard() -> Dashboard:
-    """Return where links lead to.
+    """Return the dashboard that links lead to.
 
-    :raises InvalidArgumentError: if ``LYZR_DASHBOARD_URL`` can't be used.
+    :raises InvalidArgumentError: if ``LYZR_DASHBOARD_URL`` is not valid.
     """
     return Dashboard.at(os.environ.get("LYZR_DASHBOARD_URL", ""))

@@ -21,13 +21,13 @@ __all__ = ["text_of"]
 _NAMES: Final = {
     "the API key": "LYZR_API_KEY",
     "the base URL": "LYZR_TRACES_BASE_URL",
-    "session_id": "ID",
-    "trace_id": "TRACE",
+    "session_id": "the session id",
+    "trace_id": "the trace id",
     "agent_id": "--agent",
     "limit": "--limit",
     "since": "--since",
     "until": "--until",
-    "path": "FILE",
+    "path": "the path",
 }
 _NAME: Final = re.compile(rf"(?<![\w-])(?:{'|'.join(_NAMES)})(?!\w)")
 

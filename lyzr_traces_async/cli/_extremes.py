@@ -1,4 +1,4 @@
-"""The slowest and the dearest traces of a summary, a line each."""
+"""The slowest and the dearest traces of a summary, one line each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ._trace_columns import COST, ID, LATENCY, LINK, NAME, SESSION, SHORT_COST, 
 
 __all__ = ["TOP", "extreme_lines"]
 
-# So many of the slowest are shown. Of the dearest one is enough: it often is one of the slowest, too.
+# How many of the slowest traces are shown. One of the dearest is enough, because it is often one of the slowest too.
 TOP = 3
 _DEAREST = 1
 
 
 @frozen
 class _Extreme:
-    """A trace, and what it is the most of."""
+    """A trace, and whether it is one of the slowest or of the dearest."""
 
     label: str
     trace: Trace
@@ -37,7 +37,7 @@ def _label(extreme: _Extreme, _width: int, _scene: Scene) -> str:
 
 def _value(extreme: _Extreme, width: int, scene: Scene) -> str | None:
     cell = (LATENCY if extreme.slow else COST).cell(extreme.trace, width, scene)
-    # Not in line with anything above or below it.
+    # Values are not aligned with each other, so the blanks after them are not needed.
     return None if cell is None else cell.rstrip()
 
 
@@ -58,14 +58,14 @@ def _of_trace(column: Column[Trace]) -> Column[_Extreme]:
 _LABEL = Column("", _label, 7, "bold")
 _NAME, _SHORT_NAME = _of_trace(NAME), _of_trace(evolve(SHORT_NAME, width=9))
 _TIME, _STAMP = _of_trace(TIME), _of_trace(STAMP)
-# Their width has nothing to do with titles, which are not shown.
+# Titles are not shown here, so they must not widen the columns.
 _ID, _SESSION = _of_trace(evolve(ID, title="")), _of_trace(evolve(SESSION, title=""))
-# A cut one says no more than the id, which is as good to click on.
+# A shortened link says no more than the id, and the id can be clicked on too. So the link is shown only as a whole.
 _LINK = _of_trace(evolve(LINK, title="", width=0, most=0, whole=True))
 _VALUE = Column("", _value, COST.width, right=True)
 _SHORT_VALUE = Column("", _value, max(SHORT_LATENCY.width, SHORT_COST.width), right=True)
 
-# Ids are there to be pasted: they are whole, or not there.
+# Ids are for pasting: they are shown as a whole or not at all.
 _OF_ONE = (
     (_LABEL, _NAME, _VALUE, _TIME, _ID, _LINK),
     (_LABEL, _NAME, _VALUE, _TIME, _ID),
@@ -88,8 +88,8 @@ _OF_MANY = (
 def extreme_lines(summary: TraceSummary, width: int, scene: Scene, *, several: bool) -> list[Text]:
     """Write the slowest and the dearest traces of a summary.
 
-    :param several: whether they are of several sessions. To look at a trace then needs the session's id too. Where
-        there is no room for both beside the rest, they stand below it.
+    :param several: whether the traces are of several sessions. Then `show` needs the session's id too. If there is no
+        room for both ids on the trace's line, they are on a line below it.
     """
     rows = [
         *(_Extreme("slowest", trace) for trace in summary.slowest[:TOP]),
@@ -108,7 +108,7 @@ def extreme_lines(summary: TraceSummary, width: int, scene: Scene, *, several: b
 
 
 def _ids(rows: Sequence[_Extreme], width: int, scene: Scene) -> dict[_Extreme, tuple[Text]]:
-    """Write lines for below the rows, if there is room for whole ids."""
+    """Write the line of ids below each row, if a line has room for both ids as a whole."""
     columns = choose_columns([(_SESSION, _ID)], width, rows, scene)
     indent = " " * (_LABEL.width + GAP)
     fits = len(indent) + least_width(columns) <= width

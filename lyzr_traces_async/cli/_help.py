@@ -1,6 +1,7 @@
 """The texts of ``--help``. They are not docstrings, because Python removes docstrings with ``-OO``.
 
-The list of commands shows the first sentence of each command's text. A line that begins with blanks is printed as it is.
+The list of commands shows the first sentence of each command's text. A line that begins with blanks is not
+wrapped.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ and its model. On a wide terminal, a bar shows its place in the time of the trac
 Prompts and answers are shown only with `--full`. json is the trace as one object on one line, including prompts and
 answers.
 
-Example:
+For example:
 
   lyzr-traces show 3fa85f64-5717-4562-b3fc-2c963f66afa6 \\
     fbf5800db731f2071c7a51c8f1460827 --full
@@ -183,7 +184,7 @@ output then has two `export` lines to paste into another terminal, and comments 
 terminal instead: `eval "$(lyzr-traces demo --serve &)"`. With `--host`, other machines can reach the server too, but
 the commands refuse to send a key over plain http to another machine.
 
-Examples:
+For example:
 
   lyzr-traces demo
 

@@ -1,4 +1,4 @@
-"""Session ids, from the command line or from standard input as they come."""
+"""Session ids from the command line, or from standard input as they arrive."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ Id = Annotated[
     str,
     Parameter(
         name="ID",
-        help="A session's UUID, or `-` for ids from standard input, also among others: one a line, `#` begins a "
-        "comment. Repeated ids count once.",
-        allow_leading_hyphen=True,  # or a lone `-` would be an unknown option
+        help="A session's UUID. `-` reads ids from standard input, one per line; `#` begins a comment. You can give "
+        "several ids, and `-` among them. A repeated id counts once.",
+        allow_leading_hyphen=True,  # without it, a lone `-` is an unknown option
     ),
 ]
 
 STDIN: Final = "-"
 _CHUNK = 65536
-# In bytes, far more than an id and its comment: a line without an end must not fill the memory.
+# In bytes. Far more than an id and its comment need; a line without an end must not fill the memory.
 _LONGEST_LINE = 4096
 
 
 class SessionIds:
-    """The ids that a command was given, without repetitions, to be iterated over once.
+    """The ids that a command was given, without repetitions. They can be iterated over once.
 
-    Standard input is read where ``-`` stands among them, no further than ids are asked for. A line that is no id is
-    told of, and the others go on.
+    At the argument ``-``, the iteration reads standard input, one chunk at a time as it needs more ids. A malformed
+    line is reported, and the iteration continues with the next line.
 
     :param given: the arguments.
-    :param complain: is told of each malformed line.
-    :ivar total: how many they are, or ``None`` while standard input may bring any number.
-    :ivar malformed: how many lines were no id.
-    :raises InvalidArgumentError: if there is none, or an argument is no id; from the iteration, if standard input
-        brings none.
+    :param complain: called with the error of each malformed line.
+    :ivar total: how many ids there are, or ``None`` if some come from standard input.
+    :ivar malformed: how many lines of standard input were not ids.
+    :raises InvalidArgumentError: if there are no arguments, or one is not an id; from the iteration, if standard input
+        has no id.
     """
 
     def __init__(self, given: Sequence[str], complain: Callable[[str], None]) -> None:
@@ -66,7 +66,7 @@ class SessionIds:
 
     @property
     def only(self) -> str | None:
-        """The id, where there is exactly one and it is known."""
+        """The id, if exactly one was given as an argument; otherwise ``None``."""
         return self._given[0] if self.total == 1 else None
 
     async def __aiter__(self) -> AsyncGenerator[str, None]:
@@ -83,7 +83,7 @@ class SessionIds:
                         seen.add(session_id)
                         yield session_id
         if not seen and not self.malformed:
-            raise InvalidArgumentError("no session id on standard input: it takes one a line")
+            raise InvalidArgumentError("no session id on standard input: write one id per line")
 
     async def _piped(self) -> AsyncGenerator[str, None]:
         number = 0
@@ -103,16 +103,16 @@ class SessionIds:
 
 
 def id_in_line(line: bytes) -> str:
-    """Return what stands in a line, without its comment, blanks, line end and byte order mark; empty if nothing."""
+    """Return the text of a line without comment, surrounding blanks, line end and byte order mark."""
     return line.decode(errors="replace").partition("#")[0].replace("\ufeff", "").strip()
 
 
 async def read_lines() -> AsyncGenerator[bytes, None]:
-    """Read standard input line by line, as it comes; the loop goes on meanwhile.
+    """Yield the lines of standard input as they arrive. The event loop is not blocked meanwhile.
 
-    Of a line that is far too long for an id, the end is lost.
+    The end of a line that is far too long for an id is dropped.
 
-    :raises OSError: if there is no standard input, or it cannot be read.
+    :raises OSError: if standard input is closed or cannot be read.
     """
     if sys.stdin is None:
         raise OSError("standard input is closed")
@@ -129,16 +129,16 @@ async def read_lines() -> AsyncGenerator[bytes, None]:
 
 
 async def _read(descriptor: int) -> bytes:
-    """Read what is there, in a thread that Ctrl-C does not have to wait for.
+    """Read the next bytes in a daemon thread, so that Ctrl-C does not have to wait for input.
 
-    Those of asyncio and anyio are joined at the exit. This one is not, and it holds no lock of ``sys.stdin`` that the
-    interpreter would want then.
+    Python joins the worker threads of asyncio and anyio at exit, but not this one. The thread reads from the
+    descriptor, so it does not hold the lock of ``sys.stdin``, which the interpreter needs at exit.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[bytes] = loop.create_future()
 
     def settle(chunk: bytes, error: OSError | None) -> None:
-        if done.done():  # nobody waits for it any more
+        if done.done():  # the waiting task was cancelled
             return
         if error is None:
             done.set_result(chunk)
@@ -151,7 +151,7 @@ async def _read(descriptor: int) -> bytes:
             chunk = os.read(descriptor, _CHUNK)
         except OSError as error:
             failure = error
-        with suppress(RuntimeError):  # the loop is closed
+        with suppress(RuntimeError):  # the event loop is closed
             loop.call_soon_threadsafe(settle, chunk, failure)
 
     threading.Thread(target=read, name="standard input", daemon=True).start()

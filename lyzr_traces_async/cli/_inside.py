@@ -1,4 +1,4 @@
-"""What went into observations and what came out, for people to read. Pure but for the width of a console."""
+"""The inputs, outputs and other contents of observations, for people to read. Pure except for the console's width."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ._observation_columns import start_cell
 __all__ = ["inside_lines", "wrapped"]
 
 _INDENT = "  "
-# In bytes; JSON up to that stands on one line.
+# In bytes: JSON up to this length is written on one line.
 _SHORT = 60
 
 
 def inside_lines(rows: Sequence[Branch], console: Console, scene: Scene) -> Iterator[Text]:
-    """Write the contents of each observation that has any, below its name."""
+    """Write the contents of each observation below its name. Skip observations without contents."""
     for row in rows:
         blocks = list(_blocks(row.observation))
         if not blocks:
@@ -41,9 +41,9 @@ def inside_lines(rows: Sequence[Branch], console: Console, scene: Scene) -> Iter
 
 
 def wrapped(text: str, console: Console, indent: int) -> Iterator[str]:
-    """Break a line of text for a terminal that has ``indent`` cells less for it; in a pipe it stays whole.
+    """Wrap a line of text to the terminal's width less ``indent`` cells. In a pipe, return it unchanged.
 
-    What comes below is indented as its beginning is, as long as that leaves half of the width.
+    The following lines get the same leading blanks as the first, but at most half of the width.
     """
     if not console.is_terminal:
         yield text
@@ -65,13 +65,13 @@ def _blocks(one: Observation) -> Iterator[tuple[str, list[str]]]:
         ("cost", one.cost_details),
     ]
     for label, value in contents:
-        # 0, false and "" were sent; null, {} and [] say no more than their absence.
+        # 0, false and "" are values. null, {} and [] tell no more than an absent field.
         if value is not None and value not in ({}, []):
             yield label, _lines(value)
 
 
 def _lines(value: Any) -> list[str]:
-    """Write a value as lines: text as it is, messages as what was said by whom, and all else as JSON."""
+    """Write a value as lines: text unchanged, messages as their role and content, and anything else as JSON."""
     if isinstance(value, str):
         return _text(value)
     messages = value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""A sync while it is under way: how far it is, what fails, and how it ends."""
+"""A running sync: its progress, its failures and its end."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ._text import encodable, visible
 
 __all__ = ["EVERY", "Job", "how_far", "what_became"]
 
-# In seconds, between two lines where there is no terminal: a night's log is to be short enough to be read.
+# In seconds: the time between lines of progress without a terminal. A night's log must stay short enough to read.
 EVERY: Final = 30.0
-# What may stand behind the line on a terminal, in cells: " (123 s)".
+# The room for the seconds behind a line on a terminal, in cells: " (123 s)".
 _COUNTED: Final = 8
 
 
 class Job:
-    """Tells people of a sync.
+    """Runs a sync and reports its progress.
 
-    On a terminal one line stays, and is drawn anew; elsewhere, such as in the log of a nightly job, there is a whole
-    line now and then.
+    On a terminal, one line is redrawn in place. Otherwise, such as in the log of a nightly job, a new line is written
+    every ``EVERY`` seconds.
 
-    :param file: the file to bring up to date.
-    :raises InvalidArgumentError: if it can't be one.
+    :param file: the DuckDB file to bring up to date.
+    :raises InvalidArgumentError: if the name cannot be that of a file.
     """
 
     def __init__(self, client: TracesClient, progress: Progress, file: str) -> None:
@@ -44,19 +44,19 @@ class Job:
         self._progress = progress
         self._store = TraceStore(file)
         self._file = visible(file)
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
 
     async def run(self, sessions: AsyncIterable[str | SessionInfo], *, settle: timedelta, refresh: bool) -> int:
-        """Do it; return the exit status."""
+        """Run the sync and return the exit status."""
         async with aclosing(self._store.sync(self._client, sessions, settle=settle, refresh=refresh)) as steps:
-            # Before the first, the file was looked at and nothing was read: an error of that needs no more words.
+            # Until the first step, only the file is checked. An error there needs no hint to run the command again.
             last = await anext(steps)
             try:
                 self._take(last)
                 async for last in steps:
                     self._take(last)
             except asyncio.CancelledError:
-                # Ctrl-C. Whoever presses it wants to know whether hours are lost.
+                # Ctrl-C. The user wants to know whether the work so far is lost.
                 self._stopped("stopped")
                 raise
             except LyzrTracesError as error:
@@ -69,29 +69,31 @@ class Job:
 
     def _stopped(self, why: str) -> None:
         self._progress.clear()
-        complain(why, hint=f"What was written stays in {self._file}. The same command goes on from there.")
+        complain(
+            why, hint=f"{self._file} keeps what has been written. Run the same command again to continue from there."
+        )
 
     def _take(self, step: SyncProgress) -> None:
-        """Show how far it is, and tell of each session that failed.
+        """Show the progress, and print the error of each session that failed.
 
-        Those that are missing are only counted: a call that has not ended is missing, and at night there may be many.
+        Missing sessions are only counted: a call that has not ended is missing, and there can be many of those.
         """
         for error in step.errors:
             self._progress.complain(text_of(error))
         if self._progress.enabled:
             self._progress.show(lambda: how_far(step, self._client.quota, room_for_progress() - _COUNTED))
-        elif (now := time.monotonic()) - self._told_at >= EVERY and step.done < step.due:
-            self._told_at = now
+        elif (now := time.monotonic()) - self._reported_at >= EVERY and step.done < step.due:
+            self._reported_at = now
             self._progress.complain(how_far(step, self._client.quota))
 
 
 def how_far(step: SyncProgress, quota: QuotaState | None, room: int | None = None) -> str:
-    """Tell how much is done, what it brought, and what is to come.
+    """Describe the progress: the sessions done, the traces read, the quota and the time left.
 
-    :param quota: what is known of the quota by now.
-    :param room: how many terminal cells the text should take at most; what matters least is left out.
+    :param quota: the last known state of the quota.
+    :param room: the most terminal cells to take. If there are more, the least important parts are left out.
     """
-    # With its weight: the lightest goes first, the heaviest stays in any case.
+    # Each part has a weight. The lightest part is left out first, and the heaviest always stays.
     parts = [(9, f"{step.done:,} of {counted(step.due, 'session')}")]
     if step.failed:
         parts.append((4, f"{step.failed:,} failed"))
@@ -100,7 +102,7 @@ def how_far(step: SyncProgress, quota: QuotaState | None, room: int | None = Non
     parts.append((2, counted(step.traces, "trace")))
     if quota is not None and quota.resets_in > 0:
         parts.append((1, _left(quota)))
-    # Below a second it is not the quota that takes the time.
+    # Below a second, the quota is not what limits the speed.
     if step.seconds_left is not None and 1 <= step.seconds_left < math.inf:
         parts.append((5, f"{rough(step.seconds_left)} to go"))
     while room is not None and len(parts) > 1 and cell_len(_joined(parts)) > room:
@@ -119,7 +121,7 @@ def _left(quota: QuotaState) -> str:
 
 
 def what_became(file: str, step: SyncProgress) -> str:
-    """Sum a sync up that has come to its end."""
+    """Describe a sync that has ended."""
     if not step.given:
         return f"{file}: there are no sessions to read"
     if not step.due:

@@ -1,4 +1,4 @@
-"""What a trace's path on the dashboard becomes: a text to read, and an address to click on. Pure."""
+"""A trace's path on the dashboard, as text to read and as an address to click on. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["NO_DASHBOARD", "Dashboard"]
 
 @frozen
 class Dashboard:
-    """Where the tracing dashboard is.
+    """The address of the tracing dashboard.
 
-    :ivar prefix: what stands before a path, without a slash at its end; empty where it is not known.
+    :ivar prefix: the text before a path, without a slash at its end. Empty if the address is not known.
     """
 
     prefix: str = ""
 
     @classmethod
     def at(cls, address: str) -> Self:
-        """Take what ``LYZR_DASHBOARD_URL`` says; nothing where it is empty.
+        """Return the dashboard at the address in ``LYZR_DASHBOARD_URL``, which may be empty.
 
-        :raises InvalidArgumentError: if it is no plain https address (http on this machine).
+        :raises InvalidArgumentError: if the address is not plain https (or http to this machine).
         """
         try:
             return cls(check_dashboard_url(address) if address else "")
@@ -33,13 +33,13 @@ class Dashboard:
             raise InvalidArgumentError(f"LYZR_DASHBOARD_URL: {error.message}") from None
 
     def whole(self, path: str) -> str:
-        """Return a trace's ``htmlPath`` with the dashboard before it, where it is a path; as it is, where it is not."""
+        """Return a trace's ``htmlPath`` as text: with the dashboard's address before it, if it is a path."""
         return self.prefix + path if path.startswith("/") else path
 
     def target(self, path: str) -> str | None:
-        """Return the address that a terminal may open for a trace's ``htmlPath``, or ``None`` where there is none.
+        """Return the address that a click on a trace's ``htmlPath`` opens, or ``None`` if it is not a safe link.
 
-        It has no semicolon: the escape code that it is part of has them between its parts.
+        Semicolons in the address are encoded, because they separate the parts of the escape code for links.
         """
         link = link_of(path, self.prefix or None)
         return link and link.replace(";", "%3B")

@@ -1,4 +1,4 @@
-"""``lyzr-traces list``: the traces of sessions."""
+"""``lyzr-traces list``: print the traces of sessions."""
 
 from __future__ import annotations
 
@@ -29,35 +29,39 @@ async def command(
     *session_ids: Id,
     limit: Annotated[
         int,
-        Parameter(help="Traces a page, 1 to 100. All pages are listed in any case; small ones need more requests."),
+        Parameter(
+            help="Traces per request, 1 to 100. All traces are listed in any case; smaller pages need more requests."
+        ),
     ] = 100,
-    format_: Annotated[Format, Parameter(name="--format", help="What to write.")] = "table",
+    format_: Annotated[Format, Parameter(name="--format", help="The format of the output.")] = "table",
     sort: Annotated[
         Sort,
         Parameter(
-            help="`time`: newest first, each session for itself. `latency` and `cost`: largest first, unknown ones "
-            "last, all sessions in one list, which begins when the last of them is read."
+            help="`time`: newest first, one session after another. `latency` and `cost`: the traces of all sessions in "
+            "one list, largest first and unknown values last; it is printed after the last session is read."
         ),
     ] = "time",
     top: Annotated[
         int | None,
-        Parameter(help="Only the first so many: of the whole list, or of each session where it is sorted by time."),
+        Parameter(help="List only so many traces: the first of the whole list, or of each session with `--sort time`."),
     ] = None,
     name: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Only traces of exactly this name; may be given again for more names.", show_default=False, negative=""
+            help="List only traces with exactly this name. Repeat the option for more names.",
+            show_default=False,
+            negative="",
         ),
     ] = (),
     bom: Annotated[
-        bool, Parameter(help="Begin csv with a byte order mark, by which Excel knows that it is UTF-8.", negative="")
+        bool, Parameter(help="Begin csv with a byte order mark, so that Excel reads it as UTF-8.", negative="")
     ] = False,
 ) -> int:
-    """List the traces of sessions; return the exit status."""
+    """List the traces of sessions and return the exit status."""
     if top is not None and top < 1:
         raise InvalidArgumentError(f"--top must be 1 or more, not {top}")
     if bom and format_ != "csv":
-        raise InvalidArgumentError("--bom is for --format csv only")
+        raise InvalidArgumentError("--bom works only with --format csv")
     async with open_client() as client:
         with Progress() as progress:
             ids = SessionIds(session_ids, progress.complain)

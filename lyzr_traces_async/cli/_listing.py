@@ -1,4 +1,4 @@
-"""Which traces are listed, and in what order: at once as they come, or ranked when all are known."""
+"""The choice and order of listed traces: printed as they arrive, or ranked when all are known."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ __all__ = ["AsTheyCome", "Listing", "Ranked", "Ranking", "Sink", "of_session"]
 
 
 class Sink(Protocol):
-    """Where traces are written to."""
+    """The output that traces are written to."""
 
     def open(self, title: str, size: str, /) -> None:
-        """Say what the rows to come are of, and how many there are."""
+        """Begin a list: its title and its size."""
 
     def rows(self, traces: Sequence[Trace], /) -> None:
-        """Write traces, and flush."""
+        """Write traces and flush."""
 
     def end(self, of: int, incomplete: str = "", /) -> None:
-        """Say that these were all rows of the number given, and what is missing if anything is."""
+        """End a list of ``of`` traces. ``incomplete`` is the reason why traces are missing, if any are."""
 
 
 class Listing(Protocol):
-    """What becomes of sessions' traces; the sessions come one after the other."""
+    """Takes the traces of one session after another and lists them."""
 
     @property
     def enough(self) -> bool:
-        """Whether the rest of this session is not needed."""
+        """Whether no more traces of this session are needed."""
 
     def begin(self, session_id: str, size: str, /) -> None:
-        """Begin with a session."""
+        """Begin a session."""
 
     def take(self, traces: Iterable[Trace], /) -> None:
         """Take traces of the session."""
 
     def end(self, of: int, incomplete: str = "", /) -> None:
-        """End the session: so many traces it has, and this is missing."""
+        """End the session, which has ``of`` traces. ``incomplete`` is the reason why traces are missing, if any are."""
 
     def finish(self) -> None:
-        """Write what was waited with until the last session."""
+        """End the listing after the last session."""
 
 
 def of_session(trace: Trace, session_id: str) -> Trace:
-    """Return the trace with the session it is of, also where the API does not say it."""
+    """Return the trace with its session's id, which the API may leave out."""
     return evolve(trace, session_id=session_id) if trace.session_id is None else trace
 
 
 def _picked(traces: Iterable[Trace], session_id: str, names: Collection[str]) -> list[Trace]:
-    """Return the traces with one of the names, or all where there are none."""
+    """Return the traces that have one of the names, or all traces if there are no names."""
     return [of_session(trace, session_id) for trace in traces if not names or trace.name in names]
 
 
 class AsTheyCome:
-    """Writes traces at once, newest first in each session.
+    """Writes traces as they arrive, newest first in each session.
 
-    :param top: how many to write of each session.
+    :param top: the most traces to write of each session; ``None`` for all.
     """
 
     def __init__(self, sink: Sink, names: Collection[str], top: int | None) -> None:
@@ -74,7 +74,7 @@ class AsTheyCome:
 
     @property
     def enough(self) -> bool:
-        """Whether as many as were asked for have been written of this session."""
+        """Whether ``top`` traces of this session have been written."""
         return self._left == 0
 
     def begin(self, session_id: str, size: str) -> None:
@@ -83,7 +83,7 @@ class AsTheyCome:
         self._sink.open(session_id, size)
 
     def take(self, traces: Iterable[Trace]) -> None:
-        """Write those that were asked for."""
+        """Write the traces that were asked for."""
         picked = _picked(traces, self._session_id, self._names)[: self._left]
         if self._left is not None:
             self._left -= len(picked)
@@ -94,13 +94,13 @@ class AsTheyCome:
         self._sink.end(of, incomplete)
 
     def finish(self) -> None:
-        """Do nothing: all is written."""
+        """Do nothing, because all traces are written."""
 
 
 class Ranking:
-    """Traces with the largest latency or cost first; where that is not known, last; where it is equal, as they came.
+    """Ranks traces by latency or cost: largest first, unknown last, equal values in order of arrival.
 
-    :param top: how many to keep, and how many there are in memory; all of them if ``None``.
+    :param top: how many traces to keep in memory; ``None`` for all.
     """
 
     def __init__(self, by: Literal["latency", "cost"], top: int | None = None) -> None:
@@ -109,14 +109,14 @@ class Ranking:
         self._kept: list[Trace] = []
 
     def add(self, traces: Iterable[Trace]) -> None:
-        """Take more traces into account."""
+        """Add traces to the ranking."""
         if self._top is None:
             self._kept.extend(traces)
         else:
             self._kept = heapq.nlargest(self._top, chain(self._kept, traces), key=self._key)
 
     def traces(self) -> list[Trace]:
-        """Return those that were kept, in order."""
+        """Return the kept traces in order."""
         return sorted(self._kept, key=self._key, reverse=True)
 
     def _key(self, trace: Trace) -> tuple[bool, float]:
@@ -125,12 +125,12 @@ class Ranking:
 
 
 class Ranked:
-    """Keeps the traces of all sessions together, and writes them when the last has come.
+    """Ranks the traces of all sessions in one list, and writes it after the last session.
 
-    :param order: what stands in the heading.
+    :param order: the order, in words for the heading.
     """
 
-    enough = False  # a larger one may come to the very end
+    enough = False  # the last trace can be the largest
 
     def __init__(self, sink: Sink, names: Collection[str], ranking: Ranking, order: str) -> None:
         self._sink = sink
@@ -148,7 +148,7 @@ class Ranked:
         self._sessions += 1
 
     def take(self, traces: Iterable[Trace]) -> None:
-        """Keep those that were asked for."""
+        """Rank the traces that were asked for."""
         self._ranking.add(_picked(traces, self._session_id, self._names))
 
     def end(self, of: int, incomplete: str = "") -> None:
@@ -157,7 +157,7 @@ class Ranked:
         self._incomplete = incomplete
 
     def finish(self) -> None:
-        """Write them, unless no session has come."""
+        """Write the ranked traces, unless there was no session."""
         if not self._sessions:
             return
         title = self._session_id if self._sessions == 1 else counted(self._sessions, "session")

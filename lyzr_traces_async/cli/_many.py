@@ -1,4 +1,4 @@
-"""Many sessions at once, with a word about each that fails."""
+"""Reading many sessions concurrently, with an error message for each that fails."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Sweep"]
 
 
 class Sweep:
-    """Sessions as they finish. One that fails is told of on standard error, and the others go on.
+    """Reads sessions concurrently. If one fails, its error is printed on standard error and the others continue.
 
-    :ivar done: how many sessions have been read so far, those that failed among them.
-    :ivar failed: how many of them failed.
+    :ivar done: how many sessions have finished, including those that failed.
+    :ivar failed: how many sessions failed.
     """
 
     def __init__(self, client: TracesClient, ids: SessionIds, progress: Progress, *, limit: int = 100) -> None:
@@ -32,16 +32,16 @@ class Sweep:
 
     @property
     def status(self) -> int:
-        """The exit status that the failures make."""
+        """The exit status: failure if a session failed or a line was not an id."""
         return FAILED if self.failed or self._ids.malformed else DONE
 
     async def sessions(self, *, failed: bool = False) -> AsyncGenerator[SessionTraces, None]:
-        """Yield each session that could be read. The line of progress is gone meanwhile.
+        """Yield sessions in the order in which they finish. The progress line is cleared before each.
 
-        :param failed: whether to yield those that failed too.
+        :param failed: whether to yield failed sessions too.
         """
         async with self._client.stream_sessions(self._ids, limit=self._limit) as found:
-            self._progress.show(self._told)
+            self._progress.show(self._status_line)
             async for session in found:
                 self.done += 1
                 self._progress.clear()
@@ -50,10 +50,10 @@ class Sweep:
                     self._progress.complain(text_of(session.error))
                 if session.error is None or failed:
                     yield session
-                self._progress.show(self._told)
+                self._progress.show(self._status_line)
         self._progress.clear()
 
-    def _told(self) -> str:
+    def _status_line(self) -> str:
         total = self._ids.total
         text = counted(self.done, "session") if total is None else f"{self.done:,} of {counted(total, 'session')}"
         held_back = round(self._client.stats.seconds_paced)

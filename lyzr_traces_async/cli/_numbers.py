@@ -1,4 +1,4 @@
-"""Numbers as people read them. Pure."""
+"""Numbers as text for people. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ __all__ = ["clock", "counted", "dollars", "rough", "seconds", "size"]
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a count with its noun."""
+    """Return a count with its noun, such as ``3 traces``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def seconds(value: float, width: int = 9) -> str:
-    """Write a latency, to the millisecond where ``width`` allows it; a very long one with fewer digits."""
+    """Return a latency, to the millisecond if it fits ``width``, or else with fewer digits."""
     for decimals in range(3 if width >= 9 else 2, -1, -1):
         text = f"{value:.{decimals}f} s"
         if len(text) <= width:
@@ -20,9 +20,9 @@ def seconds(value: float, width: int = 9) -> str:
 
 
 def dollars(value: float, width: int = 10) -> str:
-    """Write a cost with its decimal point where that of others is, and no zeros behind the cents.
+    """Return a cost, padded so that the decimal points of a column align, without zeros after the cents.
 
-    What is too little to show is not shown as nothing, and what is too much is written with an exponent.
+    A cost that rounds to zero is ``<$0.000001``. A cost that is too large for ``width`` has an exponent.
     """
     sign = "-$" if value < 0 else "$"
     value, decimals = abs(value), width - 4
@@ -37,7 +37,7 @@ def dollars(value: float, width: int = 10) -> str:
 
 
 def clock(milliseconds: int) -> str:
-    """Write a duration as hours, minutes and seconds, as far as there are any: ``1:04:12``, ``4:12``, ``0:07``."""
+    """Return a duration as minutes and seconds, with hours if there are any: ``1:04:12``, ``4:12``, ``0:07``."""
     minutes, rest = divmod((abs(milliseconds) + 500) // 1000, 60)
     hours, minutes = divmod(minutes, 60)
     text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -45,7 +45,7 @@ def clock(milliseconds: int) -> str:
 
 
 def rough(value: float) -> str:
-    """Write a long time, in seconds, by its two largest units: ``40 s``, ``12 min``, ``5 h 12 min``, ``3 d 2 h``."""
+    """Return seconds as a rough length of time: ``40 s``, ``12 min``, ``5 h 12 min``, ``3 d 2 h``."""
     if (whole := round(value)) < 60:
         return f"{whole} s"
     if (minutes := round(value / 60)) < 60:
@@ -61,5 +61,5 @@ def _two(count: int, each: int, large: str, small: str) -> str:
 
 
 def size(count: int) -> str:
-    """Write a number of bytes."""
+    """Return a number of bytes as kB or MB."""
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"

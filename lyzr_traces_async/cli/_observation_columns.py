@@ -1,4 +1,4 @@
-"""The columns of an observation, and which of them stand together."""
+"""The columns of an observation, and the layouts they form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._text import fit
 
 __all__ = ["layouts", "start_cell"]
 
-# As far as a name with what stands before it is shown whole before columns give way to it, in terminal cells.
+# In terminal cells. To show a name and its tree lines up to this width uncut, other columns are left out.
 _USUAL_NAME = 30
 
 
@@ -31,7 +31,7 @@ def _type(branch: Branch, width: int, scene: Scene) -> str | None:
 
 
 def start_cell(branch: Branch, width: int, scene: Scene) -> str:
-    """Write when an observation began, counted from the beginning of the trace."""
+    """Return the start of an observation, counted from the start of the trace."""
     offset = branch.span.offset(branch.observation.start_time)
     return fit(("" if offset < 0 else "+") + seconds(offset, width - 1), width, scene.glyphs.ellipsis)
 
@@ -96,7 +96,7 @@ _COST = Column("cost", _cost, 10, right=True)
 _MODEL = Column("model", _model, 11, "dim", most=32)
 _BAR = Column("", _bar, 12, "cyan", most=40, turn=1, fills=True)
 
-# What stands behind the name, from the widest to the narrowest: what matters least is dropped first.
+# The columns after the name, from the widest layout to the narrowest. The least important column is dropped first.
 _BEHIND = (
     (_TYPE, _START, _TOOK, _FIRST, _TOKENS, _COST, _MODEL, _BAR),
     (_START, _TOOK, _FIRST, _TOKENS, _COST, _MODEL, _BAR),
@@ -109,9 +109,9 @@ _BEHIND = (
 
 
 def layouts(rows: Sequence[Branch], scene: Scene) -> Sequence[Sequence[Column[Branch]]]:
-    """Return what may stand together on a line, from the widest to the narrowest; no column is empty.
+    """Return the possible layouts, from the widest to the narrowest, without columns that would be empty.
 
-    :param rows: all of them.
+    :param rows: all rows.
     """
     empty = {
         column.title

@@ -1,4 +1,4 @@
-"""Standard output and standard error, and what is known about them."""
+"""Writing to standard output and standard error."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ __all__ = ["Progress", "abandon_stdout", "complain", "make_console", "print_fact
 
 _logger: Final = logging.getLogger("lyzr_traces_async")
 
-# Where there is no terminal to measure and COLUMNS is not set.
+# The width if there is no terminal and COLUMNS is not set.
 _DEFAULT_WIDTH = 120
 _MIN_WIDTH = 20
-# That of a terminal which does not say.
+# The width of a terminal that does not report one.
 _USUAL_WIDTH = 80
 
-# In characters; what a server says in its errors may be of any length.
+# In characters. The text of a server's error can have any length.
 _LONGEST_COMPLAINT = 2000
 
 
 class _PipeConsole(Console):
-    """A console that leaves it to the program what to do when the reader of a pipe goes away."""
+    """A console that raises the error if the reader of a pipe goes away."""
 
     def on_broken_pipe(self) -> None:
-        # Called in the `except BrokenPipeError` of the write; rich's own would exit with status 1.
+        # Rich calls this method in its `except BrokenPipeError`. Rich's own method would exit with status 1.
         raise  # noqa: PLE0704 - the exception being handled by the caller
 
 
 def make_console() -> Console:
-    """Make a console on standard output that takes text as it is: no markup, no emoji codes, no highlighting.
+    """Return a console on standard output that prints text as it is: no markup, no emoji codes, no highlighting.
 
-    :raises OSError: if there is no standard output.
+    :raises OSError: if standard output is closed.
     """
     if sys.stdout is None:
         raise OSError("standard output is closed")
@@ -56,7 +56,7 @@ def make_console() -> Console:
 
 
 def print_facts(console: Console, facts: Sequence[tuple[str, str | Style]]) -> None:
-    """Print texts with their styles side by side, on more lines where a terminal's is too short for all."""
+    """Print texts with their styles side by side, on several lines if a terminal is too narrow for one."""
     dot = glyphs_for(console.encoding).dot
     endless = not console.is_terminal
     lines: list[Text] = []
@@ -70,9 +70,9 @@ def print_facts(console: Console, facts: Sequence[tuple[str, str | Style]]) -> N
 
 
 def write_utf8(text: str) -> None:
-    """Write to standard output and flush, in UTF-8 and without newline translation, whatever the locale says.
+    """Write to standard output in UTF-8, whatever the locale is, without newline translation, and flush.
 
-    :raises OSError: if that is not possible; a ``BrokenPipeError`` if nobody reads any more.
+    :raises OSError: if the write fails; a ``BrokenPipeError`` if the reader of the pipe has gone.
     """
     binary = getattr(sys.stdout, "buffer", None)
     if binary is None:
@@ -83,7 +83,7 @@ def write_utf8(text: str) -> None:
 
 
 def abandon_stdout() -> None:
-    """Let what is still buffered for standard output vanish, so that the interpreter's last flush cannot fail."""
+    """Discard the output that is still buffered, so that the interpreter's last flush cannot fail or block."""
     with suppress(OSError, ValueError, AttributeError):
         descriptor = sys.stdout.fileno()
         devnull = os.open(os.devnull, os.O_WRONLY)
@@ -92,24 +92,23 @@ def abandon_stdout() -> None:
 
 
 def complain(message: str, hint: str | None = None) -> None:
-    """Write one line about what went wrong to standard error, and one about what to do where there is a ``hint``."""
+    """Write an error message to standard error, and the ``hint`` on what to do, if any, on a second line."""
     lines = [f"lyzr-traces: {message}"] if hint is None else [f"lyzr-traces: {message}", hint]
-    # Nobody can be told where standard error is closed.
+    # If standard error is closed, there is no place left for the message.
     with suppress(OSError, AttributeError):
         sys.stderr.write("".join(f"{visible(line[:_LONGEST_COMPLAINT])}\n" for line in lines))
         sys.stderr.flush()
 
 
 class Progress(logging.Handler):
-    """A transient line on standard error that says what is being waited for; nothing unless that is a terminal.
+    """A progress line on standard error that says what the command waits for, if standard error is a terminal.
 
-    It has to be cleared before anything is written to standard output, since both may be the same terminal. Within its
-    context it shows what the library logs too: what has failed, and for how long it or the quota makes it wait. From
-    the first second on it counts, so that a long wait does not look like a program that hangs.
+    Callers must clear the line before they write to standard output, because both can be the same terminal. Inside its
+    ``with`` block, the line also shows the library's log records: failures, and how long a retry or the quota makes
+    the library wait. After the first second the line counts seconds, so that a long wait does not look like a hang.
 
-    :param remark_seconds: for how long what is logged stands in place of what is shown; ``None`` for as long as nothing
-        else is shown.
-    :ivar enabled: whether there is a terminal to show anything on.
+    :param remark_seconds: for how many seconds a log record replaces the shown text; ``None`` until the next ``show``.
+    :ivar enabled: whether standard error is a terminal that can show the line.
     """
 
     def __init__(self, remark_seconds: float | None = None) -> None:
@@ -138,28 +137,28 @@ class Progress(logging.Handler):
         self.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show what was logged."""
+        """Show the message of a log record."""
         message = record.getMessage()
         self._begin(lambda: message)
         if self._remark_seconds is not None:
             self._return = asyncio.get_running_loop().call_later(self._remark_seconds, self._begin, self._lasting)
 
     def show(self, text: str | Callable[[], str]) -> None:
-        """Show ``text`` in place of what was shown before, asked for anew each second where it is to be called.
+        """Show ``text`` instead of the previous text. If it is a function, it is called again every second.
 
-        It needs the event loop to be running.
+        The event loop must be running.
         """
         if self.enabled:
             self._lasting = text if callable(text) else lambda: text
             self._begin(self._lasting)
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._stay()
         self._erase()
 
     def complain(self, message: str) -> None:
-        """Write one line about what went wrong, and take up again what was shown."""
+        """Write an error message to standard error, then show the line again."""
         shown = self._next is not None
         self._erase()
         complain(message)
@@ -202,10 +201,10 @@ class Progress(logging.Handler):
 
 
 def room_for_progress() -> int:
-    """Return how many cells a line of progress may take."""
+    """Return the most terminal cells that a progress line may take."""
     try:
         width = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:
         width = 0
-    # In the last column, some terminals would go on to the next line already.
+    # Some terminals wrap when the last column is written, so it stays empty.
     return max(width or _USUAL_WIDTH, _MIN_WIDTH) - 1

@@ -1,4 +1,4 @@
-"""A summary for people: what it is about, the table of its parts, and its slowest and dearest traces."""
+"""A summary for people: the headline, the table of steps or sessions, and the slowest and dearest traces."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def print_overview(
 ) -> None:
     """Print a summary.
 
-    :param scope: which sessions it is about; ``None`` for a single one.
-    :param sessions: the parts to show in place of the names.
+    :param scope: the sessions that it covers, in words; ``None`` for a single session.
+    :param sessions: the rows of the table, one per session. Without them, the table has a row for each name.
     """
     scene, width = scene_of(console, dashboard), width_of(console)
     began = f"from {summary.began.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if summary.began else ""
@@ -49,7 +49,7 @@ def print_overview(
     console.print(Text("\n").join(lines), soft_wrap=True)
 
 
-# As far as a name is shown whole before columns give way to it, in terminal cells.
+# In terminal cells. To show names up to this width uncut, other columns are left out.
 _USUAL_NAME = 28
 
 
@@ -62,7 +62,7 @@ def _count(part: NameSummary, width: int, scene: Scene) -> str | None:
 
 
 def latency_cell(latency: Quantiles | None, which: str, width: int, scene: Scene) -> str | None:
-    """Write one of the quantiles, such as ``p95``."""
+    """Return one of the quantiles, such as ``p95``."""
     if latency is None:
         return None
     return fit(seconds(getattr(latency, which), width), width, scene.glyphs.ellipsis)
@@ -106,7 +106,7 @@ _COST = Column("cost", _cost, 10, right=True)
 _SHARE = Column("share", _share, 5, "dim", right=True)
 _BAR = Column("", _bar, 8, "cyan", most=24, turn=1, fills=True)
 
-# What stands behind the name, from the widest to the narrowest: what matters least is dropped first.
+# The columns after the name, from the widest layout to the narrowest. The least important column is dropped first.
 _BEHIND = (
     (_COUNT, _P50, _P95, _MAX, _COST, _SHARE, _BAR),
     (_COUNT, _P50, _P95, _MAX, _COST, _SHARE),
@@ -120,11 +120,10 @@ _BEHIND = (
 def layouts(
     parts: Sequence[NameSummary], scene: Scene, *, sessions: bool = False
 ) -> Sequence[Sequence[Column[NameSummary]]]:
-    """Return what may stand together on a line, from the widest to the narrowest.
+    """Return the possible layouts, from the widest to the narrowest.
 
-    :param parts: the rows, all of them.
-    :param sessions: whether they are sessions: their ids are shown whole as long as possible, since they are for
-        pasting.
+    :param parts: all rows.
+    :param sessions: whether the rows are sessions. Their ids are for pasting, so most layouts show them uncut.
     """
     if scene.plain:
         return ((_SESSION if sessions else _NAME, *_BEHIND[1]),)

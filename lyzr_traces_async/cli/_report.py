@@ -1,4 +1,4 @@
-"""``lyzr-traces report``: sessions as a page."""
+"""``lyzr-traces report``: write an HTML report of sessions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def command(
         ),
     ] = "report.html",
 ) -> int:
-    """Write sessions as a page; return the exit status."""
+    """Write a report of sessions and return the exit status."""
     if output == _STDOUT:
         _check_stdout()
     elif output.startswith("-"):

@@ -1,4 +1,4 @@
-"""A line a session, as they finish: how long it took, what it cost, and its slowest trace."""
+"""One line per session, as sessions finish: its length, its cost and its slowest trace."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _ON_TERMINAL = (
 
 
 class SessionLines:
-    """A table that is printed row by row; its widths do not depend on what comes."""
+    """A table that is printed row by row. Its column widths do not depend on the rows."""
 
     def __init__(self, console: Console, dashboard: Dashboard) -> None:
         self._console = console
@@ -98,7 +98,7 @@ class SessionLines:
         self._begun = False
 
     def row(self, session_id: str, summary: TraceSummary) -> None:
-        """Print a session at once; the first brings the header."""
+        """Print a session, with the header before the first one."""
         lines: list[Text] = [] if self._begun else [header_line(self._columns)]
         self._begun = True
         lines.append(row_line(self._columns, _Row(session_id, summary), self._scene))

@@ -1,4 +1,4 @@
-"""The table of sessions for people: rows as they come."""
+"""The table of sessions for people, printed row by row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._text import fit
 
 __all__ = ["SessionTable"]
 
-# The first rows, which decide the widths. A page of the list has more, so that they hold up nothing.
+# How many first rows decide the widths. A page of the list has more, so waiting for these rows delays nothing.
 _FIRST = 20
 
 
@@ -56,7 +56,7 @@ _REASON = Column("close reason", _reason, 16, most=32)
 _ROOM = Column("room", _room, 17, "dim", most=48, turn=1)
 _ID = Column("session", _id, 36)
 
-# An id is never cut: it is there to be pasted. Where even it has no room, it goes on in the next line.
+# An id is never cut, because it is for pasting. If a line is too short for it, the terminal wraps it.
 _ON_TERMINAL = (
     (_ENDED, _DURATION, _MESSAGES, _AGENT, _REASON, _ROOM, _ID),
     (_ENDED, _DURATION, _MESSAGES, _AGENT, _REASON, _ID),
@@ -69,7 +69,7 @@ _ON_TERMINAL = (
 
 
 class SessionTable:
-    """A table that is printed row by row. The widths are those that the first rows need."""
+    """A table that is printed row by row. The first rows decide its column widths."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -80,21 +80,21 @@ class SessionTable:
         self._count = 0
 
     def row(self, session: SessionInfo) -> None:
-        """Print a session, or keep it until enough is known of the widths."""
+        """Print a session, or keep it until there are enough rows to decide the widths."""
         self._waiting.append(session)
         self._count += 1
         if self._columns or len(self._waiting) == _FIRST:
             self._flush()
 
     def end(self, *, complete: bool) -> None:
-        """Print what is left, and how many they were."""
+        """Print the remaining rows and the number of sessions."""
         if self._waiting:
             self._flush()
         if self._count:
             self._print(Text())
         self._print(Text(counted(self._count, "session"), "bold"))
         if not complete:
-            self._print(Text("incomplete: the list goes on", "bold yellow"))
+            self._print(Text("incomplete: the list continues", "bold yellow"))
 
     def _flush(self) -> None:
         lines: list[Text] = []
@@ -106,5 +106,5 @@ class SessionTable:
         self._print(Text("\n").join(lines))
 
     def _print(self, text: Text) -> None:
-        # Cut to the width already, where it may be cut.
+        # Cells are already cut to the width, except ids.
         self._console.print(text, soft_wrap=True)

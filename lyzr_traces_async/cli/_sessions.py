@@ -1,4 +1,4 @@
-"""``lyzr-traces sessions``: the sessions that have ended."""
+"""``lyzr-traces sessions``: list the sessions that have ended."""
 
 from __future__ import annotations
 
@@ -27,31 +27,34 @@ Agent = Annotated[str | None, Parameter(help="Only this agent's sessions.")]
 Since = Annotated[
     str | None,
     Parameter(
-        help="Only sessions that ended then or later: `2026-03-25`, `2026-03-25T18:19:24Z`, `today`, `yesterday`, or "
-        "how long ago: `90m`, `12h`, `7d`. A date is its first moment; what has no time zone is in UTC."
+        help="Only sessions that ended at this time or later: `2026-03-25`, `2026-03-25T18:19:24Z`, `today`, "
+        "`yesterday`, or a time ago: `90m`, `12h`, `7d`. A date means 00:00 of that day. Times without a time zone are "
+        "UTC."
     ),
 ]
-Until = Annotated[str | None, Parameter(help="Only sessions that ended then or earlier; written likewise.")]
+Until = Annotated[
+    str | None, Parameter(help="Only sessions that ended at this time or earlier, in the same forms as --since.")
+]
 
 
 class Sink(Protocol):
-    """Where sessions are written to."""
+    """The output that sessions are written to."""
 
     def row(self, session: SessionInfo, /) -> None:
-        """Write a session, and flush."""
+        """Write a session and flush."""
 
     def end(self, *, complete: bool) -> None:
-        """Write what comes after the last one; ``complete`` unless an error ended the list."""
+        """End the output. ``complete`` is false if an error ended the list."""
 
 
 class _Lines:
-    """A line a session. The exit status tells whether they were all."""
+    """Writes one line per session. The exit status tells whether the output is complete."""
 
     def __init__(self, line: Callable[[SessionInfo], str]) -> None:
         self._line = line
 
     def row(self, session: SessionInfo) -> None:
-        """Write it at once, so that the next program in a pipe can begin."""
+        """Write the session without delay, so that the next program in a pipe can start."""
         write_utf8(self._line(session))
 
     def end(self, *, complete: bool) -> None:
@@ -64,10 +67,14 @@ async def command(
     since: Since = None,
     until: Until = None,
     format_: Annotated[
-        Format, Parameter(name="--format", help="What to write; ids are one a line, for `lyzr-traces list -`.")
+        Format,
+        Parameter(
+            name="--format",
+            help="The format of the output. `ids` is one id per line, for example for `lyzr-traces list -`.",
+        ),
     ] = "table",
 ) -> int:
-    """List the sessions that have ended; return the exit status."""
+    """List the sessions that have ended and return the exit status."""
     sinks: dict[Format, Callable[[], Sink]] = {
         "table": lambda: SessionTable(make_console()),
         "jsonl": lambda: _Lines(json_line),
@@ -81,9 +88,9 @@ async def command(
 def listed(
     client: TracesClient, agent: str | None, since: str | None, until: str | None
 ) -> AsyncGenerator[SessionInfo, None]:
-    """Return what walks the list of sessions.
+    """Return an iterator over the list of sessions, selected by the options of the command line.
 
-    :raises InvalidArgumentError: at the call, if an option can't be understood.
+    :raises InvalidArgumentError: at the call, if the value of an option is not valid.
     """
     now = datetime.now(UTC)
     begin, end = (

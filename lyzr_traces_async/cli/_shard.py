@@ -1,4 +1,4 @@
-"""Which of several hosts reads a session. Pure."""
+"""The division of sessions among several hosts. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FORM = re.compile("([0-9]{1,6})/([0-9]{1,6})")
 
 @frozen
 class Shard:
-    """One of several parts that sessions are divided into; each session belongs to exactly one.
+    """One part of the sessions. Each session belongs to exactly one part.
 
-    :ivar number: counted from 1.
-    :ivar of: how many there are.
+    :ivar number: the number of this part, counted from 1.
+    :ivar of: how many parts there are.
     """
 
     number: int
@@ -28,23 +28,24 @@ class Shard:
 
     @classmethod
     def parsed(cls, option: str, text: str) -> Self:
-        """Read ``2/4``, the second of four.
+        """Parse a text such as ``2/4``, the second of four parts.
 
-        :param option: what it was given for.
-        :raises InvalidArgumentError: if there is no such part.
+        :param option: the option's name, for the error.
+        :raises InvalidArgumentError: if the text does not name a part.
         """
         found = _FORM.fullmatch(text.strip())
         number, of = (int(found[1]), int(found[2])) if found else (0, 0)
         if not 1 <= number <= of:
             raise InvalidArgumentError(
-                f"{option} takes which part of how many: 1/4, 2/4, 3/4 and 4/4 on four hosts; not {text!r}"
+                f"{option} must be a part and the number of parts, such as 1/4, 2/4, 3/4 and 4/4 on four hosts, "
+                f"not {text!r}"
             )
         return cls(number, of)
 
     def has(self, session_id: str) -> bool:
-        """Tell whether a session belongs to this part; on every machine and in every version alike.
+        """Return whether a session belongs to this part. The answer is the same on every machine and in every version.
 
-        It depends on the id as the service writes it, since to the service another spelling is another session. A
-        hash, since ids may be made of the time, and so be all but consecutive numbers.
+        The answer depends on the exact spelling of the id, because the service takes another spelling for another
+        session. The id is hashed, because ids can be made from the time and be almost consecutive numbers.
         """
         return int.from_bytes(sha256(session_id.encode()).digest()) % self.of == self.number - 1

@@ -1,4 +1,4 @@
-"""``lyzr-traces show``: what happened within one trace."""
+"""``lyzr-traces show``: show what happened within one trace."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["command", "print_trace"]
 Format = Literal["tree", "json"]
 
 _LEVELS = {"ERROR": "bold red", "WARNING": "yellow"}
-# So many lines of what an observation said of its end; --full has it whole.
+# The most lines of an observation's status message. With --full there is no limit.
 _MOST_LINES = 3
 
 
@@ -40,18 +40,20 @@ async def command(
         str,
         Parameter(
             name="TRACE",
-            help="The trace's id, as `list` and `summary` show it.",
-            allow_leading_hyphen=True,  # it is opaque
+            help="The trace's id, as shown by `list` and `summary`.",
+            allow_leading_hyphen=True,  # the id can be any text
         ),
     ],
     /,
     *,
     full: Annotated[
-        bool, Parameter(help="With prompts, answers, and whatever else was recorded.", negative="")
+        bool, Parameter(help="Also show prompts, answers and everything else that was recorded.", negative="")
     ] = False,
-    format_: Annotated[Format, Parameter(name="--format", help="What to write; json has all in any case.")] = "tree",
+    format_: Annotated[
+        Format, Parameter(name="--format", help="The format of the output. `json` always has everything.")
+    ] = "tree",
 ) -> int:
-    """Show a trace; return the exit status."""
+    """Show a trace and return the exit status."""
     where = dashboard()
     async with open_client() as client:
         with Progress() as progress:
@@ -65,7 +67,7 @@ async def command(
 
 
 def print_trace(console: Console, detail: TraceDetail, where: Dashboard, *, full: bool) -> None:
-    """Print what a trace is, the tree of its observations, and what they contain if ``full``."""
+    """Print the facts of a trace and the tree of its observations, and with ``full`` their contents."""
     scene = scene_of(console, where)
     print_facts(console, list(_facts(detail, scene)))
     rows = branches(detail)
@@ -100,7 +102,7 @@ def _tree_lines(rows: list[Branch], console: Console, scene: Scene, *, full: boo
 
 
 def _remark(row: Branch, console: Console, scene: Scene, width: int, *, full: bool) -> Iterator[Text]:
-    """Say what an observation said of its end, unless that is nothing."""
+    """Write the level and status message of an observation, if it has any."""
     level = row.observation.level or "DEFAULT"
     said = [level] if level != "DEFAULT" else []
     said += [row.observation.status_message] if row.observation.status_message else []

@@ -1,4 +1,4 @@
-"""``lyzr-traces summary``: what sessions took and what they cost, step by step."""
+"""``lyzr-traces summary``: the latency and cost of sessions, step by step."""
 
 from __future__ import annotations
 
@@ -32,26 +32,24 @@ Format = Literal["table", "json"]
 
 
 class Sink(Protocol):
-    """Where summaries of many sessions are written to."""
+    """The output that the summaries of many sessions are written to."""
 
     def session(self, session_id: str, traces: Sequence[Trace], /) -> None:
-        """Take a session that has been read."""
+        """Write a session that has been read."""
 
     def end(self, summary: TraceSummary, read: int, of: int, /) -> None:
-        """Take the summary of them all: so many of so many could be read."""
+        """Write the summary over all sessions: ``read`` sessions out of ``of``."""
 
 
 async def command(
     *session_ids: Id,
     by: Annotated[
         By,
-        Parameter(
-            help="What the rows of the table are: the steps, or the sessions; dearest first. json has both in any case."
-        ),
+        Parameter(help="The rows of the table: steps or sessions, most expensive first. `json` always has both."),
     ] = "name",
-    format_: Annotated[Format, Parameter(name="--format", help="What to write.")] = "table",
+    format_: Annotated[Format, Parameter(name="--format", help="The format of the output.")] = "table",
 ) -> int:
-    """Summarize sessions; return the exit status."""
+    """Summarize sessions and return the exit status."""
     where = dashboard()
     async with open_client() as client:
         with Progress() as progress:
@@ -69,7 +67,7 @@ async def command(
 
 
 async def summary_of(client: TracesClient, session_id: str, progress: Progress) -> TraceSummary:
-    """Read a session and sum it up, without keeping it."""
+    """Read a session and return its summary. The traces are not kept in memory."""
     summarizer = Summarizer(top=TOP)
     async with aclosing(client.iter_session_pages(session_id)) as pages:
         progress.show("page 1")
@@ -92,7 +90,7 @@ async def _summarize_many(sweep: Sweep, sink: Sink) -> int:
                 whole.add(trace)
             sink.session(session.session_id, traces)
     read = sweep.done - sweep.failed
-    if read:  # a summary of nothing would look like an answer
+    if read:  # without it, a summary of no sessions would look like an answer
         sink.end(whole.summary(), read, sweep.done)
     return sweep.status
 
@@ -102,18 +100,18 @@ def _document(session_id: str, summary: TraceSummary) -> dict[str, Any]:
 
 
 class _Table:
-    """For people: a line a session and the table of all steps; or the table of all sessions."""
+    """For people: a line per session and the table of all steps, or the table of all sessions."""
 
     def __init__(self, console: Console, where: Dashboard, by: By) -> None:
         self._console = console
         self._dashboard = where
         self._lines = SessionLines(console, where) if by == "name" else None
-        # Of traces whose name is their session's id.
+        # Each trace is added with its session's id as its name, so this is a summary by session.
         self._by_session = Summarizer(top=0)
         self._empty: list[NameSummary] = []
 
     def session(self, session_id: str, traces: Sequence[Trace]) -> None:
-        """Print its line, or keep what its row needs."""
+        """Print the session's line, or add the session to the table."""
         if self._lines is not None:
             self._lines.row(session_id, summarize(traces, top=1))
             return
@@ -134,17 +132,17 @@ class _Table:
 
 
 class _Json:
-    """For programs: one object, written as its parts come, so that they need not be kept."""
+    """For programs: one JSON object, written in parts, so that the sessions are not kept in memory."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._before = '{"sessions":['
 
     def session(self, session_id: str, traces: Sequence[Trace]) -> None:
-        """Write the next of the sessions."""
+        """Write the next session."""
         self._write(self._before + json_text(_document(session_id, summarize(traces, top=TOP))))
         self._before = ","
 
     def end(self, summary: TraceSummary, _read: int, _of: int) -> None:
-        """Write the summary of all, and close the object."""
+        """Write the summary over all sessions and close the object."""
         self._write(f'],"all":{json_text(summary.to_dict())}}}\n')

@@ -1,4 +1,4 @@
-"""``lyzr-traces sync``: sessions into a DuckDB file, which is brought up to date again and again."""
+"""``lyzr-traces sync``: store the traces of sessions in a DuckDB file and bring it up to date."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from ._when import duration
 
 __all__ = ["command"]
 
-# In seconds. What the library logs, most often that it waits for the quota, is not to hide for long how far it is.
+# In seconds. A log record, most often about waiting for the quota, must not hide the progress for long.
 _REMARK: Final = 3.0
 
 
 async def command(
     file: Annotated[
-        str, Parameter(name="FILE", help="The DuckDB file; it is made where there is none.", allow_leading_hyphen=True)
+        str,
+        Parameter(name="FILE", help="The DuckDB file. It is created if it does not exist.", allow_leading_hyphen=True),
     ],
     /,
     *session_ids: Id,
@@ -35,23 +36,28 @@ async def command(
     since: Since = None,
     until: Until = None,
     settle: Annotated[
-        str, Parameter(help="A session is read again until so long after its newest trace: `90m`, `1h`, `2d` or `0`.")
+        str,
+        Parameter(
+            help="Read a session again if its last read was less than this long after its newest trace: `90m`, `1h`, "
+            "`2d` or `0`."
+        ),
     ] = "1h",
     refresh: Annotated[
-        bool, Parameter(help="Read every session again, also what is final or has been missing for long.", negative="")
+        bool,
+        Parameter(help="Read all sessions again, even if they are final or have been missing for long.", negative=""),
     ] = False,
     shard: Annotated[
         str | None,
-        Parameter(help="Only one host's part of the sessions, such as `2/4` on the second of four hosts."),
+        Parameter(help="Read only this host's part of the sessions, such as `2/4` on the second of four hosts."),
     ] = None,
 ) -> int:
-    """Bring a file up to date; return the exit status."""
+    """Bring a file up to date and return the exit status."""
     _check_file(file)
     _check_source(bool(session_ids), (agent, since, until) != (None, None, None))
     settled = duration("--settle", settle)
     part = Shard(1, 1) if shard is None else Shard.parsed("--shard", shard)
     try:
-        from ._job import Job  # noqa: PLC0415 - here the extra's library is first needed
+        from ._job import Job  # noqa: PLC0415 - imports the library of the extra
     except ModuleNotFoundError as error:
         if error.name != "duckdb":
             raise
@@ -68,29 +74,29 @@ async def command(
 
 
 def _check_file(file: str) -> None:
-    """Refuse what was meant to be something else."""
+    """Refuse a session id, ``-`` or an option in the place of the file."""
     if file == STDIN or UUID_FORM.fullmatch(file):
-        raise InvalidArgumentError("the file comes first, such as traces.duckdb, and session ids behind it")
+        raise InvalidArgumentError("the first argument must be the file, such as traces.duckdb; session ids follow it")
     if file.startswith("-"):
         raise InvalidArgumentError(f"unknown option: {file}")
 
 
-def _check_source(by_id: bool, by_list: bool) -> None:  # noqa: FBT001 - both are named where they are made
+def _check_source(by_id: bool, by_list: bool) -> None:  # noqa: FBT001 - the caller's expressions explain both
     if by_id and by_list:
         raise InvalidArgumentError(
-            "session ids and --agent, --since and --until do not go together: use one or the other"
+            "session ids cannot be combined with --agent, --since and --until: use one or the other"
         )
     if not by_id and not by_list:
         raise InvalidArgumentError(
-            "no sessions: give their ids, or - to read them from standard input, or --since, --until or --agent for "
-            "those that the service lists"
+            "no sessions: give session ids, or - to read them from standard input, or select from the service's list "
+            "with --since, --until or --agent"
         )
 
 
 async def _chosen(
     found: AsyncGenerator[str | SessionInfo, None] | AsyncGenerator[SessionInfo, None], part: Shard, progress: Progress
 ) -> AsyncGenerator[str | SessionInfo, None]:
-    """Yield the sessions of one host's part."""
+    """Yield the sessions that belong to this host's part."""
     count = 0
     progress.show(lambda: f"the list of sessions: {count:,} so far")
     async for session in found:

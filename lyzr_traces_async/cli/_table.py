@@ -1,4 +1,4 @@
-"""The table of traces for people: rows as they come, and a summary of them all at the end."""
+"""The table of traces for people, printed row by row, with a summary at the end."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["Table", "facts_of", "gaps_of"]
 
 
 class Table:
-    """A table that is printed bit by bit: of one session, or of one after the other, or of all in one.
+    """A table that is printed row by row: of one session, of several in turn, or of several in one table.
 
-    The widths are decided before the first row, from the width of the terminal and what the first rows have to show.
-    The bars are drawn against the slowest of them, since the slowest of all is not known before the end.
+    The width of the terminal and the first rows decide the column widths before the first row is printed. A bar of
+    full length is the slowest of the first rows, because the slowest of all is not known before the end.
 
-    :param ranked: whether the rows come in another order than that of time.
-    :param several: whether the rows of one table are of several sessions.
+    :param ranked: whether the rows are in an order other than time.
+    :param several: whether one table has rows of several sessions.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Table:
         self._opened = 0
 
     def open(self, title: str, size: str) -> None:
-        """Print what the rows below are of, and how many there are to come."""
+        """Print the title and the size of the table."""
         if self._opened:
             self._print(Text())
         self._opened += 1
@@ -54,7 +54,7 @@ class Table:
         print_facts(self._console, [(self._scene.shown(title), "bold"), (size, "dim")])
 
     def rows(self, traces: Sequence[Trace]) -> None:
-        """Print rows; the first ones bring the header."""
+        """Print rows, with the header before the first ones."""
         if not traces:
             return
         lines: list[Text] = []
@@ -68,26 +68,26 @@ class Table:
                 lines.extend(self._new_day(trace))
             lines.append(row_line(self._columns, trace, self._scene))
         self.skip(traces)
-        # Cut to the width already; as one write, since each is flushed.
+        # The cells are already cut to the width. All lines are one write, because each write is flushed.
         self._console.print(Text("\n").join(lines), soft_wrap=True)
 
     def skip(self, traces: Iterable[Trace]) -> None:
-        """Take traces into account without printing their rows."""
+        """Add traces to the summary without printing their rows."""
         for trace in traces:
             self._summarizer.add(trace)
 
     def note(self, text: str) -> None:
-        """Print a quiet remark on a line of its own."""
+        """Print a dimmed remark on a line of its own."""
         self._print(Text(encodable(text, self._blank.encoding), "dim"))
 
     def end(self, of: int, incomplete: str = "") -> None:
         """Print the summary.
 
-        :param of: how many traces there are, those among them that are not shown because they were not asked for.
-        :param incomplete: why it does not cover all that was asked for, if it does not.
+        :param of: how many traces there are, including those that the options exclude from the table.
+        :param incomplete: the reason why traces are missing, if any are.
         """
         if not of and not incomplete:
-            return  # all has been said
+            return  # the heading has said that there are no traces
         self._print(Text())
         summary = self._summarizer.summary()
         count, *facts = facts_of(summary)
@@ -119,12 +119,12 @@ class Table:
             yield Text(day.isoformat(), "dim")
 
     def _print(self, text: Text) -> None:
-        # Lines for another program are not to be broken.
+        # In a pipe, lines are not wrapped.
         self._console.print(text, soft_wrap=self._plain)
 
 
 def facts_of(summary: TraceSummary) -> list[str]:
-    """Tell the count, the total cost, the median and the slowest latency, as far as they are known."""
+    """Return the count, the total cost, and the median and slowest latency, if they are known."""
     facts = [counted(summary.count, "trace")]
     if summary.costs_missing < summary.count:
         total = summary.total_cost_usd
@@ -135,6 +135,6 @@ def facts_of(summary: TraceSummary) -> list[str]:
 
 
 def gaps_of(summary: TraceSummary) -> list[str]:
-    """Tell which of these numbers do not cover all traces."""
+    """Return how many traces the cost and the latency do not cover."""
     missing = {"cost": summary.costs_missing, "latency": summary.latencies_missing}
     return [f"{what} missing for {counted(count, 'trace')}" for what, count in missing.items() if count]

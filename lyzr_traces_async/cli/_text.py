@@ -1,4 +1,4 @@
-"""Text from the server, made fit for a terminal."""
+"""Text from the server, made safe and short enough for a terminal."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from lyzr_traces_async._text import UNSAFE, visible
 
 __all__ = ["Glyphs", "encodable", "fit", "fit_tail", "glyphs_for", "json_escaped", "visible"]
 
-# A cell may hold a few code points (combining marks, joined emoji), but a flood of them is cut off.
+# One terminal cell can hold several code points (combining marks, joined emoji). More than this many are cut off.
 _CODE_POINTS_PER_CELL = 8
 
 
 def json_escaped(document: str) -> str:
-    r"""Write what :func:`visible` replaces in a JSON document as ``\uXXXX``, which is the same document.
+    r"""Return an equal JSON document with ``\uXXXX`` for the characters that :func:`visible` replaces.
 
-    Those characters can only stand inside strings if the document has no white space outside of them.
+    The document must have no white space outside of strings, so that these characters occur only inside strings.
     """
     return UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 def encodable(text: str, encoding: str) -> str:
-    """Replace by its escape what ``encoding`` has no character for."""
+    """Replace the characters that ``encoding`` cannot write by their escapes."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def fit(text: str, width: int, ellipsis: str) -> str:
-    """Shorten ``text`` to ``width`` terminal cells, its end replaced by ``ellipsis`` where it is too long."""
+    """Shorten ``text`` to ``width`` terminal cells. If it is too long, ``ellipsis`` replaces its end."""
     if len(text) <= _CODE_POINTS_PER_CELL * width and cell_len(text) <= width:
         return text
     room = max(width - cell_len(ellipsis), 0)
@@ -37,11 +37,11 @@ def fit(text: str, width: int, ellipsis: str) -> str:
 
 
 def fit_tail(text: str, width: int, ellipsis: str) -> str:
-    """Shorten ``text`` like :func:`fit`, but keep its end: what tells one link from the next stands there."""
+    """Shorten ``text`` like :func:`fit`, but keep its end, because links differ at their ends."""
     if len(text) <= _CODE_POINTS_PER_CELL * width and cell_len(text) <= width:
         return text
     room = max(width - cell_len(ellipsis), 0)
-    # No slice of -0: that would be the whole text.
+    # Not `text[-room:]`: for a room of 0, that is the whole text.
     tail = text[max(len(text) - room, 0) :]
     while cell_len(tail) > room:
         tail = tail[1:]
@@ -49,7 +49,7 @@ def fit_tail(text: str, width: int, ellipsis: str) -> str:
 
 
 class Glyphs(NamedTuple):
-    """The characters that not every encoding has."""
+    """Characters for drawing that some encodings lack."""
 
     missing: str
     ellipsis: str
@@ -68,6 +68,6 @@ _ASCII = Glyphs("-", "...", ", ", "=", "-", ">", "->", "|- ", "`- ", "|  ")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
-    """Choose the glyphs that ``encoding`` can write."""
+    """Return the glyphs that ``encoding`` can write."""
     text = "".join(_UNICODE)
     return _UNICODE if encodable(text, encoding) == text else _ASCII

@@ -1,4 +1,4 @@
-"""The columns of a trace, and which of them stand together."""
+"""The columns of a trace, and the layouts they form."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ __all__ = [
 
 
 def bar(latency: float, scale: float, width: int, glyphs: Glyphs) -> str:
-    """Draw a latency; one beyond the scale has a mark at its end."""
+    """Draw a bar for a latency, with a mark at its end if the latency is beyond the scale."""
     if latency > scale:
         return glyphs.bar * (width - 1) + glyphs.beyond
     if latency <= 0:
         return ""
-    # Anything that took time at all is seen.
+    # A latency above zero has at least half a cell.
     halves = max(round(latency / scale * width * 2), 1)
     return glyphs.bar * (halves // 2) + glyphs.half_bar * (halves % 2)
 
 
 def scale_axis(scale: float, width: int) -> str:
-    """Write the title of the bars: what their beginning and their full length stand for, as far as there is room."""
+    """Return the title of the bars: the values of their start and of their full length, if there is room."""
     end = f"{scale:.3g} s" if scale < 999.5 else f"{scale:.0f} s"
     if len(end) > width:
         return ""
@@ -50,7 +50,7 @@ def scale_axis(scale: float, width: int) -> str:
 
 
 def moment(trace: Trace | TraceDetail) -> str:
-    """Write when a trace began, in UTC, to the millisecond."""
+    """Return the start of a trace in UTC, to the millisecond."""
     return trace.timestamp.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")[:23]
 
 
@@ -126,7 +126,7 @@ SESSION = Column("session", _session, 0, "dim", whole=True)
 _SHORT_SESSION = Column("session", _session, 9, "dim")
 LINK = Column("dashboard", _link, 20, "dim", most=80, turn=1, target=_target)
 
-# From the widest to the narrowest: what is dropped first matters least, or is also in the other formats.
+# From the widest to the narrowest. The columns dropped first matter least, or are in the other formats too.
 _ON_TERMINAL = (
     (TIME, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID, LINK),
     (TIME, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID),
@@ -138,7 +138,7 @@ _ON_TERMINAL = (
     (_CLOCK, SHORT_NAME, SHORT_LATENCY),
     (SHORT_NAME, SHORT_LATENCY),
 )
-# Where the order is not that of time, each row has its date.
+# If the order is not by time, each row has its date.
 _RANKED = (
     (STAMP, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID, LINK),
     (STAMP, NAME, LATENCY, _BAR, COST, _OBSERVATIONS, ID),
@@ -150,17 +150,17 @@ _RANKED = (
     (_SHORT_STAMP, SHORT_NAME, SHORT_LATENCY),
     (SHORT_NAME, SHORT_LATENCY),
 )
-# A pipe has no edge.
+# A line in a pipe has no limit, so one layout is enough.
 _PLAIN = ((STAMP, NAME, LATENCY, COST, _OBSERVATIONS, ID, LINK),)
 
 
 def layouts(*, plain: bool, ranked: bool = False, several: bool = False) -> Sequence[Sequence[Column[Trace]]]:
-    """Return what may stand together on a line, from the widest to the narrowest.
+    """Return the possible layouts, from the widest to the narrowest.
 
-    :param plain: whether the output is no terminal: whole dates, whole links, and no bars.
-    :param ranked: whether the rows are in another order than that of time.
-    :param several: whether they are of several sessions. A whole session's id matters as much as a trace's: both are
-        needed to look at the trace.
+    :param plain: whether the output is not a terminal. Then dates and links are whole and there are no bars.
+    :param ranked: whether the rows are in an order other than time.
+    :param several: whether the rows are of several sessions. Then the session's id matters as much as the trace's id,
+        because `show` needs both.
     """
     usual = _PLAIN if plain else _RANKED if ranked else _ON_TERMINAL
     if not several:

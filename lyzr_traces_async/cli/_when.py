@@ -1,4 +1,4 @@
-"""Moments and lengths of time as people write them. Pure."""
+"""Times and lengths of time, as people write them. Pure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _RFC3339 = re.compile(
 
 
 def moment(option: str, text: str, now: datetime) -> datetime:
-    """Return the moment that ``text`` means: a date (its first moment), a date with a time, or so long before ``now``.
+    """Parse a date, a date with a time, ``today``, ``yesterday``, or a length of time before ``now``.
 
-    What has no time zone is in UTC.
+    A date means 00:00 of that day. Times without a time zone are UTC.
 
-    :param option: what it was given for.
-    :param now: the present, aware.
-    :raises InvalidArgumentError: if it means none.
+    :param option: the option's name, for the error.
+    :param now: the current time, with a time zone.
+    :raises InvalidArgumentError: if the text is none of these.
     """
     found = _parsed(text.strip(), now.astimezone(UTC))
     if found is None:
         raise InvalidArgumentError(
-            f"{option} takes a date or a time such as 2026-03-25 or 2026-03-25T18:19:24Z (in UTC where it has no time "
-            f"zone), today, yesterday, or how long ago as 90m, 12h or 7d; not {text!r}"
+            f"{option} must be a date or a time such as 2026-03-25 or 2026-03-25T18:19:24Z (UTC, if it has no time "
+            f"zone), today, yesterday, or a time ago such as 90m, 12h or 7d, not {text!r}"
         )
     return found
 
@@ -51,14 +51,14 @@ def _parsed(text: str, now: datetime) -> datetime | None:
 
 
 def duration(option: str, text: str) -> timedelta:
-    """Return the length of time that ``text`` means: minutes, hours or days, or ``0``.
+    """Parse a length of time in minutes, hours or days, or ``0``.
 
-    :param option: what it was given for.
-    :raises InvalidArgumentError: if it means none.
+    :param option: the option's name, for the error.
+    :raises InvalidArgumentError: if the text is not a length of time.
     """
     length = timedelta(0) if text.strip() == "0" else _length(text.strip())
     if length is None:
-        raise InvalidArgumentError(f"{option} takes a length of time such as 90m, 1h, 2d or 0; not {text!r}")
+        raise InvalidArgumentError(f"{option} must be a length of time such as 90m, 1h, 2d or 0, not {text!r}")
     return length
 
 

@@ -65,8 +65,8 @@ def test_the_code_to_copy_runs(server: FakeTracesServer, capsys: Captured) -> No
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--port", "8080"], "--host and --port go with --serve"),
-        (["--host", "127.0.0.1"], "--host and --port go with --serve"),
+        (["--port", "8080"], "--host and --port need --serve"),
+        (["--host", "127.0.0.1"], "--host and --port need --serve"),
         (["--serve", "--port", "65536"], "port"),
         (["--serve", "--host", "http://localhost"], "host must be a name or an IP address"),
     ],
@@ -110,7 +110,7 @@ async def test_what_is_served_is_found_there(
         assert sizes[SESSION] == 45
         assert 0 in sizes.values()
         assert 1234 in sizes.values()
-        assert f"A made-up API with {len(sizes)} sessions listens there" in script
+        assert f"A made-up API with {len(sizes)} sessions listens at this URL" in script
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving

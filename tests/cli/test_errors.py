@@ -117,14 +117,14 @@ def test_errors_say_what_to_do_on_the_command_line(error: LyzrTracesError, text:
             {"LYZR_TRACES_BASE_URL": "https://127.0.0.1:9/v1", "https_proxy": "socks5://127.0.0.1:9", "no_proxy": ""},
             "HTTPS_PROXY, ALL_PROXY",
         ),
-        (["list", "nonsense"], {}, "ID must be "),
+        (["list", "nonsense"], {}, "the session id must be "),
         (["list", SESSION, "--limit", "0"], {}, "--limit must be "),
-        (["show", "nonsense", "x"], {}, "ID must be "),
-        (["show", SESSION, ""], {}, "TRACE must be "),
+        (["show", "nonsense", "x"], {}, "the session id must be "),
+        (["show", SESSION, ""], {}, "the trace id must be "),
         (["show", SESSION, "x"], {}, "HTTP 404: "),
         (["sessions", "--agent", ""], {}, "--agent must be "),
         (["sessions", "--since", "2026-02-01", "--until", "2026-01-01"], {}, "--since is later than --until: "),
-        (["sync", "", SESSION], {}, "FILE must be "),
+        (["sync", "", SESSION], {}, "the path must be "),
     ],
 )
 def test_what_a_user_can_get_wrong_is_told_in_their_terms(
@@ -176,7 +176,7 @@ def test_malformed_lines_of_standard_input_are_told_in_the_users_terms(
         monkeypatch.setattr(sys, "stdin", stdin)
         assert main(["list", "-"]) == 1
     told = capsys.readouterr().err
-    assert told.startswith("lyzr-traces: line 1: ID must be a UUID")
+    assert told.startswith("lyzr-traces: line 1: the session id must be a UUID")
     assert_without_python(told)
 
 

@@ -200,8 +200,8 @@ def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, c
     [
         (["--top", "0"], "--top must be 1 or more, not 0"),
         (["--top", "-1"], "--top must be 1 or more, not -1"),
-        (["--bom"], "--bom is for --format csv only"),
-        (["--bom", "--format", "jsonl"], "--bom is for --format csv only"),
+        (["--bom"], "--bom works only with --format csv"),
+        (["--bom", "--format", "jsonl"], "--bom works only with --format csv"),
         (["--sort", "name"], "name"),
         (["--lim", "3"], "unknown option: --lim"),
     ],

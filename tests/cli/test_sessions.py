@@ -101,10 +101,10 @@ def test_what_is_asked_for_may_be_said_in_words(server: FakeTracesServer, capsys
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--since", "tomorrow"], "--since takes a date or a time such as 2026-03-25 or "),
-        (["--until", "2026-02-30"], "--until takes a date or a time such as 2026-03-25 or "),
-        (["--since", "today", "--until", "yesterday"], "since is later than until: "),
-        (["--agent", ""], "agent_id"),
+        (["--since", "tomorrow"], "--since must be a date or a time such as 2026-03-25 or "),
+        (["--until", "2026-02-30"], "--until must be a date or a time such as 2026-03-25 or "),
+        (["--since", "today", "--until", "yesterday"], "--since is later than --until: "),
+        (["--agent", ""], "--agent must be "),
         (["--format", "csv"], "csv"),
         (["more"], "more"),
     ],
@@ -143,7 +143,7 @@ def test_a_failure_in_the_middle_keeps_what_came_before(server: FakeTracesServer
         server.fail_next(status=403) if request.query.get("offset", "0") != "0" else None
     )
     out, err = refuse("table")
-    assert out.endswith(" sessions\nincomplete: the list goes on\n")
+    assert out.endswith(" sessions\nincomplete: the list continues\n")
     assert len(re.findall("^2026-03-2", out, re.MULTILINE)) > 20
     assert re.fullmatch(r"lyzr-traces: HTTP 403: [^\n]+\n", err)
     assert refuse("ids")[0].count("\n") == len(re.findall("^2026-03-2", out, re.MULTILINE))

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
 from tests.helpers.processes import PATIENCE, ended, environment, on_a_terminal, screen_of, started, wait_for
 
+AGAIN = "Run the same command again to continue from there."
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them"),
     pytest.mark.usefixtures("interruptible"),
@@ -69,7 +70,7 @@ def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp
         assert ended(process) == (
             130,
             "",
-            f"lyzr-traces: stopped\nWhat was written stays in {file}. The same command goes on from there.\n",
+            f"lyzr-traces: stopped\n{file} keeps what has been written. {AGAIN}\n",
         )
     assert states_in(file) == {OTHER: "read"}
     with started(traces_server, "sync", str(file), SESSION, OTHER) as process:

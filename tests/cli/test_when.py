@@ -75,9 +75,9 @@ def test_what_means_no_moment_is_refused_with_what_does(text: str) -> None:
     """The words name the option, the spellings that are understood, and what was given."""
     with pytest.raises(InvalidArgumentError) as caught:
         moment("--since", text, NOW)
-    assert caught.value.message.startswith("--since takes a date or a time such as 2026-03-25 or ")
+    assert caught.value.message.startswith("--since must be a date or a time such as 2026-03-25 or ")
     assert "yesterday" in caught.value.message
-    assert caught.value.message.endswith(f"; not {text!r}")
+    assert caught.value.message.endswith(f", not {text!r}")
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -113,4 +113,4 @@ def test_what_means_no_length_of_time_is_refused_with_what_does(text: str) -> No
     """The words name the option, the spellings that are understood, and what was given."""
     with pytest.raises(InvalidArgumentError) as caught:
         duration("--settle", text)
-    assert caught.value.message == f"--settle takes a length of time such as 90m, 1h, 2d or 0; not {text!r}"
+    assert caught.value.message == f"--settle must be a length of time such as 90m, 1h, 2d or 0, not {text!r}"
