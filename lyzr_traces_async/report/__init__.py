@@ -1,9 +1,10 @@
-"""Sessions as a page to look at and to send on: one HTML file, which needs neither a network nor anything beside it.
+"""An HTML report of sessions, to look at and to share: one file that needs no network and no other files.
 
-``page.html``, ``page.css`` and the scripts are the page; it opens as it is, with no sessions. What is written is the
-same with style and scripts within it, and the data in an element of its own, which the script reads. A name that the
-service sent reaches the page as text only: the data can't leave its element (``_island.py``), only what ``_links.py``
-allows becomes a link, and the policy in the page's head lets the browser run this one script and load nothing.
+``page.html``, ``page.css`` and the scripts are the page, which can be opened as it is, without sessions. A report is
+this page with the style and the scripts inside it, and with the data in an element of its own, which the script reads.
+Text from the service stays text in the page: the data cannot leave its element (``_island.py``), an address becomes a
+link only if ``_links.py`` allows it, and the policy in the page's head lets the browser run this one script and load
+nothing else.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ._island import encode_session
 
 __all__ = ["check_path", "write_report"]
 
-# What stands in `page.html` in place of what is put there.
+# The parts of `page.html` that a report replaces.
 _STYLE: Final = '<link rel="stylesheet" href="page.css">'
 _SCRIPTS: Final = ("basics.js", "charts.js", "page.js")
 _DATA: Final = '{"sessions":[]}'
@@ -35,16 +36,17 @@ def write_report(
     *,
     dashboard_url: str | None = None,
 ) -> None:
-    """Write sessions as one self-contained HTML file, which opens offline.
+    """Write a report of sessions as one HTML file that opens without a network.
 
-    :param path_or_file: where to. A path is checked before the first session is drawn, and replaced when the page is
-        whole: a failure leaves what was there. A file must be open for text; all that is written is ASCII.
-    :param sessions: what to show. One that failed is shown with its error. They are drawn, and written, one by one.
-    :param dashboard_url: what stands before a trace's ``html_path`` in links, such as ``https://dashboard.example``.
-        Without it only an ``html_path`` that is a whole https URL becomes a link; others are shown as text.
-    :raises InvalidArgumentError: if nothing can be written there, the dashboard's URL is neither https nor http to
-        this machine, or there is something other than a session among the sessions.
-    :raises OSError: if writing fails later, as where the disk is full.
+    :param path_or_file: the path or the open text file to write to. A path is checked before the first session is
+        taken. An existing file is replaced when the report is complete, so a failure leaves it unchanged. The report
+        is ASCII.
+    :param sessions: the sessions to show, written one by one. A failed session is shown with its error.
+    :param dashboard_url: the URL to put before a trace's ``html_path`` in links, such as ``https://dashboard.example``.
+        Without it, an ``html_path`` becomes a link only if it is a whole https URL; others are shown as text.
+    :raises InvalidArgumentError: if the report cannot be written there, the dashboard's URL is neither https nor http
+        to this machine, or one of the sessions is not a ``SessionTraces``.
+    :raises OSError: if writing fails later, for example because the disk is full.
 
     Example::
 
@@ -55,8 +57,8 @@ def write_report(
     dashboard = None if dashboard_url is None else check_dashboard_url(dashboard_url)
     if not isinstance(sessions, Iterable):
         raise InvalidArgumentError(
-            f"sessions must be an iterable of SessionTraces, not {type(sessions).__name__}; of an asynchronous one, "
-            "pass [session async for session in it]"
+            f"sessions must be an iterable of SessionTraces, not {type(sessions).__name__}. From an asynchronous "
+            "iterable, pass [session async for session in iterable]"
         )
     with opened(path_or_file) as file:
         for part in _parts(sessions, dashboard):
@@ -75,7 +77,7 @@ def _parts(sessions: Iterable[SessionTraces], dashboard: str | None) -> Iterator
 
 
 def _page() -> str:
-    """Return the page with its style and script within it, and their hashes in its policy."""
+    """Return the page with the style and the script inside it, and their hashes in its policy."""
     parts = ("page.html", "page.css", *_SCRIPTS)
     page, style, *scripts = (files(__name__).joinpath(name).read_text("ascii") for name in parts)
     script = "".join(scripts)

@@ -1,4 +1,4 @@
-"""Where a report goes: a file that is there whole or not at all."""
+"""Writing a report so that the file is complete or not there at all."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["Writable", "check_path", "opened"]
 
 
 class Writable(Protocol):
-    """What a report can be written to: an open text file, or whatever takes text like one."""
+    """An open text file, or any object with such a ``write`` method."""
 
     def write(self, text: str, /) -> object:
-        """Take the next part of the page."""
+        """Write the next part of the report."""
         ...
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Raise unless a report can be written to ``path``, and leave what is there alone.
+    """Raise unless a report can be written to ``path``. An existing file is not changed.
 
-    For a program that wants to know before it makes the requests of which the report will be.
+    A program can call this before it makes the requests for the report.
 
-    :raises InvalidArgumentError: if it cannot; the operating system's error is its ``__cause__``.
+    :raises InvalidArgumentError: if the report cannot be written. The operating system's error is its ``__cause__``.
 
     Example: ``check_path("report.html")``
     """
@@ -38,9 +38,9 @@ def check_path(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def opened(place: str | os.PathLike[str] | Writable) -> Iterator[Writable]:
-    """Open ``place`` for a report. A path is replaced when the block is left without an error.
+    """Open ``place`` for a report. A file at a path is replaced when the block ends without an error.
 
-    :raises InvalidArgumentError: if nothing can be written there.
+    :raises InvalidArgumentError: if the report cannot be written there.
     """
     if not isinstance(place, str | os.PathLike):
         _check_file(place)
@@ -63,14 +63,17 @@ def _check_file(file: Writable) -> None:
         file.write("")
     except (AttributeError, OSError, TypeError, ValueError) as error:
         raise InvalidArgumentError(
-            f"a report goes to a path, or to a file that is open for writing text, not to {file!r:.80}: {error}"
+            f"a report needs a path, or a file that is open for writing text, not {file!r:.80}: {error}"
         ) from error
 
 
 def _begin(path: str | os.PathLike[str]) -> tuple[TextIO, Path]:
-    """Open a new file beside ``path``, whose place it will take. Nothing says as surely that this can be done."""
+    """Create a temporary file in the directory of ``path``, to replace ``path`` later.
+
+    Creating the file is the only sure check that the directory can be written to.
+    """
     try:
-        target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
+        target = Path(os.path.realpath(path))  # a symbolic link stays, and its target is replaced
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
             is_directory = stat.S_ISDIR(mode)
@@ -79,9 +82,9 @@ def _begin(path: str | os.PathLike[str]) -> tuple[TextIO, Path]:
             if not is_directory:
                 refused._advice = "Open it, and pass the open file to `write_report`."
             raise refused
-        # A report that only its owner could read stays one, from the first byte on.
+        # The new file has the permissions of the old one from the start, so a private report stays private.
         permissions = 0o666 if mode is None else stat.S_IMODE(mode)
-        file = open(  # noqa: SIM115 - a path's has no opener; whoever called closes it
+        file = open(  # noqa: SIM115 - `Path.open` has no `opener`; the caller closes the file
             target.with_name(f".{secrets.token_hex(8)}.tmp"),
             "x",
             encoding="utf-8",
@@ -98,6 +101,6 @@ def _begin(path: str | os.PathLike[str]) -> tuple[TextIO, Path]:
 
 def _discard(file: TextIO) -> None:
     try:
-        file.close()  # which tries once more to write what is left, on a disk that is full
+        file.close()  # this writes the rest of the buffer, which fails again on a full disk
     finally:
         Path(file.name).unlink(missing_ok=True)

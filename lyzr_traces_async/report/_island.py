@@ -1,4 +1,4 @@
-"""The data in the page: JSON that is safe within HTML, in columns, since most of a page is traces. Pure."""
+"""The data in the page: JSON that is safe inside HTML. Traces are stored as columns, which take less room. Pure."""
 
 from __future__ import annotations
 
@@ -19,28 +19,27 @@ __all__ = ["encode", "encode_session"]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-# What could end the element that the data is in, or begin another. JSON has them within strings only.
+# Characters that could end the element around the data, or begin another. In JSON they occur only inside strings.
 _ESCAPES: Final = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
 
 
 def encode(value: Any) -> str:
-    r"""Write ``value`` as JSON in ASCII without ``<``, ``>`` and ``&``: fit for HTML in whatever encoding."""
+    r"""Return ``value`` as ASCII JSON without ``<``, ``>`` and ``&``, which is safe in HTML in any encoding."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
 
 
 def encode_session(session: SessionTraces, dashboard: str | None) -> str:
-    """Write one session as the page's script reads it.
+    """Return one session as JSON in the form that the page's script reads.
 
-    Texts are made visible. Times are milliseconds: ``begin`` since 1970, ``start`` since ``begin``. ``name`` and
-    ``path`` are indexes into ``names`` and ``paths``. A path is ``[before, after, whether it is a link]`` with the
-    trace's id in between, or with ``after`` null the whole of it: nearly all paths are alike but for the id.
+    Control characters in texts are replaced by escapes. Times are in milliseconds: ``begin`` since 1970, ``start``
+    since ``begin``. ``name`` and ``path`` are indexes into ``names`` and ``paths``. A path is
+    ``[before, after, whether it is a link]``, and the trace's id goes between ``before`` and ``after``. If ``after`` is
+    null, ``before`` is the whole path. Paths are split because nearly all of them differ only in the id.
 
-    :raises InvalidArgumentError: if it is no session.
+    :raises InvalidArgumentError: if ``session`` is not a ``SessionTraces``.
     """
     if not isinstance(session, SessionTraces):
-        raise InvalidArgumentError(
-            f"sessions must be an iterable of SessionTraces; there is {session!r:.80} among them"
-        )
+        raise InvalidArgumentError(f"sessions must be an iterable of SessionTraces, but one item is {session!r:.80}")
     head: dict[str, Any] = {"id": visible(session.session_id), "error": None}
     if session.error is not None:
         return encode(
@@ -69,7 +68,7 @@ def _columns(traces: tuple[Trace, ...], dashboard: str | None) -> dict[str, Any]
 
 
 def _interned(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
-    """Return the different values, in the order in which they come, and for each value its index there."""
+    """Return the distinct values in order of first occurrence, and for each value its index in that list."""
     counter = count()
     known: dict[Any, int] = {}
     indexes = [known[value] if value in known else known.setdefault(value, next(counter)) for value in values]

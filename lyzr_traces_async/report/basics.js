@@ -1,13 +1,12 @@
 "use strict";
-// What the other scripts stand on: elements, numbers as text, arithmetic, and what is worked out of a session.
-// What came from the service is only ever set as text, and an address only where the writer of the page has said that
-// it may be a link.
+// Helpers for the other scripts: elements, numbers as text, arithmetic, and values computed from a session.
+// Text from the service is only set as text. An address becomes a link only if the data says that it may be one.
 
 const DASH = "\u2013";
 const ELLIPSIS = "\u2026";
-const LANES = 12; // names with a lane of their own; thousands of lanes show nothing
+const LANES = 12; // the most names with a lane of their own; nobody can read thousands of lanes
 const COLOURS = 8;
-const LABEL = 80; // characters of a name in a chart; the table has them whole
+const LABEL = 80; // the most characters of a name in a chart; the table has the whole name
 const SVG = "http://www.w3.org/2000/svg";
 
 const byId = (id) => document.getElementById(id);
@@ -24,7 +23,7 @@ const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS
 
 // --- Numbers as text -------------------------------------------------------------------------------------------------
 
-// One for each number of digits, up to six: to make one takes longer than to draw a row.
+// One format for each number of digits, up to six. They are made once, because making one takes longer than a row.
 const formats = Array.from({ length: 7 }, (_, digits) => {
   return new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 });
@@ -48,7 +47,7 @@ const plural = (count, one, many = `${one}s`) => `${integer(count)} ${count === 
 const named = (name) => (name === null ? "(no name)" : name || "(empty name)");
 
 function shortened(text) {
-  const start = Array.from(text.slice(0, 2 * LABEL)); // by code point, so that no emoji is cut in two
+  const start = Array.from(text.slice(0, 2 * LABEL)); // by code point, so that a surrogate pair is not cut in two
   return start.length > LABEL ? start.slice(0, LABEL).join("") + ELLIPSIS : text;
 }
 
@@ -61,7 +60,7 @@ function tickLabel(value) {
 const day = (time) => new Date(time).toISOString().replace(/T.*/, "");
 const clock = (time) => new Date(time).toISOString().replace(/^.*T|Z$/g, "");
 
-// The day stands before the time only where it is not the same for all.
+// The day is shown only if the session's traces started on different days.
 function startOf(session, row) {
   const time = session.begin + session.start[row];
   return session.days ? `${day(time)} ${clock(time)}` : clock(time);
@@ -69,7 +68,7 @@ function startOf(session, row) {
 
 // --- Arithmetic ------------------------------------------------------------------------------------------------------
 
-// Shewchuk's sum, as Python's math.fsum has it: what each addition loses is kept, so that no order of them matters.
+// Shewchuk's exact sum, as in Python's math.fsum: it keeps what each addition loses, so the order does not matter.
 function sum(values) {
   const partials = [];
   for (let value of values) {
@@ -97,7 +96,7 @@ const slowestRow = (session) =>
     (session.latency[row] ?? -Infinity) > (session.latency[best] ?? -Infinity) ? row : best,
   );
 
-// A total of no known cost is not zero but unknown.
+// Without a known cost, the total is unknown, not zero.
 function costOf(costs) {
   const some = known(costs);
   return some.length ? sum(some) : null;
@@ -111,7 +110,8 @@ function niceStep(span, count) {
 
 // --- A session, prepared ---------------------------------------------------------------------------------------------
 
-// What is known of each name, those first whose first trace came first. Beyond LANES the rarest share one entry.
+// The groups of traces with the same name, in the order of their first traces. If there are more than LANES names, the
+// rarest share one group.
 function groupsOf(session) {
   const rows = session.names.map(() => []);
   session.order.forEach((row) => rows[session.name[row]].push(row));
@@ -142,7 +142,7 @@ function groupsOf(session) {
 function prepare(session) {
   if (session.groups) return;
   session.days = day(session.begin) !== day(session.begin + greatest(session.start, 0));
-  // In milliseconds. Where a number can't hold so many, it is the largest that it can.
+  // In milliseconds. A latency too large for a number in milliseconds is cut to nearly the largest number.
   session.ends = session.start.map(
     (start, row) => start + Math.min(Math.max(1000 * (session.latency[row] ?? 0), 0), 1.7e308),
   );

@@ -1,6 +1,6 @@
 "use strict";
-// The charts: drawn for the width that there is, one path for all of a name's traces, since an element for each of
-// twenty thousand would take seconds.
+// The charts, drawn for the current width. All traces of a name are one path, because twenty thousand elements would
+// take seconds to draw.
 
 // --- The time line ---------------------------------------------------------------------------------------------------
 
@@ -8,9 +8,9 @@ const EDGE = 8;
 const LANE = 40;
 const BAR = 16;
 const TOP = 20;
-const DOTS = 200; // of a name; where there are more, only how many there are is drawn
+const DOTS = 200; // the most dots for one name; for more traces, a shape shows how many there are
 
-// One trace that claims to have taken years must not press all others into a line: its bar is cut at the axis' end.
+// If one trace reports a latency of years, the others must not shrink to a line: its bar is cut at the axis' end.
 function extentOf(session) {
   const latencies = ascending(known(session.latency));
   const span = greatest(session.start, 0);
@@ -30,7 +30,7 @@ function pausesOf(session) {
   return pauses.sort((a, b) => b[1] - b[0] - (a[1] - a[0])).slice(0, 3);
 }
 
-// Draws the time line and returns the function that marks a trace in it.
+// Draw the time line, and return a function that marks a trace in it.
 function drawTimeline(session, pick) {
   const box = byId("timeline");
   const width = Math.max(box.clientWidth, 280);
@@ -38,7 +38,7 @@ function drawTimeline(session, pick) {
   const scale = (width - 2 * EDGE) / extent;
   const x = (time) => Number((EDGE + Math.min(time, extent) * scale).toFixed(2));
   const bottom = TOP + session.groups.length * LANE;
-  const title = `Time line of ${plural(session.trace.length, "trace")}. The table below has the same as text.`;
+  const title = `Time line of ${plural(session.trace.length, "trace")}. The table below has the same data as text.`;
   const chart = svg("svg", { viewBox: `0 0 ${width} ${bottom + 24}`, role: "img", "aria-label": title });
   for (const [from, to] of pausesOf(session)) chart.append(...drawPause(x(from), x(to), bottom, to - from));
   chart.append(...drawTimeAxis(extent, x, width, bottom));
@@ -85,7 +85,7 @@ function drawTimeAxis(extent, x, width, bottom) {
 function drawLane(session, group, top, x) {
   const bars = [];
   const ticks = [];
-  let last = -1; // the right end of what is drawn: of thousands of bars many fall onto others
+  let last = -1; // the right end of the drawn bars; a bar that they cover already is not drawn
   for (const row of group.rows) {
     const left = x(session.start[row]);
     const latency = session.latency[row];
@@ -96,7 +96,7 @@ function drawLane(session, group, top, x) {
       last = Math.max(last, right);
     }
   }
-  // An edge tells bars that overlap from one that is long; among thousands it would hide what it parts.
+  // Edges distinguish several overlapping bars from one long bar. Among thousands of bars, edges would hide them.
   const edged = group.rows.length <= DOTS ? "edged" : "";
   return [
     svg("text", { class: "lane", x: EDGE, y: top + 14 }, group.label),
@@ -105,7 +105,7 @@ function drawLane(session, group, top, x) {
   ];
 }
 
-// The trace under the pointer, or the nearest in its lane; of several that run at once the one that started last.
+// Return the trace under the pointer, or the nearest in its lane. Of several at that time, the last started is taken.
 function rowAt({ groups, start, ends }, event, chart, width, scale) {
   const frame = chart.getBoundingClientRect();
   const zoom = width / frame.width;
@@ -133,7 +133,7 @@ const cell = (text, kind = "number") => html("td", { class: kind }, text);
 const heads = (...columns) =>
   html("thead", {}, html("tr", {}, ...columns.map(([text, kind]) => html("th", { scope: "col", class: kind }, text))));
 
-// Powers of ten. The axis is thought of in them: the tick below the smallest number there is would be zero.
+// The ticks, as exponents of ten. Exponents are used because a tick below the smallest number would itself be zero.
 function powersBetween(low, high, room) {
   const every = Math.max(Math.ceil((high - low) / room), 1);
   return Array.from({ length: Math.floor((high - low) / every) + 1 }, (_, index) => low + index * every);
@@ -160,7 +160,7 @@ function drawLatency({ groups }) {
   const omitted = groups.reduce((count, group) => count + group.latencies.filter((value) => value <= 0).length, 0);
   const which = plural(omitted, "trace has", "traces have");
   byId("latency-notes").textContent = omitted
-    ? `${which} a latency of 0 or less, for which this axis has no place.`
+    ? `${which} a latency of 0 or less, which a logarithmic axis cannot show.`
     : "";
   if (!powers.length) return;
   const place = head.querySelector(".chart");
@@ -197,10 +197,10 @@ function logAxis(ticks, x, width) {
   );
 }
 
-// Spread over the height, or equal values would hide each other; the same way each time.
+// Dots are spread over the height, so that equal values do not hide each other. The spread is always the same.
 const dots = (places) => places.map((place, index) => `M${place} ${(6 + ((index * 0.618) % 1) * 16).toFixed(1)}h0`);
 
-// Of thousands, dots are one smudge: the higher it is at a place, the more are there.
+// Thousands of dots would be a smudge. Instead, draw a shape that is higher where there are more traces.
 function shape(places) {
   const counts = new Map();
   for (const place of places) counts.set(Math.round(place / 3), (counts.get(Math.round(place / 3)) ?? 0) + 1);

@@ -1,7 +1,7 @@
 "use strict";
-// The page: what is shown of which session, and what happens when the reader does something.
+// The page: it shows one session at a time, and reacts to what the reader does.
 
-const ROWS = 100; // of the table at once: more take long to lay out, and nobody reads them without a search
+const ROWS = 100; // the rows of the table on one page; more would take long to lay out
 const PRINTED_ROWS = 1000;
 
 const sessions = JSON.parse(byId("data").textContent).sessions;
@@ -134,7 +134,7 @@ const pathText = (session, row) => {
   return after === null || after === undefined ? before : before + session.trace[row] + after;
 };
 
-// What a column is sorted by; null stands behind everything in either direction.
+// Return the values that a column is sorted by. Null sorts last in both directions.
 function sortKeys(session, key) {
   if (key === "name")
     return session.name.map((index) => (session.names[index] === null ? null : session.lowerNames[index]));
@@ -164,7 +164,7 @@ function search() {
 }
 
 function sortBy(key) {
-  // Numbers are asked for from the top, words from the beginning.
+  // Numbers sort from the largest at first, words from A.
   const down = key === "latency" || key === "cost" || key === "observations";
   view.down = view.key === key ? !view.down : down;
   view.key = key;
@@ -244,7 +244,7 @@ function listen() {
   byId("slowest-trace").addEventListener("click", () => pick(slowestRow(view.session)));
   byId("previous-page").addEventListener("click", () => turnTo(view.page - 1));
   byId("next-page").addEventListener("click", () => turnTo(view.page + 1));
-  // On paper there is no next page to turn to.
+  // A printed page cannot be turned, so more rows are printed than a page shows.
   window.addEventListener("beforeprint", () => {
     drawRows(0, PRINTED_ROWS);
     const all = view.rows.length;
@@ -258,7 +258,7 @@ function listen() {
   let width = byId("timeline").clientWidth;
   new ResizeObserver(() => {
     const now = byId("timeline").clientWidth;
-    if (now === 0 || Math.abs(now - width) < 2) return; // 0 where a session without traces has no charts
+    if (now === 0 || Math.abs(now - width) < 2) return; // the width is 0 if a session without traces hides the charts
     width = now;
     drawCharts();
   }).observe(byId("timeline"));
@@ -274,5 +274,5 @@ if (choices.length) {
   drawChoices();
   listen();
 }
-// How long it took until the page was on the screen, for the browser's own tools.
+// Measure the time until the page is drawn, for the browser's developer tools.
 requestAnimationFrame(() => setTimeout(() => performance.measure("drawn", { start: 0 })));
