@@ -27,7 +27,6 @@ _NAMES: Final = {
     "limit": "--limit",
     "since": "--since",
     "until": "--until",
-    "path": "the path",
 }
 _NAME: Final = re.compile(rf"(?<![\w-])(?:{'|'.join(_NAMES)})(?!\w)")
 

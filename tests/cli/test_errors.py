@@ -104,7 +104,7 @@ def test_errors_say_what_to_do_on_the_command_line(error: LyzrTracesError, text:
     ("arguments", "variables", "text"),
     [
         (["list", SESSION], {"LYZR_API_KEY": ""}, "no API key: set the environment variable LYZR_API_KEY"),
-        (["list", SESSION], {"LYZR_API_KEY": "a\n"}, "LYZR_API_KEY has "),
+        (["list", SESSION], {"LYZR_API_KEY": "a\n"}, "LYZR_API_KEY contains "),
         (["list", SESSION], {"LYZR_API_KEY": "wrong"}, "Check the environment variable LYZR_API_KEY."),
         (
             ["list", SESSION],
@@ -124,7 +124,7 @@ def test_errors_say_what_to_do_on_the_command_line(error: LyzrTracesError, text:
         (["show", SESSION, "x"], {}, "HTTP 404: "),
         (["sessions", "--agent", ""], {}, "--agent must be "),
         (["sessions", "--since", "2026-02-01", "--until", "2026-01-01"], {}, "--since is later than --until: "),
-        (["sync", "", SESSION], {}, "the path must be "),
+        (["sync", "", SESSION], {}, "path must be "),
     ],
 )
 def test_what_a_user_can_get_wrong_is_told_in_their_terms(
