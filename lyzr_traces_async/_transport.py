@@ -237,9 +237,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         size += len(chunk)
         if size > MAX_BODY:
             error = ResponseTooLargeError(f"the answer's body is larger than {MAX_BODY >> 20} MiB after decompression")
-            error._advice = (
-                "Pass a smaller `limit` if the call has one, and check that the base URL leads to the API."
-            )
+            error._advice = "Pass a smaller `limit` if the call has one, and check that the base URL leads to the API."
             raise error
         chunks.append(chunk)
     return b"".join(chunks)

@@ -29,7 +29,7 @@ pickled, and no error holds the API key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from multidict import CIMultiDict
 

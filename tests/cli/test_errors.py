@@ -115,7 +115,7 @@ def test_errors_say_what_to_do_on_the_command_line(error: LyzrTracesError, text:
         (
             ["list", SESSION],
             {"LYZR_TRACES_BASE_URL": "https://127.0.0.1:9/v1", "https_proxy": "socks5://127.0.0.1:9", "no_proxy": ""},
-            "HTTPS_PROXY, ALL_PROXY",
+            "HTTPS_PROXY or ALL_PROXY",
         ),
         (["list", "nonsense"], {}, "the session id must be "),
         (["list", SESSION, "--limit", "0"], {}, "--limit must be "),
