@@ -1,65 +1,28 @@
-"""What traces add up to: exact, whatever comes, and in whatever order."""
+"""Summaries: sums and quantiles are exact, in whatever order the traces come."""
 
 from __future__ import annotations
 
-import inspect
-import json
 import math
-import pickle
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from attrs import evolve, fields_dict
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lyzr_traces_async import (
-    InvalidArgumentError,
     NameSummary,
-    NotFoundError,
-    Pagination,
     Quantiles,
-    SessionTraces,
     Summarizer,
     Trace,
-    TracePage,
     TraceSummary,
     summarize,
 )
-
-MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def trace(
-    name: str | None = "llm",
-    latency: float | None = None,
-    cost: float | None = None,
-    *,
-    after: float = 0.0,
-    trace_id: str = "t",
-) -> Trace:
-    return Trace(trace_id, name, "s", MOMENT + timedelta(seconds=after), latency, cost, 0, None)
-
-
-def with_latencies(values: Iterable[float | None]) -> list[Trace]:
-    return [trace(latency=value) for value in values]
-
-
-def with_costs(values: Iterable[float | None]) -> list[Trace]:
-    return [trace(cost=value) for value in values]
-
-
-SMALL: Final = [
-    trace("stt", 0.25, 0.125, after=3, trace_id="a"),
-    trace("llm", 2.0, 0.5, after=1, trace_id="b"),
-    trace(None, None, None, after=0, trace_id="c"),
-    trace("llm", 1.0, None, after=4, trace_id="d"),
-    trace("tts", None, 0.375, after=2, trace_id="e"),
-]
+from tests.models.summaries import MOMENT, SMALL, trace, with_costs, with_latencies
 
 
 def test_a_small_example_by_hand() -> None:
@@ -83,21 +46,6 @@ def test_a_small_example_by_hand() -> None:
     )
     assert list(summarize(SMALL).by_name) == ["llm", "tts", "stt", None]
     assert summarize(SMALL).seconds == 5.0
-
-
-def test_the_summary_has_its_documented_names() -> None:
-    """Fields in order, and the signatures: a promise."""
-    assert str(inspect.signature(summarize)) == "(traces: 'Iterable[Trace]', *, top: 'int' = 5) -> 'TraceSummary'"
-    assert str(inspect.signature(Summarizer)) == "(*, top: 'int' = 5) -> 'None'"
-    assert list(fields_dict(Quantiles)) == ["p50", "p90", "p95", "p99", "max"]
-    assert list(fields_dict(NameSummary)) == [
-        "name", "count", "total_cost_usd", "costs_missing", "latencies_missing", "cost_share", "latency",
-    ]  # fmt: skip
-    assert list(fields_dict(TraceSummary)) == [
-        "count", "total_cost_usd", "costs_missing", "latencies_missing", "latency", "began", "ended", "by_name",
-        "slowest", "dearest",
-    ]  # fmt: skip
-    assert {name for name in vars(Summarizer) if not name.startswith("_")} == {"add", "summary"}
 
 
 def test_no_traces_add_up_to_nothing() -> None:
@@ -327,122 +275,6 @@ def test_traces_added_one_by_one_add_up_to_the_same(traces: list[Trace], asked_a
     for summary, expected in between:
         assert summary == expected
     assert summarizer.summary() == summarizer.summary() == summarize(traces, top=3)
-
-
-def test_a_page_and_a_session_are_iterables_of_traces() -> None:
-    """So is a generator of them."""
-    expected = summarize(SMALL)
-    assert summarize(TracePage(tuple(SMALL), Pagination(1, 100, 5, 1))) == expected
-    assert summarize(SessionTraces("s", None, tuple(SMALL))) == expected
-    assert summarize(each for each in SMALL) == expected
-
-
-def test_a_session_that_failed_raises_its_error() -> None:
-    """It does not pass for one without traces."""
-    error = NotFoundError("no such session", status=404)
-    with pytest.raises(NotFoundError) as caught:
-        summarize(SessionTraces("s", error))
-    assert caught.value is error
-
-
-CHAIN: Final = ": summarize each of them, or chain their traces"
-
-
-@pytest.mark.parametrize(
-    ("traces", "message"),
-    [
-        ([SessionTraces("s", NotFoundError("no", status=404))], f"but item 1 is of type SessionTraces{CHAIN}"),
-        ([TracePage((), Pagination(1, 1, 0, 0))], f"but item 1 is of type TracePage{CHAIN}"),
-        ([SMALL], f"but item 1 is of type list{CHAIN}"),
-        ([*SMALL, None], "but item 6 is of type NoneType"),
-        (["t"], "but item 1 is of type str"),
-        ("text", "but item 1 is of type str"),
-        ([SMALL[0].to_dict()], "but item 1 is of type dict"),
-    ],
-)
-def test_what_is_no_trace_is_refused(traces: Any, message: str) -> None:
-    """With its place, what it is, and what to do about it."""
-    with pytest.raises(InvalidArgumentError) as caught:
-        summarize(traces)
-    assert str(caught.value) == f"traces must be of type Trace, {message}"
-
-
-def test_what_is_no_trace_is_not_added() -> None:
-    """Nothing has changed afterwards."""
-    summarizer = Summarizer()
-    summarizer.add(SMALL[0])
-    with pytest.raises(InvalidArgumentError, match="but item 2 is of type int"):
-        summarizer.add(5)  # type: ignore[arg-type]
-    assert summarizer.summary() == summarize(SMALL[:1])
-
-
-@pytest.mark.parametrize("value", [None, 5, SMALL[0]])
-def test_what_is_no_iterable_is_refused(value: Any) -> None:
-    """A single trace among it."""
-    with pytest.raises(InvalidArgumentError) as caught:
-        summarize(value)
-    assert str(caught.value) == f"traces must be an iterable of Trace, not of type {type(value).__name__}"
-
-
-def test_an_asynchronous_iterable_is_refused_with_what_to_do() -> None:
-    """What the client's iterators give is not there yet."""
-
-    async def walk() -> AsyncIterator[Trace]:
-        yield SMALL[0]
-
-    traces: Any = walk()
-    with pytest.raises(InvalidArgumentError) as caught:
-        summarize(traces)
-    assert str(caught.value) == (
-        "summarize does not take an asynchronous iterable: collect the traces first, with "
-        "`[trace async for trace in traces]`, or add them one by one to a Summarizer"
-    )
-
-
-@pytest.mark.parametrize("top", [-1, True, 2.0, "5", None])
-def test_top_is_a_count(top: Any) -> None:
-    """And 0 is one."""
-    for refused in (lambda: summarize(SMALL, top=top), lambda: Summarizer(top=top)):
-        with pytest.raises(InvalidArgumentError) as caught:
-            refused()
-        assert str(caught.value) == f"top must be an integer >= 0, not {top!r}"
-
-
-def test_a_summary_is_a_value() -> None:
-    """Equal by value, hashable, picklable, and short where it is printed."""
-    summary = summarize(SMALL)
-    again = pickle.loads(pickle.dumps(summary))  # noqa: S301 - of our own making
-    assert again == summary
-    assert list(again.by_name) == list(summary.by_name)
-    assert hash(again) == hash(summary)
-    assert summary != summarize(SMALL[:4])
-    assert hash(evolve(summary, by_name={})) == hash(summary)
-    assert repr(summary).endswith("by_name=<4>, slowest=<3>, dearest=<3>)")
-    assert "Trace(" not in repr(summary)
-
-
-def test_a_summary_is_json() -> None:
-    """Under the API's kind of names; the names' summaries are a list, in their order."""
-    document = summarize(SMALL, top=1).to_dict()
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert list(document) == [
-        "count", "totalCostUsd", "costsMissing", "latenciesMissing", "latency", "began", "ended", "byName", "slowest",
-        "dearest",
-    ]  # fmt: skip
-    assert document["latency"] == {"p50": 1.0, "p90": 2.0, "p95": 2.0, "p99": 2.0, "max": 2.0}
-    assert (document["began"], document["ended"]) == ("2026-01-02T03:04:05.000Z", "2026-01-02T03:04:10.000Z")
-    assert [part["name"] for part in document["byName"]] == ["llm", "tts", "stt", None]
-    assert document["byName"][1] == {
-        "name": "tts",
-        "count": 1,
-        "totalCostUsd": 0.375,
-        "costsMissing": 0,
-        "latenciesMissing": 1,
-        "costShare": 0.375,
-        "latency": None,
-    }
-    assert document["slowest"] == document["dearest"] == [SMALL[1].to_dict()]
-    assert summarize(with_costs([1e308, 1e308])).to_dict()["totalCostUsd"] is None
 
 
 def test_long_names_and_many_of_them_are_names() -> None:

@@ -1,0 +1,113 @@
+"""Documents that are not a page: refused, and described in bounded words."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import pytest
+
+from lyzr_traces_async._arguments import Secret
+from lyzr_traces_async._decoding import text_of
+from tests.decoding.pages import PAGINATION, TRACE, body, refused, without
+
+KEY: Final = "sk-live-0123456789"
+
+
+def test_every_problem_is_told_with_its_path() -> None:
+    """Not only the first one; the message shows three."""
+    error = refused(
+        body(
+            {**TRACE, "traceId": 1, "name": []},
+            TRACE,
+            {**without(TRACE, "timestamp"), "observationCount": "3"},
+            "text",
+            None,
+            pagination={"page": 0, "limit": True, "totalItems": 1},
+        )
+    )
+    assert set(error.problems) == {
+        "traces[0].traceId: expected a string, got an integer",
+        "traces[0].name: expected a string or null, got an array",
+        "traces[2].timestamp: required, but missing",
+        "traces[2].observationCount: expected an integer, got a string",
+        "traces[3]: expected an object, got a string",
+        "traces[4]: expected an object, got null",
+        "pagination.page: expected an integer >= 1, got 0",
+        "pagination.limit: expected an integer, got a boolean",
+        "pagination.totalPages: required, but missing",
+    }
+    assert len(error.problems) == 9
+    assert "; ".join(error.problems[:3]) + "; and 6 more." in str(error)
+    assert error.problems[3] not in str(error)
+
+
+@pytest.mark.parametrize(("wrong", "more"), [(2, ""), (3, ""), (4, "; and 1 more")])
+def test_the_message_shows_three_problems_and_how_many_more_there_are(wrong: int, more: str) -> None:
+    """And where the answer may have come from."""
+    error = refused(body(*[None] * wrong))
+    shown = "; ".join(f"traces[{i}]: expected an object, got null" for i in range(min(wrong, 3)))
+    assert str(error).startswith(f"the answer is not a page of traces: {shown}{more}. ")
+    assert "base URL" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("of", "problems"),
+    [
+        (b"{}", {"traces: required, but missing", "pagination: required, but missing"}),
+        (b"[]", {"expected an object, got an array"}),
+        (b"null", {"expected an object, got null"}),
+        (b"true", {"expected an object, got a boolean"}),
+        (b"1", {"expected an object, got an integer"}),
+        (b"1.5", {"expected an object, got a number"}),
+        (b'"x"', {"expected an object, got a string"}),
+        (body(pagination=[]), {"pagination: expected an object, got an array"}),
+        (body(pagination=None), {"pagination: expected an object, got null"}),
+        (body(pagination="x"), {"pagination: expected an object, got a string"}),
+        (json.dumps({"pagination": PAGINATION}).encode(), {"traces: required, but missing"}),
+        (body(traces={}), {"traces: expected an array, got an object"}),
+        (body(traces=None), {"traces: expected an array, got null"}),
+        (body(traces="abc"), {"traces: expected an array, got a string"}),
+        (body([]), {"traces[0]: expected an object, got an array"}),
+        (body(7), {"traces[0]: expected an object, got an integer"}),
+    ],
+)
+def test_a_document_of_another_shape_is_refused(of: bytes, problems: set[str]) -> None:
+    """With what was expected in which place."""
+    assert set(refused(of).problems) == problems
+
+
+def test_what_is_said_of_a_page_that_cannot_be_read_is_bounded() -> None:
+    """A page may have a problem in every field, and quote megabytes."""
+    error = refused(body(*[TRACE | {"timestamp": "A" * 5000}] * 2000))
+    assert len(error.problems) == 1000
+    assert max(map(len, error.problems)) < 310
+    assert error.problems[0].endswith("AAA...")
+    assert "; and 1997 more. Check" in str(error)
+    assert len(str(error)) < 1500
+
+
+def test_a_problem_is_cut_where_it_is_too_long_and_not_before() -> None:
+    """After 300 characters, which is said."""
+    shortest = refused(body(TRACE | {"timestamp": "A"})).problems[0]
+    most = 300 - len(shortest) + 1
+    (whole,) = refused(body(TRACE | {"timestamp": "A" * most})).problems
+    (cut,) = refused(body(TRACE | {"timestamp": "A" * (most + 1)})).problems
+    assert len(whole) == 300
+    assert whole.endswith("'")
+    assert cut == whole[:-1] + "A..."
+
+
+def test_what_is_shown_of_a_body_does_not_end_within_the_key() -> None:
+    """However long its spelling is."""
+    spelled = "".join(f"%{ord(letter):02x}" for letter in KEY)
+    for dots in (2040, 2048 - len(spelled) // 2, 2047):
+        assert "%" not in text_of(("." * dots + spelled * 20).encode(), Secret(KEY).mask)
+
+
+def test_the_beginning_of_what_is_no_page_is_shown() -> None:
+    """Most often that tells at a glance what it is."""
+    assert str(refused(b"<!DOCTYPE html>\n <title>Sign in</title>")).endswith(
+        "The answer: it begins with '<!DOCTYPE html> <title>Sign in</title>'."
+    )
+    assert str(refused(b"")).endswith("The answer: it is empty.")

@@ -1,0 +1,76 @@
+"""Counts and limits in an answer that can't be right are refused or do no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+
+from lyzr_traces_async import (
+    LyzrTracesError,
+    PaginationError,
+    ResponseDecodeError,
+)
+from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, document
+
+if sys.version_info >= (3, 14):
+    pass
+else:
+    pass
+from tests.proof.bounds.measuring import client_of
+from tests.proof.walking import walk
+
+COUNTS = ["-1", "-1000000000000", "1.5", "1e3", "true", "null", '"5"', "[5]", "1" * 5000]
+
+
+@pytest.mark.parametrize("count", COUNTS, ids=lambda count: count[:20])
+@pytest.mark.parametrize("field", ["page", "limit", "totalItems", "totalPages"])
+async def test_a_count_that_is_none_is_refused_with_the_path_to_it(field: str, count: str) -> None:
+    """Negative, fractional, of another type, or with more digits than an integer is read with: at page 2 of a walk."""
+
+    async def play(exchange: Exchange) -> None:
+        if exchange.page > 1:
+            document = msgspec.json.decode(exchange.body, type=dict[str, Any])
+            document["pagination"][field] = msgspec.Raw(count.encode())
+            exchange.body = msgspec.json.encode(document)
+        exchange.answer()
+
+    async with FaultyServer(47, play) as server, client_of(server) as client:
+        came, error = await walk(client, prefetch=1)
+        assert type(error) is ResponseDecodeError
+        assert (error.session_id, error.page, error.attempts) == (SESSION, 2, 1)
+        assert len(count) > 100 or [problem.split(":")[0] for problem in error.problems] == [f"pagination.{field}"]
+        assert came == server.rows[:10]
+
+
+@pytest.mark.parametrize("said", [11, 100, 10**6, 10**12, 10**4000])
+async def test_a_limit_above_the_one_asked_for_does_no_harm(said: int) -> None:
+    """Whatever it makes of it, the walk ends, and loses no trace without an error."""
+
+    async def play(exchange: Exchange) -> None:
+        rows = server.rows[exchange.rows.start : exchange.rows.stop]
+        exchange.answer(document(rows, exchange.page, said, len(server.rows), 5))
+
+    async with FaultyServer(47, play) as server, client_of(server) as client:
+        async with asyncio.timeout(600):
+            came, error = await walk(client)
+        assert came == server.rows or isinstance(error, PaginationError)
+
+
+async def test_a_limit_above_the_one_asked_for_is_never_asked_for() -> None:
+    """Nor where a page that follows is too heavy and the walk asks for less: the service takes 1 to 100."""
+
+    async def play(exchange: Exchange) -> None:
+        if exchange.page > 1:
+            exchange.answer(b"", status=504)
+        else:
+            exchange.answer(document(server.rows[:10], exchange.page, 10**6, len(server.rows), 5))
+
+    async with FaultyServer(47, play) as server, client_of(server) as client:
+        came, error = await walk(client)
+        assert isinstance(error, LyzrTracesError)
+        assert came in ([], server.rows[:10])
+        assert all(limit <= 10 for _, limit in server.asked)

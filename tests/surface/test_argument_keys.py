@@ -1,0 +1,128 @@
+"""API keys that users pass in: which are taken, and that none is shown."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from lyzr_traces_async._arguments import (
+    Secret,
+    check_base_url,
+    check_key,
+    session_id_of,
+)
+from tests.surface.refusing import refusal
+
+
+@pytest.mark.parametrize("key", ["k", "sk-default-0123", "!~"])
+def test_a_key_is_returned_as_it_is(key: str) -> None:
+    """Anything that a header field can hold."""
+    assert check_key(Secret(key)).reveal() == key
+
+
+@pytest.mark.parametrize("key", [type(None), Secret("")])
+def test_without_a_key_the_error_says_where_one_goes(key: object) -> None:
+    """And where one is found."""
+    text = refusal(check_key, key)
+    assert "`api_key`" in text
+    assert "LYZR_API_KEY" in text
+
+
+@pytest.mark.parametrize("key", ["sec\x00ret", "secret\x7f", "secrét"])
+def test_a_key_that_no_header_field_can_hold_is_refused_unseen(key: str) -> None:
+    """The key may be nearly right, so the error does not show it."""
+    text = refusal(check_key, Secret(key))
+    assert "sec" not in text
+    assert "control characters or characters outside ASCII" in text
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["secret\n", "sec\r\nret", " secret", "secret ", "sec ret", "secret\t", "sec\tret", "sec\u00a0ret", "sec\u2003ret"],
+)
+def test_a_key_with_whitespace_is_refused_unseen(key: str) -> None:
+    """Whitespace comes from copying. The error names it and does not show the key."""
+    text = refusal(check_key, Secret(key))
+    assert "sec" not in text
+    assert "contains whitespace" in text
+
+
+def test_a_key_that_is_no_string_is_refused_by_its_type() -> None:
+    """What it is itself is seen by nobody."""
+    assert refusal(check_key, bytes) == "the API key must be a string, not bytes"
+
+
+@pytest.mark.parametrize("key", ["k", "sk-live-0123/ab+Z=", "a\\b\"c'd<e>&f%g", "{}[]()^$.|?*"])
+@pytest.mark.parametrize(
+    "spell",
+    [
+        str,
+        lambda key: json.dumps(key)[1:-1],
+        lambda key: json.dumps(json.dumps(key))[3:-3],
+        lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+        lambda key: repr(key)[1:-1],
+        lambda key: repr(key.encode())[2:-1],
+        html.escape,
+        quote,
+        quote_plus,
+        lambda key: re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+        lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
+        lambda key: "".join(f"\\x{ord(letter):02x}" for letter in key),
+        lambda key: "".join(f"%{ord(letter):02x}" for letter in key),
+        lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+        lambda key: "".join(f"&#x{ord(letter):X};" for letter in key),
+    ],
+)
+def test_a_key_is_masked_however_it_is_spelled(key: str, spell: Callable[[str], str]) -> None:
+    """As it is, and as JSON, Python, URLs and HTML may write it; what stands around it stays."""
+    text = Secret(key).mask(f"[ {spell(key)} ] [ {spell(key)} ]")
+    assert re.fullmatch(r"\[ \*\*\* \] \[ \*\*\* \]", text)
+
+
+def test_other_texts_are_not_masked() -> None:
+    """A key in another case, or a part of it, is another text."""
+    text = "SK-LIVE sk-liv \\u0073k sk&#45 %73"
+    assert Secret("sk-live").mask(text) == text
+
+
+def test_no_text_takes_long_to_mask() -> None:
+    """The time grows with its length only, whatever a server writes: these would take for ever otherwise."""
+    for text in ("\\" * 200_000, "&#" + "0" * 200_000, "&#x0" * 50_000, "%7" * 100_000):
+        assert Secret("\\&0k").mask(text) == text
+
+
+def test_a_key_in_place_of_something_else_is_not_shown() -> None:
+    """As where arguments were swapped."""
+    key = Secret("sk-live-0123456789")
+    assert "sk-live" not in refusal(session_id_of, str(key), key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://h/v1?key={key}", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"http://{key}/v1", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"ftp://{key}/v1", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://a..b/{key}", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://h:99999/{key}", key.mask)
+
+
+def test_what_is_wrong_and_what_to_do_is_said_in_full() -> None:
+    """As users read it."""
+    assert refusal(check_key, Secret("")) == (
+        "no API key: set the environment variable LYZR_API_KEY to a key, which you find in Lyzr Studio. "
+        "Or pass the key as `api_key`."
+    )
+    assert refusal(check_key, Secret("\n")) == (
+        "the API key contains whitespace, such as a space, a tab or a line break: copy the key again without it"
+    )
+    assert refusal(check_key, Secret("\0")) == (
+        "the API key contains control characters or characters outside ASCII: copy the key again without them"
+    )
+    assert refusal(check_base_url, "https://a@h") == "the base URL must not hold credentials"
+    assert refusal(check_base_url, "https://a@[") == "the base URL is not a URL"
+    assert refusal(check_base_url, "http://h/") == (
+        "the base URL must be https, or the API key would travel in the clear: 'http://h/'. Plain http is only allowed "
+        "to this machine, such as http://127.0.0.1:8080/v1. To allow it to another machine, such as a mock in a "
+        "cluster, pass `allow_http=True`."
+    )
