@@ -8,6 +8,10 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.soak
+
 
 def _soak(*arguments: str, module: str = "soak") -> dict[str, Any]:
     ran = subprocess.run(
