@@ -1,4 +1,4 @@
-"""Damaged pages: the decoder refuses each of them with our own error, or reads it correctly."""
+"""The decoder refuses a damaged page with an error of ours, or reads it correctly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.helpers.damage import (
 
 
 def _check(body: bytes) -> bool:
-    """Decode a body, and say whether it is a page still."""
+    """Decode a body and check the outcome. Return whether it is still a page."""
     try:
         page = decode_page(body)
     except ResponseDecodeError as error:
@@ -47,12 +47,12 @@ def _check(body: bytes) -> bool:
 
 
 def _either_way(body: bytes) -> tuple[TracePage | None, TracePage | None]:
-    """Read a page quickly, and thoroughly: two pages, or refusals."""
+    """Read a page in the quick way and in the thorough way. ``None`` stands for a refusal."""
     ways: list[TracePage | None] = []
     for read in (read_quickly, lambda body: read_thoroughly(read_json(body))):
         try:
             ways.append(read(body))
-        except Exception:  # noqa: BLE001 - of which kinds the decoder knows, and is tested by itself
+        except Exception:  # noqa: BLE001 - the decoder knows the kinds, and has tests of its own
             ways.append(None)
     quick, thorough = ways
     return quick, thorough
@@ -61,7 +61,7 @@ def _either_way(body: bytes) -> tuple[TracePage | None, TracePage | None]:
 def _check_page(page: TracePage, body: bytes) -> None:
     reference = plain_page.read(body)
     assert page == reference
-    assert repr(page) == repr(reference)  # which tells 1 from 1.0
+    assert repr(page) == repr(reference)  # unlike ==, this distinguishes 1 from 1.0
     assert pickle.loads(pickle.dumps(page)) == page  # noqa: S301 - our own
     assert len({hash(trace) for trace in page}) <= len(page)
     for trace in page:
@@ -86,22 +86,22 @@ def _check_error(error: ResponseDecodeError) -> None:
 
 @settings(max_examples=500, derandomize=True, deadline=None)
 @given(damaged_bytes())
-def test_damaged_bytes_are_refused_or_read_rightly(body: bytes) -> None:
-    """As the standard library reads them too, where they are accepted."""
+def test_damaged_bytes_are_refused_or_read_correctly(body: bytes) -> None:
+    """An accepted page equals the standard library's reading of it."""
     _check(body)
 
 
 @settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged_structure())
-def test_a_damaged_structure_is_refused_or_read_rightly(body: bytes) -> None:
-    """Nodes that are missing, of another type, in another place or there twice."""
+def test_a_damaged_structure_is_refused_or_read_correctly(body: bytes) -> None:
+    """Nodes may be missing, duplicated, of another type or in another place."""
     _check(body)
 
 
 @given(st.dictionaries(st.text(max_size=10).filter(lambda name: name not in TRACE), REPLACEMENTS, max_size=4))
 @settings(derandomize=True, deadline=None)
-def test_fields_that_are_not_known_are_kept_or_refused(more: dict[str, Any]) -> None:
-    """Whatever is in them: they are the trace's `extra`, unless they are no JSON."""
+def test_unknown_fields_are_kept_or_refused(more: dict[str, Any]) -> None:
+    """They become the trace's `extra`, unless they are not JSON."""
     document = {**DOCUMENT, "traces": [{**TRACE, **more}]}
     _check(json_of(document).encode("utf-8", "surrogatepass"))
 
@@ -174,11 +174,11 @@ BAD: dict[str, bytes] = {
 }
 
 
-def test_a_good_page_is_read_however_it_is_written() -> None:
+def test_a_page_is_read_in_every_spelling_that_json_allows() -> None:
     """JSON leaves a writer some freedom."""
     assert {name: _check(body) for name, body in GOOD.items()} == dict.fromkeys(GOOD, True)
 
 
-def test_what_is_no_page_is_refused() -> None:
-    """Each of them with our own error, and with what is wrong."""
+def test_a_body_that_is_no_page_is_refused() -> None:
+    """Each raises our own error, which says what is wrong."""
     assert {name: _check(body) for name, body in BAD.items()} == dict.fromkeys(BAD, False)

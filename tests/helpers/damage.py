@@ -1,4 +1,4 @@
-"""Damage to the bytes and to the structure of a page: strategies for hypothesis, and the page before it."""
+"""Strategies that damage the bytes or the structure of a page, and the page before the damage."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_text(error: LyzrTracesError) -> None:
 
 @st.composite
 def damaged_bytes(draw: st.DrawFn, whole: bytes = BODY) -> bytes:
-    """Flip, cut, insert and duplicate, a few times over."""
+    """Flip, cut, insert or duplicate bytes, one to four times."""
     data = bytearray(whole)
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
@@ -85,7 +85,7 @@ FRAGMENTS = (
 
 
 class Literal(str):
-    """A text that stands in the JSON as it is, legal or not."""
+    """A text that is written into the JSON unchanged, even if it is not legal there."""
 
     __slots__ = ()
 
@@ -125,7 +125,7 @@ REPLACEMENTS: st.SearchStrategy[Any] = st.one_of(
 
 
 def json_of(value: Any, repeat: frozenset[str] = frozenset()) -> str:
-    """Write JSON that may be wrong: with literals as they are, and with some keys twice, the second time in full."""
+    """Write JSON that may be wrong: literals stay unchanged, and keys of `repeat` appear as null first."""
     if isinstance(value, Literal):
         return str(value)
     if isinstance(value, dict):
@@ -147,7 +147,7 @@ PLACES = _places(DOCUMENT)
 
 
 def _changed(value: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> None:
-    """Apply a change to where a path leads, if it still leads there."""
+    """Apply a change at a path, if the path still exists."""
     *way, last = path
     for key in way:
         if not _has(value, key):
@@ -163,7 +163,7 @@ def _has(value: Any, key: Any) -> bool:
 
 @st.composite
 def damaged_structure(draw: st.DrawFn) -> bytes:
-    """Drop, replace, add and repeat nodes, a few times over."""
+    """Drop, replace, wrap or add nodes one to three times, and repeat some keys."""
     document = json.loads(BODY)
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(PLACES[1:]))

@@ -1,1 +1,1 @@
-"""Promises that no single module keeps: every fault at every position, every await cancelled, secrecy, soaks, kills."""
+"""Promises that no single module keeps: every fault, every cancelled await, bounds, secrecy, soaks, kills."""

@@ -1,4 +1,4 @@
-"""Damaged answers over HTTP: each becomes a page or an error of ours, never another exception and never a hang."""
+"""A damaged answer over HTTP becomes a page or an error of ours, never another exception or a hang."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers import plain_page
 from tests.helpers.damage import BODY, SESSION, check_text, damaged_bytes, damaged_structure
 from tests.helpers.raw_server import RawServer
 
-# One attempt of at most ten seconds, and no long wait for a quota that damage has made up.
+# One attempt of at most ten seconds, and no long wait if damage invents a quota.
 POLICY = RetryPolicy(attempts=1, max_rate_limit_wait=30)
 ERROR = b'{"error": "Validation failed (429)", "issues": [{"path": ["page"], "code": "too_small"}, null, 1.5]}'
 
@@ -36,8 +36,8 @@ async def _page_or_error(base_url: str) -> TracePage | LyzrTracesError:
 
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(st.one_of(damaged_bytes(), damaged_structure()))
-async def test_the_client_refuses_a_damaged_page_or_reads_it_rightly(body: bytes) -> None:
-    """Over HTTP: the same page or error as from the decoder alone, or one about its place in the list."""
+async def test_the_client_refuses_a_damaged_page_or_reads_it_correctly(body: bytes) -> None:
+    """A page that the client accepts equals the standard library's reading of it."""
     async with FakeTracesServer() as server:
         server.fail_next(body=body)
         got = await _page_or_error(server.base_url)
@@ -58,7 +58,7 @@ ANSWERS = {
 
 
 async def test_the_client_reads_the_answers_that_will_be_damaged() -> None:
-    """They are good ones before that, or the tests below would show nothing."""
+    """The other tests damage these answers, which must be good to begin with."""
     for name in ("plain", "in chunks", "compressed"):
         async with RawServer(ANSWERS[name]) as server:
             assert await _page_or_error(server.base_url) == plain_page.read(BODY)
@@ -67,7 +67,7 @@ async def test_the_client_reads_the_answers_that_will_be_damaged() -> None:
 @settings(max_examples=120, derandomize=True, deadline=None)
 @given(st.sampled_from(sorted(ANSWERS)).flatmap(lambda name: damaged_bytes(ANSWERS[name])))
 async def test_the_client_survives_damaged_http(answer: bytes) -> None:
-    """Damage to the status line, header fields, chunks and compression too: a page or an error of ours."""
+    """Damage to the status line, header fields, chunks or compression gives a page or an error of ours."""
     async with RawServer(answer) as server:
         got = await _page_or_error(server.base_url)
     assert isinstance(got, TracePage | LyzrTracesError)
@@ -77,8 +77,8 @@ CODINGS = ("gzip", "deflate", "br", "zstd", "identity", "gzip, gzip", "x", "", "
 CHARSETS = ("utf-16", "latin-1", "x", "", "\x7f", "utf-8; charset=utf-16")
 
 
-async def test_the_client_survives_bodies_that_are_not_what_the_head_says() -> None:
-    """Codings that the body is not in; charsets, which JSON has none of, change nothing."""
+async def test_the_client_survives_bodies_that_contradict_their_header_fields() -> None:
+    """A wrong coding gives a page or an error, and a charset changes nothing, since JSON has none."""
     async with FakeTracesServer() as server:
         for coding in CODINGS:
             for body in (BODY, PACKED, PACKED[:-9], b"", gzip.compress(PACKED)):
@@ -90,8 +90,8 @@ async def test_the_client_survives_bodies_that_are_not_what_the_head_says() -> N
             assert await _page_or_error(server.base_url) == plain_page.read(BODY)
 
 
-async def test_an_error_nested_deep_is_an_error_of_ours() -> None:
-    """Whether the depth is one that can still be parsed or not: the status says what it is."""
+async def test_a_deeply_nested_error_is_an_error_of_ours() -> None:
+    """The status decides the class, even if the body is nested too deeply to be parsed."""
     async with FakeTracesServer(quota=None) as server:
         for depth in (10, 100, 300, 500, 700, 800, 850, 900, 950, 1000, 3000, 10_000, 100_000):
             for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
@@ -102,7 +102,7 @@ async def test_an_error_nested_deep_is_an_error_of_ours() -> None:
 
 
 async def test_an_error_behind_a_byte_order_mark_is_read() -> None:
-    """As a page is; and so is one with half a surrogate pair."""
+    """So is one with half a surrogate pair."""
     async with FakeTracesServer(quota=None) as server:
         for body, message in (
             (b"\xef\xbb\xbf" + ERROR, "Validation failed (429)"),
@@ -117,7 +117,7 @@ async def test_an_error_behind_a_byte_order_mark_is_read() -> None:
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(st.sampled_from((302, 400, 401, 404, 429, 500, 502, 503, 504)), damaged_bytes(ERROR))
 async def test_a_damaged_error_is_an_error_of_ours(status: int, body: bytes) -> None:
-    """With the status that it came with, whatever became of its text."""
+    """It has the status of the answer, even if its text is damaged."""
     async with FakeTracesServer(quota=None) as server:
         server.fail_next(10, status=status, body=body)
         got = await _page_or_error(server.base_url)

@@ -1,4 +1,4 @@
-"""A client and a limit on its memory, for servers that send without end."""
+"""A client, and a limit on its memory, for servers that send without end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
 
 MIB = 2**20
 CAP = 16 * MIB
-# What an answer without an end may take up: the cap, what is on its way to it, and as much again for joining it.
+# Bytes that one endless answer may take: the body up to the cap, the data in buffers, and a copy while it is joined.
 MEMORY = 64 * MIB
 RETRY = RetryPolicy(attempts=2, wait_jitter=0.0)
 
@@ -32,7 +32,7 @@ def client_of(server: FaultyServer) -> TracesClient:
 
 @contextmanager
 def bounded_memory() -> Iterator[None]:
-    """Refuse a block that has more than `MEMORY` more at any time than when it began."""
+    """Fail if the block at any time holds more than `MEMORY` bytes beyond what was allocated when it began."""
     was_tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     try:
@@ -47,7 +47,7 @@ def bounded_memory() -> Iterator[None]:
 
 
 async def pour(exchange: Exchange, data: bytes, size: int = 64 * 1024) -> None:
-    """Send a body piece by piece, as fast as it is taken."""
+    """Send a body piece by piece, as fast as the client takes it."""
     for start in range(0, len(data), size):
         exchange.writer.write(data[start : start + size])
         await exchange.writer.drain()

@@ -1,4 +1,4 @@
-"""A body without end, or a small one that decompresses to 1 GiB, takes little memory and one attempt."""
+"""A body without end, or a small one that decompresses to 1 GiB, costs little memory and one attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.proof.walking import walk
 
 
 def zeros_of_deflate(mebibytes: int) -> bytes:
-    """Return so many MiB of zeros as blocks of deflate: with full flushes, they can be copied one behind another."""
+    """Return so many MiB of zeros as blocks of deflate. Full flushes make the blocks independent, so they repeat."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     return (packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH)) * mebibytes
 
@@ -46,7 +46,7 @@ def brotli_bomb() -> bytes:
 
 
 def zstd_bomb() -> bytes:
-    return bytes(zstd.compress(bytes(MIB))) * 1024  # frames can be copied one behind another
+    return bytes(zstd.compress(bytes(MIB))) * 1024  # a stream may consist of any number of frames
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {
@@ -94,7 +94,7 @@ async def failure_without_end(exchange: Exchange) -> None:
 
 
 def bomb(coding: str, *, is_chunked: bool) -> Play:
-    """Send what is 1 GiB after decompression."""
+    """Send a body that is 1 GiB after decompression."""
 
     async def play(exchange: Exchange) -> None:
         data = bomb_of(coding)
@@ -125,7 +125,7 @@ TOO_LARGE = [
 @pytest.mark.parametrize("play", TOO_LARGE)
 @pytest.mark.parametrize("prefetch", [1, 8])
 async def test_a_body_without_end_costs_neither_memory_nor_a_second_attempt(play: Play, prefetch: int) -> None:
-    """Of 1 GiB and more no more than a few times the cap is held; the pages before it have come."""
+    """The client never holds more than a few times the cap, and the pages before the bad one arrive."""
 
     async def spoil(exchange: Exchange) -> None:
         exchange.fields.append("X-Request-Id: of-the-answer")
@@ -141,7 +141,7 @@ async def test_a_body_without_end_costs_neither_memory_nor_a_second_attempt(play
 
 
 async def test_many_bombs_at_once_are_bounded_each_on_its_own() -> None:
-    """A window of eight of them takes no more than eight times what one takes."""
+    """A window of eight bombs takes at most eight times the memory of one."""
 
     async def spoil(exchange: Exchange) -> None:
         await (bomb("gzip", is_chunked=False) if exchange.page > 7 else well)(exchange)
@@ -161,7 +161,7 @@ async def test_many_bombs_at_once_are_bounded_each_on_its_own() -> None:
 @pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("beyond", [0, 1])
 async def test_the_cap_is_exact(coding: str | None, beyond: int) -> None:
-    """A page of 16 MiB after decompression is read; with one byte more it is refused."""
+    """The client reads a page of 16 MiB after decompression and refuses one that is a byte larger."""
 
     async def play(exchange: Exchange) -> None:
         body = exchange.body.ljust(CAP + beyond)

@@ -1,4 +1,4 @@
-"""A list whose end recedes, comes nearer or never comes: each walk ends."""
+"""A walk ends if the last page keeps moving away, comes nearer, or is never reached."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.proof.walking import walk
 
 
 def saying(pages: Callable[[Exchange, int], int]) -> Callable[[FaultyServer], Play]:
-    """Serve the list as it is, but with another ``totalPages``, by the request and its number from 1."""
+    """Serve the true list with another ``totalPages``, which depends on the request and its number, from 1."""
 
     def on(server: FaultyServer) -> Play:
         async def play(exchange: Exchange) -> None:
@@ -49,7 +49,7 @@ ENDLESS: dict[str, Callable[[Exchange, int], int]] = {
 @pytest.mark.parametrize("what", ENDLESS)
 @pytest.mark.parametrize("prefetch", [1, 8, 10**6])
 async def test_an_end_that_is_never_reached_ends_the_walk_when_nothing_new_comes(what: str, prefetch: int) -> None:
-    """All traces have come by then, and 10,000 positions without one: a thousand pages, and little more."""
+    """The walk yields all traces, reads about 10,000 positions without a new one, and then raises an error."""
     async with FaultyServer(47) as server, client_of(server) as client:
         server.play = saying(ENDLESS[what])(server)
         async with asyncio.timeout(600):
@@ -63,7 +63,7 @@ async def test_an_end_that_is_never_reached_ends_the_walk_when_nothing_new_comes
 
 @pytest.mark.parametrize("prefetch", [1, 8])
 async def test_an_end_that_recedes_is_followed_while_new_traces_come(prefetch: int) -> None:
-    """A thousand pages, each of which says that there is one more than has been asked for, and then no more."""
+    """Each page announces one more, up to page 1,000, and the walk reads them all."""
     async with FaultyServer(3000) as server, client_of(server) as client:
         server.play = saying(lambda exchange, _: min(exchange.page + 1, 1000))(server)
         came, error = await walk(client, limit=3, prefetch=prefetch)
@@ -73,7 +73,7 @@ async def test_an_end_that_recedes_is_followed_while_new_traces_come(prefetch: i
 
 
 async def test_a_list_that_never_ends_gives_traces_for_as_long_as_they_are_taken() -> None:
-    """10**12 pages are no error where each has traces; who leaves, leaves."""
+    """10**12 pages are no error as long as each has new traces, and the consumer can stop at any time."""
 
     async def play(exchange: Exchange) -> None:
         rows = (f"trace-{row}" for row in exchange.rows)
@@ -107,7 +107,7 @@ SHRINKING: dict[str, Callable[[Exchange, int], int]] = {
 @pytest.mark.parametrize("what", SHRINKING)
 @pytest.mark.parametrize("prefetch", [1, 8])
 async def test_an_end_that_comes_nearer_ends_the_walk_there(what: str, prefetch: int) -> None:
-    """The newest ``totalPages`` is the right one; what was on the pages up to it has come."""
+    """The walk believes the newest ``totalPages`` and yields the traces of the pages up to it."""
     async with FaultyServer(47) as server, client_of(server) as client:
         server.play = saying(SHRINKING[what])(server)
         async with asyncio.timeout(600):
@@ -121,7 +121,7 @@ async def test_an_end_that_comes_nearer_ends_the_walk_there(what: str, prefetch:
 @pytest.mark.parametrize("prefetch", [1, 8])
 @pytest.mark.parametrize("fewer", [1, 7, 30])
 async def test_a_list_that_shrinks_with_every_answer_is_read_to_its_end(fewer: int, prefetch: int) -> None:
-    """Traces are deleted at its head while it is read: those at its end come, once each, and the walk ends."""
+    """Traces are deleted at the head during the walk. Those at the end arrive once each, and the walk ends."""
     async with FaultyServer(100) as server, client_of(server) as client:
         last = server.rows[-5:]
 

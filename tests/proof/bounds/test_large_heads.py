@@ -1,4 +1,4 @@
-"""Header fields, trailers and chunk extensions are bounded as well."""
+"""Header fields, trailers and chunk extensions have a limit as well."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ HEADS = [
 
 
 @pytest.mark.parametrize("play", HEADS)
-async def test_what_stands_around_a_body_is_bounded_too(play: Play) -> None:
-    """Where it is too large the error says so, without a second attempt, and no more memory is taken either."""
+async def test_header_fields_and_trailers_are_bounded_too(play: Play) -> None:
+    """Fields beyond the limit raise an error that says so, after one attempt and without much memory."""
     async with FaultyServer(47, play) as server, client_of(server) as client:
         with bounded_memory():
             came, error = await walk(client)
@@ -102,8 +102,8 @@ async def test_what_stands_around_a_body_is_bounded_too(play: Play) -> None:
         assert len(server.asked) == 1
 
 
-async def test_chunks_are_bounded_too() -> None:
-    """What may stand beside a chunk's size, and never does: there is no complete answer, after all attempts."""
+async def test_chunk_extensions_are_bounded_too() -> None:
+    """An endless chunk extension makes the answer incomplete: an error follows after all attempts."""
     async with FaultyServer(47, chunk_extension) as server, client_of(server) as client:
         with bounded_memory():
             came, error = await walk(client)
@@ -123,7 +123,7 @@ LARGE_HEADS = {
 @pytest.mark.parametrize("whose", ["ours", "the caller's"])
 @pytest.mark.parametrize("name", LARGE_HEADS)
 async def test_header_fields_up_to_64_kib_in_all_are_read(name: str, whose: str) -> None:
-    """However they are spread, and whatever a caller's session says of them."""
+    """This holds for few long fields, for many short ones, and for a caller's session with smaller limits."""
 
     async def play(exchange: Exchange) -> None:
         exchange.answer(None, *LARGE_HEADS[name])

@@ -1,4 +1,4 @@
-"""A server that sends a byte a second meets the time-out."""
+"""A server that sends one byte a second runs into the time-out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.proof.walking import walk
 
 
 def trickling(data: Callable[[Exchange], bytes]) -> Play:
-    """Send a byte a second."""
+    """Send one byte a second."""
 
     async def play(exchange: Exchange) -> None:
         for byte in data(exchange):
@@ -71,7 +71,7 @@ TRICKLES = [
 
 @pytest.mark.parametrize("play", TRICKLES)
 async def test_a_byte_a_second_meets_the_time_out(play: Play) -> None:
-    """However steadily something comes, an attempt takes its 45 s and no longer."""
+    """An attempt ends after its 45 s, even if data keeps arriving."""
     loop = asyncio.get_running_loop()
     async with FaultyServer(47, play) as server, client_of(server) as client:
         begun = loop.time()

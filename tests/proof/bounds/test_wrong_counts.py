@@ -1,4 +1,4 @@
-"""Counts and limits in an answer that can't be right are refused or do no harm."""
+"""Impossible counts in an answer are refused, and a wrong limit does no harm."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ COUNTS = ["-1", "-1000000000000", "1.5", "1e3", "true", "null", '"5"', "[5]", "1
 
 @pytest.mark.parametrize("count", COUNTS, ids=lambda count: count[:20])
 @pytest.mark.parametrize("field", ["page", "limit", "totalItems", "totalPages"])
-async def test_a_count_that_is_none_is_refused_with_the_path_to_it(field: str, count: str) -> None:
-    """Negative, fractional, of another type, or with more digits than an integer is read with: at page 2 of a walk."""
+async def test_an_invalid_count_is_refused_with_the_path_to_it(field: str, count: str) -> None:
+    """Page 2 of a walk has a count that is negative, fractional, of another type, or has too many digits."""
 
     async def play(exchange: Exchange) -> None:
         if exchange.page > 1:
@@ -48,7 +48,7 @@ async def test_a_count_that_is_none_is_refused_with_the_path_to_it(field: str, c
 
 @pytest.mark.parametrize("said", [11, 100, 10**6, 10**12, 10**4000])
 async def test_a_limit_above_the_one_asked_for_does_no_harm(said: int) -> None:
-    """Whatever it makes of it, the walk ends, and loses no trace without an error."""
+    """The walk ends, and it raises an error if it can't yield all traces."""
 
     async def play(exchange: Exchange) -> None:
         rows = server.rows[exchange.rows.start : exchange.rows.stop]
@@ -61,7 +61,7 @@ async def test_a_limit_above_the_one_asked_for_does_no_harm(said: int) -> None:
 
 
 async def test_a_limit_above_the_one_asked_for_is_never_asked_for() -> None:
-    """Nor where a page that follows is too heavy and the walk asks for less: the service takes 1 to 100."""
+    """The client keeps to its own limit, also when a heavy page makes it ask for less: the service takes 1 to 100."""
 
     async def play(exchange: Exchange) -> None:
         if exchange.page > 1:

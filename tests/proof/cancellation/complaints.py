@@ -1,4 +1,4 @@
-"""Warnings and errors that Python reports beside a program: collected, and expected to be none."""
+"""Warnings and errors that Python reports beside a program. The tests collect them and expect none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.proof.cancellation.stepping import T, stepping_task
 
 
 class Complaints:
-    """What Python's development mode would show: warnings, and what reached the event loop's exception handler."""
+    """Collects what Python's development mode would show: warnings, and errors that reach the event loop's handler."""
 
     def __init__(self, caught: list[warnings.WarningMessage]) -> None:
         self._caught = caught
@@ -44,8 +44,8 @@ def _text(warning: warnings.WarningMessage) -> str:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Complaints]:
-    """Collect all complaints, also of what is only found when memory is collected."""
-    gc.freeze()  # what is there already, garbage too, is not looked through after every step
+    """Collect all complaints, also those that only a garbage collection brings to light."""
+    gc.freeze()  # the collections after every step then skip all objects that exist already
     hook = sys.unraisablehook
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -60,7 +60,7 @@ def listening() -> Iterator[Complaints]:
 
 
 def run_without_complaint(main: Callable[[Complaints], Coroutine[Any, Any, T]]) -> T:
-    """Run on a loop of its own with the fast clock; nothing may be complained of, up to the loop's end."""
+    """Run on an event loop of its own with the fast clock, and expect no complaint up to the loop's end."""
     with listening() as complaints, asyncio.Runner(loop_factory=FastClockLoop) as runner:
         loop = runner.get_loop()
         loop.set_task_factory(stepping_task)

@@ -12,5 +12,5 @@ from tests.proof.cancellation.worlds import Record
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Record:
-    """Have the number of await points in the report, under the test's name."""
+    """Return a function that writes the number of await points into the test report, under the test's name."""
     return partial(record_testsuite_property, request.node.name)

@@ -1,4 +1,4 @@
-"""Await points: count those of a walk and of all its tasks, and act at one of them."""
+"""Count the await points of a walk and of all its tasks, and act at one of them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class Steps:
-    """Counts the await points of a walk, those of the tasks that it starts included, and strikes at one of them.
+    """Counts the await points of a walk, including those of its tasks, and calls a function at one of them.
 
-    :param at: the number of the point to strike at, from 1.
-    :param strike: what to do there.
-    :param on: whether to strike at all later points too.
+    :param at: the number of the await point, from 1.
+    :param strike: the function to call there.
+    :param on: whether to call it at all later await points too.
     """
 
     def __init__(self, at: int, strike: Callable[[], object], *, on: bool = False) -> None:
@@ -34,7 +34,7 @@ class Steps:
         return self.passed >= self._at
 
     def end(self) -> None:
-        """Count no further: what is to be cut off is over."""
+        """Stop counting: the code to be interrupted has ended."""
         self._ended = True
 
     def point(self) -> None:
@@ -48,7 +48,7 @@ class Steps:
         return [repr(task) for task in self.tasks if not task.done()]
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run a coroutine as a task whose await points count, as do those of all tasks that come from it."""
+        """Run a coroutine as a task. Its await points count, and so do those of all tasks that it starts."""
         context = contextvars.copy_context()
         context.run(current_steps.set, self)
         return context.run(asyncio.get_running_loop().create_task, coroutine)
@@ -58,12 +58,14 @@ current_steps: contextvars.ContextVar[Steps] = contextvars.ContextVar("current_s
 
 
 def stepping_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> asyncio.Task[Any]:
-    """Create a task: the event loop's task factory."""
+    """Create a task that counts its await points. This is the event loop's task factory."""
     steps = current_steps.get(None)
     if steps is None:
         return asyncio.Task(coroutine, loop=loop, **more)
     task = asyncio.Task(_counted(coroutine, steps), loop=loop, **more)
-    task.add_done_callback(lambda _: coroutine.close())  # it may have been cancelled before its first step
+    task.add_done_callback(
+        lambda _: coroutine.close()
+    )  # closes a coroutine whose task was cancelled before its first step
     steps.tasks.add(task)
     return task
 
@@ -74,7 +76,7 @@ async def _counted(coroutine: Any, steps: Steps) -> Any:
 
 @types.coroutine
 def _driven(coroutine: Any, steps: Steps) -> Generator[Any, Any, Any]:
-    """Drive a coroutine as a task would, and count each time that it gives way."""
+    """Drive a coroutine as a task would, and count each time that it gives control to the event loop."""
     go_on = partial(coroutine.send, None)
     try:
         while True:
@@ -85,19 +87,19 @@ def _driven(coroutine: Any, steps: Steps) -> Generator[Any, Any, Any]:
             steps.point()
             try:
                 go_on = partial(coroutine.send, (yield waits_for))
-            except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the coroutine's
+            except BaseException as exc:  # noqa: BLE001 - every exception goes to the coroutine
                 go_on = partial(coroutine.throw, exc)
     finally:
         del go_on
 
 
 def outside_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Run a coroutine as a task that is no part of the walk."""
+    """Run a coroutine as a task whose await points do not count."""
     return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
 
 
 def outside_task_first(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Run one ahead of all that is ready to run, as if it had been ready before."""
+    """Run such a task before all that the event loop has ready, as if it had been ready earlier."""
     task = outside_task(coroutine)
     asyncio.get_running_loop()._ready.rotate(1)  # type: ignore[attr-defined]
     return task

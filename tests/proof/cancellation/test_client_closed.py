@@ -1,4 +1,4 @@
-"""A client that is closed at any await point of its users ends them all."""
+"""A client that is closed at any await point of its users ends all of their walks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_client_can_be_closed_at_every_await_point_of_its_users(
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     record: Record,
 ) -> None:
-    """They end with `ClientClosedError`, without waiting for anything, and nothing is left open."""
+    """Each user gets `ClientClosedError` without any wait, and nothing stays open."""
 
     async def main(complaints: Complaints) -> tuple[int, int]:
         async with WORLDS[world]() as around:
@@ -38,7 +38,7 @@ def test_a_client_can_be_closed_at_every_await_point_of_its_users(
     points, cuts = run_without_complaint(main)
     record(points)
     assert points >= least
-    assert cuts >= points - 8  # the last requests are through already
+    assert cuts >= points - 8  # a walk past its last request ends well
 
 
 async def _close_at_every_point(
@@ -71,7 +71,7 @@ async def _close_at_every_point(
             await steps.start(consume(client, got))
         except ClientClosedError as error:
             was_closed = True
-            assert "the client" in str(error), str(error)  # noqa: PT017 - it need not come
+            assert "the client" in str(error), str(error)  # noqa: PT017 - the walk may end without it
         for moment in jumped:
             assert loop._impatient.jumped == moment, f"at point {at} it waited"
         assert steps.left() == []
@@ -89,7 +89,7 @@ async def _close_at_every_point(
 
 
 def test_a_stream_that_waits_for_ids_ends_when_the_client_is_closed() -> None:
-    """No request is under way then, and none may ever be again: the ids may come from a queue that stays empty."""
+    """No request is in flight and none may ever follow, since the ids may come from a queue that stays empty."""
 
     async def main(complaints: Complaints) -> None:
         asked = asyncio.Event()

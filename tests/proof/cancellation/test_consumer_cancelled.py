@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("hurry")
 
 
 async def _client_and_all(client: TracesClient, got: list[Trace]) -> None:
-    """The end of the client is within what is cut off."""
+    """Open and close the client within the code that is interrupted."""
     async with client:
         await _traces_ahead(client, got)
 
@@ -41,9 +41,9 @@ async def _client_and_all(client: TracesClient, got: list[Trace]) -> None:
 async def _at_every_point(
     walk: str, world: World, complaints: Complaints, cut: Callable[[Coroutine[Any, Any, None], int], Awaitable[Cut]]
 ) -> tuple[int, int]:
-    """Cut a walk off at its first await point, its second and so on, each time with a client of its own.
+    """Interrupt a walk at its first await point, then at its second and so on, each time with a new client.
 
-    :return: how many points there are, and how often the walk was cut off there rather than finished.
+    :return: the number of await points, and how many of these walks did not finish.
     """
     consume, session_ids = WALKS[walk]
     expected = world.traces(*session_ids)
@@ -70,7 +70,7 @@ async def _at_every_point(
 class Cut:
     """How a walk ended.
 
-    :ivar was_cut: whether it ended by the strike.
+    :ivar was_cut: whether the interruption ended it.
     """
 
     steps: Steps
@@ -83,7 +83,7 @@ async def _cancelled(consumer: Coroutine[Any, Any, None], at: int, *, on: bool =
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()
-    # A cancellation that came in time is never swallowed.
+    # The walk never swallows a cancellation.
     assert task.cancelled() == steps.struck
     return Cut(steps, task.cancelled())
 
@@ -133,7 +133,7 @@ async def _in_scope(consumer: Coroutine[Any, Any, None], at: int, strike: Callab
 
 @every_case
 def test_a_consumer_can_be_cancelled_at_every_await_point(walk: str, world: str, least: int, record: Record) -> None:
-    """Wherever it is, all its tasks have ended with it, nothing is taken, and the client goes on to a full result."""
+    """All its tasks end with it, it holds no resources, and the client can still read a whole list."""
 
     async def main(complaints: Complaints) -> tuple[int, int]:
         async with WORLDS[world]() as around:
@@ -152,7 +152,7 @@ def test_a_consumer_can_be_cancelled_at_every_await_point(walk: str, world: str,
 def test_a_consumer_that_is_cancelled_again_and_again_still_leaves_nothing(
     walk: str, world: str, least: int, record: Record
 ) -> None:
-    """From one await point on, at every further one, those of its ending too."""
+    """From one await point on it is cancelled at every later one, including those of its cleanup."""
 
     async def main(complaints: Complaints) -> tuple[int, int]:
         async with WORLDS[world]() as around:
@@ -180,7 +180,7 @@ def test_a_time_out_or_a_cancel_scope_can_end_it_at_every_await_point(
     world: str,
     record: Record,
 ) -> None:
-    """The code behind the block goes on undisturbed: no cancellation is left over, and none gets lost."""
+    """The code behind the block runs on: no cancellation is left over, and none gets lost."""
 
     async def main(complaints: Complaints) -> tuple[int, int]:
         async with WORLDS[world]() as around:
@@ -189,12 +189,12 @@ def test_a_time_out_or_a_cancel_scope_can_end_it_at_every_await_point(
     points, cuts = run_without_complaint(main)
     record(points)
     assert points >= 9
-    assert cuts >= points - 2  # at the very end there may be nothing left to cut off
+    assert cuts >= points - 2  # at the very last points the walk may be done already
 
 
 @pytest.mark.parametrize(("walk", "timeout"), [("traces, prefetch 8", asyncio.timeout), ("stream", anyio.fail_after)])
 def test_a_time_out_can_come_at_any_moment(walk: str, timeout: Callable[[float], Any]) -> None:
-    """Moments by the clock: within an answer, a back-off, a stall, a wait that the server asked for."""
+    """The time-out ends the walk during an answer, a back-off, a stall, or a wait that the server asked for."""
 
     async def main(complaints: Complaints) -> int:
         consume, session_ids = WALKS[walk]
@@ -234,7 +234,7 @@ async def _entered(context: Any) -> AsyncGenerator[None, None]:
 
 
 def test_the_end_of_a_client_can_be_cancelled_at_every_await_point(record: Record) -> None:
-    """The client is closed all the same: no connection stays open, and closing it again does nothing."""
+    """The client is closed nevertheless: no connection stays open, and a second `aclose` does nothing."""
 
     async def main(complaints: Complaints) -> int:
         async with WORLDS["calm"]() as world:

@@ -60,7 +60,7 @@ async def _drop(generator: AsyncGenerator[Any, None], count: int) -> None:
 
 
 async def _drop_in_a_cycle(generator: AsyncGenerator[Any, None], count: int) -> None:
-    """Only the garbage collector finds it."""
+    """Drop the generator in a reference cycle, so that only the garbage collector finds it."""
     cycle: list[object] = [generator]
     cycle.append(cycle)
     await take(generator, count)
@@ -84,7 +84,7 @@ async def _throw_into(generator: AsyncGenerator[Any, None], count: int) -> None:
 
 
 async def _take_on_in_another_task(generator: AsyncGenerator[Any, None], count: int) -> None:
-    """A generator belongs to no task."""
+    """Read the rest in another task, since a generator belongs to no task."""
     await take(generator, count)
     await outside_task(_drain(generator))
 
@@ -110,7 +110,7 @@ async def _drain(generator: AsyncGenerator[Any, None]) -> None:
 @pytest.mark.parametrize("which", ["traces", "pages"])
 @pytest.mark.parametrize("prefetch", [1, 8])
 def test_a_walk_can_be_left_between_any_two_items(leave: Leave, which: str, prefetch: int) -> None:
-    """Before the first, after each, after the last: the client has lost nothing, and nobody complains."""
+    """The consumer leaves before the first item, after each, or after the last. The client holds nothing afterwards."""
 
     async def main(complaints: Complaints) -> None:
         async with WORLDS["calm"]() as world:
@@ -137,7 +137,7 @@ async def _in_a_frame_of_its_own(leave: Leave, walk: Callable[..., Any], count: 
 
 @pytest.mark.parametrize("how", ["break", "raise", "return"])
 def test_a_stream_can_be_left_between_any_two_sessions(how: str) -> None:
-    """Its tasks have ended by the time that its block is left, and what the block raised is what leaves it."""
+    """Its tasks end before the block does, and an exception of the block passes through unchanged."""
 
     async def leave(client: TracesClient, count: int) -> None:
         async with client.stream_sessions([*SHORT, LONG], limit=LIMIT, concurrency=2) as sessions:
@@ -172,7 +172,7 @@ def test_a_stream_can_be_left_between_any_two_sessions(how: str) -> None:
 
 @pytest.mark.parametrize("leave", [_break, _drop, _drop_in_a_cycle, _close, _close_from_another_task, _throw_into])
 def test_a_generator_around_a_stream_can_be_left_between_any_two_sessions(leave: Leave) -> None:
-    """One that is dropped is finalised in another task: that does not strike the consumer, and leaves nothing."""
+    """A dropped generator is finalised in another task. That does not cancel the consumer and leaves nothing behind."""
 
     async def around(client: TracesClient) -> AsyncGenerator[Any, None]:
         async with client.stream_sessions([*SHORT, LONG], limit=LIMIT, concurrency=2) as sessions:
@@ -200,8 +200,8 @@ def test_a_generator_around_a_stream_can_be_left_between_any_two_sessions(leave:
     run_without_complaint(main)
 
 
-def test_what_is_never_begun_leaves_nothing() -> None:
-    """A generator that is not iterated over and a stream that is not entered do nothing, not even complain."""
+def test_a_walk_or_stream_that_never_starts_leaves_nothing() -> None:
+    """A generator that is not iterated and a stream that is not entered send no request and cause no warning."""
 
     async def main(complaints: Complaints) -> None:
         async with WORLDS["calm"]() as world:
@@ -222,7 +222,7 @@ def test_what_is_never_begun_leaves_nothing() -> None:
 def test_closing_a_generator_that_is_running_is_refused_and_does_it_no_harm(
     walk: str, world: str, record: Record
 ) -> None:
-    """The language refuses it, at every await point, and the walk goes on to its full result."""
+    """Python refuses it at every await point, and the walk still yields its full result."""
 
     async def close(generator: AsyncGenerator[Any, None]) -> None:
         with pytest.raises(RuntimeError, match="already running"):

@@ -1,4 +1,4 @@
-"""A program that ends in the middle of a walk ends without a warning."""
+"""A program that ends during a walk ends without a warning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("hurry")
 def test_a_program_may_end_at_every_await_point_of_a_walk_in_the_background(
     traces_server: FakeTracesServer, walk: str, record: Record
 ) -> None:
-    """`asyncio.run` cancels what is left; the walk and its client end in order, without a warning."""
+    """`asyncio.run` cancels the remaining tasks, and the walk and its client close without a warning."""
     traces_server.add_session(LONG, traces=LONG_TRACES)
     for number, session_id in enumerate(SHORT):
         traces_server.add_session(session_id, traces=number * 2)
@@ -35,8 +35,8 @@ def test_a_program_may_end_at_every_await_point_of_a_walk_in_the_background(
             at += 1
             if not _program(traces_server, WALKS[walk][0], at, complaints):
                 break
-            # Where a task is cancelled before its first step, and not by its task group, some releases of anyio leave
-            # the coroutine that it was to run unawaited. That is nothing of ours, nor is anything held by it.
+            # If a task is cancelled before its first step, and not by its task group, some releases of anyio leave
+            # its coroutine unawaited. That warning is not about our code, and the coroutine holds no resources.
             complaints.forgive(r"RuntimeWarning: coroutine '\S+' was never awaited")
             assert complaints.all() == [], f"at point {at}"
     record(at - 1)
@@ -44,7 +44,7 @@ def test_a_program_may_end_at_every_await_point_of_a_walk_in_the_background(
 
 
 def _program(server: FakeTracesServer, consume: Consume, at: int, complaints: Complaints) -> bool:
-    """Run a program whose main function returns at an await point of a walk; say whether there was such a point."""
+    """Run a program whose main function returns at an await point of a walk. Return whether that point exists."""
 
     async def walk() -> None:
         async with TracesClient(server.api_key, base_url=server.base_url) as client:
@@ -67,7 +67,7 @@ def _program(server: FakeTracesServer, consume: Consume, at: int, complaints: Co
 @pytest.mark.parametrize("which", ["traces", "pages"])
 @pytest.mark.parametrize("prefetch", [1, 8])
 def test_a_program_may_end_with_a_walk_suspended(traces_server: FakeTracesServer, which: str, prefetch: int) -> None:
-    """After any number of items, the client closed before it or still open while the generators are shut down."""
+    """The walk has yielded any number of items, and the client closes before the generators or after them."""
     traces_server.add_session(LONG, traces=LONG_TRACES)
     kept: list[AsyncGenerator[Any, None]] = []
 
@@ -125,8 +125,8 @@ print("done")
 """
 
 
-def test_pythons_development_mode_has_nothing_to_say(traces_server: FakeTracesServer, tmp_path: Path) -> None:
-    """A program that breaks off, drops, times out, cancels and ends with a walk suspended prints no warning at all."""
+def test_pythons_development_mode_shows_no_warning(traces_server: FakeTracesServer, tmp_path: Path) -> None:
+    """The program breaks off, drops, times out and cancels walks, and ends while one is suspended."""
     traces_server.add_session(LONG, traces=LONG_TRACES)
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)

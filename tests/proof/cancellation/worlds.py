@@ -1,4 +1,4 @@
-"""Servers that make trouble, the walks that read from them, and checks that a client holds nothing."""
+"""Servers that cause failures, the walks that read from them, and checks that a client holds nothing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ LONG_TRACES: Final = 14
 
 @attrs.define
 class World:
-    """A server with one long session and some short ones, which makes the same trouble for every client.
+    """A server with one long session and some short ones, which causes the same failures for every client.
 
-    :ivar trouble: how the server fails, by the number of the request.
+    :ivar trouble: arguments of `fail_next`, by the number of the request.
+    :ivar quota: the server's quota, if any.
     :ivar arguments: of the client.
     """
 
@@ -47,7 +48,7 @@ class World:
         await self.server.__aexit__(None, None, None)
 
     async def client(self) -> TracesClient:
-        """Return a new client, for which everything begins anew."""
+        """Return a new client, and reset the server's quota and failures."""
         if self.quota is not None:
             self.server._window = Window(self.quota)
         self.server.requests.clear()
@@ -64,7 +65,7 @@ class World:
         return [trace for session_id in session_ids for trace in self.server.traces(session_id)]
 
     async def check_usable(self, client: TracesClient) -> None:
-        """Show that the client can still walk to a full result."""
+        """Check that the client can still walk to a full result."""
         self.server.on_request = None
         self.server._window = None
         walked = [trace async for trace in client.iter_session_traces(LONG, limit=7)]
@@ -77,7 +78,7 @@ FAILURES: Final[dict[int, dict[str, Any]]] = {
     3: {"reset": True},
     4: {"status": 429, "headers": {"Retry-After": "2"}},
     6: {"truncate": True},
-    8: {"stall": 30.0},  # beyond the client's time-out
+    8: {"stall": 30.0},  # longer than the client's time-out
     9: {"status": 502, "message": "Langfuse request failed (429)"},
 }
 WORLDS: Final[dict[str, Callable[[], World]]] = {
@@ -90,7 +91,7 @@ WORLDS: Final[dict[str, Callable[[], World]]] = {
 
 
 def check_idle(client: TracesClient) -> None:
-    """Nothing is taken: no slot, nothing of the quota, no connection; none waits for one, and no alarm is set."""
+    """Check that the client holds no slot, quota or connection, and that nothing waits for one."""
     sender = client._sender
     throttle = sender._throttle
     assert sender.calls == set()
@@ -101,12 +102,12 @@ def check_idle(client: TracesClient) -> None:
     connector = session.connector if session is not None else None
     if connector is not None:
         assert (set(connector._acquired), dict(connector._waiters)) == (set(), {})
-        # One that was being opened for a request that was cancelled may have come into the pool beside another.
+        # A connection that opened for a cancelled request may be in the pool beside another.
         assert sum(map(len, connector._conns.values())) <= 2 * throttle._capacity._most
 
 
 async def settle() -> None:
-    """Let the event loop take note of what was closed: a few turns, no time."""
+    """Give the event loop a few turns, without any time passing, to notice what was closed."""
     for _ in range(3):
         await asyncio.sleep(0)
 
@@ -160,7 +161,7 @@ WALKS: Final[dict[str, tuple[Consume, list[str]]]] = {
     "stream": (_stream, [*SHORT, LONG]),
     "stream, async ids": (_stream_of_async_ids, SHORT),
 }
-# What is walked, in which world, and at least how many await points that has.
+# The walk, its world, and the least number of its await points.
 CASES: Final = [
     ("one page", "calm", 3),
     ("one page", "failing at once", 9),
@@ -183,14 +184,14 @@ every_case = pytest.mark.parametrize(("walk", "world", "least"), CASES)
 
 
 def check_got(got: list[Trace], expected: list[Trace], *, whole: bool) -> None:
-    """None twice, none that is not there; where the walk came to its end, all."""
+    """Check that no trace came twice, that each exists, and that a finished walk brought all of them."""
     assert len(set(got)) == len(got)
     assert set(got) <= set(expected)
     assert not whole or len(got) == len(expected)
 
 
 async def go_on_undisturbed() -> None:
-    """Show that no cancellation is left over in the running task."""
+    """Check that no cancellation is left over in the running task."""
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -198,7 +199,7 @@ async def go_on_undisturbed() -> None:
 
 
 async def take(generator: AsyncGenerator[Any, None], count: int) -> bool:
-    """Take so many items, and say whether there were as many."""
+    """Take so many items. Return whether there were that many."""
     for _ in range(count):
         try:
             await anext(generator)

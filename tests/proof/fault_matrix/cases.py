@@ -1,4 +1,4 @@
-"""Each fault at each position, once and for good, with and without prefetching; and the server that plays it."""
+"""Each fault at each position, once and for good, with and without prefetching; and the server that causes it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PAGES = 5
 
 @attrs.frozen
 class Position:
-    """Where in the walk the fault is met.
+    """Where in the walk the fault occurs.
 
-    :ivar page: which page can't be had.
-    :ivar row: a row of the list that is asked for with it, at any limit.
-    :ivar drift: whether it is met only when the page is read again, because a trace was deleted meanwhile.
+    :ivar page: the page that can't be read.
+    :ivar row: a row of that page, which identifies it at any limit.
+    :ivar drift: whether the fault waits until the page is read again, because a trace was deleted in the meantime.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Position:
     drift: bool = False
 
 
-# Windows of pages are 1, 2-3, 4-5 with a prefetch of 8. After a deletion while pages 2 and 3 are read, what moved up to
-# page 1 has to be read there: its last row.
+# Windows of pages are 1, 2-3, 4-5 with a prefetch of 8. If a trace is deleted while pages 2 and 3 are read, another one
+# moves to the last row of page 1, which has to be read again.
 POSITIONS = [
     Position("the first page", 1, 0),
     Position("a middle page", 2, 10),
@@ -63,29 +63,29 @@ class Case:
 
     @property
     def error(self) -> type[LyzrTracesError] | None:
-        """What the walk ends with, if it does not come to its end."""
+        """The error that ends the walk, or ``None`` if the walk reaches its end."""
         return self.fault.error if self.is_lasting or not self.fault.is_retried else None
 
     @property
     def window(self) -> range:
-        """The pages that are asked for together with the one that is met."""
+        """The pages that the client requests together with the faulty one."""
         if self.prefetch == 1 or self.position.drift:
             return range(self.position.page, self.position.page + 1)
         return next(window for window in (range(1, 2), range(2, 4), range(4, 6)) if self.position.page in window)
 
     @property
     def page(self) -> int:
-        """The page that the error names: an outage meets the whole window."""
+        """The page that the error names. An outage affects the whole window, so it is the window's first."""
         return self.window.start if self.fault.play is None else self.position.page
 
     @property
     def rows_before(self) -> int:
-        """How many traces come before the error."""
+        """The number of traces that the walk yields before the error."""
         return LIMIT if self.position.drift else (self.page - 1) * LIMIT
 
     @property
     def answers_before(self) -> int:
-        """How many answers come before the window."""
+        """The number of answers before the window."""
         if self.position.drift:
             return 2 if self.prefetch == 1 else 3
         return self.window.start - 1
@@ -98,7 +98,7 @@ CASES = [
 
 
 class Scene:
-    """A server that meets a client with the fault of a case."""
+    """A server that confronts a client with the fault of a case."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -109,7 +109,7 @@ class Scene:
         self._is_over = False
 
     async def play(self, exchange: Exchange) -> None:
-        """Answer a request, well or badly."""
+        """Answer a request, with the fault or without."""
         position, fault = self.case.position, self.case.fault
         read_again = self._deleted
         if position.drift and exchange.page > 1 and not self._deleted:
@@ -131,7 +131,7 @@ class Scene:
             await well(exchange)
 
     def go_down_if_it_is_time(self) -> None:
-        """Begin an outage, before the answer that makes the client go on."""
+        """Begin an outage, before the answer after which the client sends its next requests."""
         if self._is_over or self._answered != self.case.answers_before:
             return
         self.met += 1
@@ -141,7 +141,7 @@ class Scene:
             self.server.ignore(backlog=0 if self.case.fault.name == CLOGGED else 100)
 
     def outage(self, client: TracesClient) -> Awaitable[None]:
-        """Begin an outage if it is time, and return what is to be waited for when the walk has ended."""
+        """Begin an outage if it is time, and return what to await when the walk has ended."""
         if self.case.fault.play is None:
             self.go_down_if_it_is_time()
             if not self.case.is_lasting:
@@ -149,17 +149,19 @@ class Scene:
         return asyncio.sleep(0)
 
     async def end_outage_after_one_attempt(self, client: TracesClient) -> None:
-        """Come up again when each page of the window has been asked for once."""
+        """Listen again when the client has made one attempt for each page of the window."""
         while client.stats.requests < self.case.answers_before + len(self.case.window):
             await asyncio.sleep(0.01)
         if self.case.fault.name == REFUSED:
-            for _ in range(50):  # turns of the loop, not seconds: the refusal takes a few, the next attempt comes later
+            for _ in range(
+                50
+            ):  # turns of the loop, not seconds: the refusal takes a few, and the next attempt is later
                 await asyncio.sleep(0)
         else:
             await asyncio.sleep(40)
         await self.recover()
 
     async def recover(self) -> None:
-        """Let the fault be gone."""
+        """End the fault."""
         self._is_over = True
         await self.server.listen()

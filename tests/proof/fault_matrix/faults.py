@@ -1,4 +1,4 @@
-"""Each fault: how a request is answered, and which error the documented rules make of it."""
+"""Each fault: how the server answers a request, and which error the documentation promises."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ REFUSED, CLOGGED, DEAF = "connection refused", "backlog full", "connected, not a
 
 @attrs.frozen
 class Fault:
-    """What goes wrong, and what the documented rules say of it.
+    """One fault, and the outcome that the documentation promises.
 
-    :ivar play: how a request is answered; an outage has none, since there is nobody to ask.
-    :ivar error: what it is where it does not pass; ``None`` where it does no harm at all.
-    :ivar attempts: how many requests are then made for the page. One means that it is not tried again.
-    :ivar is_exact: whether it is that error and not one derived from it.
+    :ivar play: how the server answers a request. An outage has none, since no request arrives.
+    :ivar error: the error if the fault lasts, or ``None`` if it does no harm.
+    :ivar attempts: how many requests the client makes for the page. One means that it does not retry.
+    :ivar is_exact: whether the error is of exactly that class, not of a subclass.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Fault:
 
     @property
     def is_retried(self) -> bool:
-        """Whether it does not matter where it passes in time."""
+        """Whether the walk succeeds if the fault goes away in time."""
         return self.error is None or self.attempts > 1
 
 
@@ -188,9 +188,9 @@ FAULTS = [
     Fault("closed in the head", close_in_head, APIConnectionError),
     Fault("truncated body", truncate_body, APIConnectionError),
     Fault("truncated chunks", truncate_chunks, APIConnectionError),
-    # Whether it is the damage that ends the attempt or the time-out is up to the HTTP library.
+    # The HTTP library decides whether the damage ends the attempt or the time-out does.
     Fault("chunk of no size", chunk_of_no_size, APIConnectionError, is_exact=False),
-    # Where neither length nor chunks tell the end, a cut body is a whole body that is not JSON.
+    # Without a length or chunks, a truncated body looks like a whole body that is not JSON.
     Fault("truncated body without a length", truncate_unframed, ResponseDecodeError),
     Fault("stall before the head", stall_before_head, APITimeoutError),
     Fault("stall in the head", stall_in_head, APITimeoutError),
@@ -198,7 +198,7 @@ FAULTS = [
     Fault("half-closed before the head", half_close_before_head, APIConnectionError),
     Fault("half-closed after the answer", half_close_after_answer, None),
     Fault("408", answering(b"", status=408), APIStatusError),
-    # Waits of 7 s each, the fifth of which ends after more than 30 s; and of 1, 1, 2, 4, 4, 4 ... s: the tenth.
+    # The client gives up once its waits exceed 30 s: the fifth of 7 s each, and the tenth of 1, 1, 2, 4, 4, 4 ... s.
     Fault("429 with Retry-After", answering(b"", "Retry-After: 7", status=429), RateLimitError, attempts=6),
     Fault("429 without Retry-After", answering(b"{}", status=429), RateLimitError, attempts=11),
     Fault("500", answering(b'{"error": "Internal server error"}', status=500), ServerError),
@@ -224,7 +224,7 @@ FAULTS = [
     Fault("UTF-16", charset_utf_16, ResponseDecodeError),
     Fault("gzip with garbage inside", gzip_garbage, APIConnectionError),
     Fault("gzip with a wrong check sum", gzip_wrong_sum, APIConnectionError),
-    # A deflate stream must come to its end. A gzip stream that is cut is taken as it is, and is then not JSON.
+    # The HTTP library refuses a truncated deflate stream. It accepts a truncated gzip stream, which is then not JSON.
     Fault("deflate cut short", deflate_cut, APIConnectionError),
     Fault("gzip cut short", gzip_cut, ResponseDecodeError),
     Fault("gzip that is none", gzip_not_at_all, APIConnectionError),

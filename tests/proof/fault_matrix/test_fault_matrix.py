@@ -1,4 +1,4 @@
-"""Each fault at each position: the whole list arrives, or one typed error says where to resume; nothing hangs."""
+"""Each fault at each position: the whole list arrives, or one typed error says where to resume, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.proof.fault_matrix.faults import RETRY
 from tests.proof.walking import walk
 
 pytestmark = pytest.mark.usefixtures("hurry")
-# No case takes longer than this, in seconds of the loop's clock: three time-outs of 45 s and what is between them.
+# The longest duration of a case, in seconds of the loop's clock: three time-outs of 45 s and the waits between them.
 LONGEST = 200.0
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_a_walk_is_whole_or_ends_with_one_error_to_resume_from(case: Case) -> None:
-    """Each fault, once and for good, at each position, with and without prefetching."""
+    """Each fault occurs once or for good, at each position, with and without prefetching."""
     loop = asyncio.get_running_loop()
     tasks, begun = asyncio.all_tasks(), loop.time()
     scene = Scene(case)
@@ -53,8 +53,8 @@ async def test_a_walk_is_whole_or_ends_with_one_error_to_resume_from(case: Case)
     assert asyncio.all_tasks() == tasks
 
 
-async def test_a_byte_too_many_in_the_same_breath_does_no_harm() -> None:
-    """Of an answer with a length too short the client may see that, or what is no JSON; the next page is unharmed."""
+async def test_a_byte_beyond_the_length_of_an_answer_does_no_harm() -> None:
+    """The client reports bad HTTP or bad JSON for that page, and reads the next page correctly."""
 
     async def play(exchange: Exchange) -> None:
         exchange.answer(length=len(exchange.body) - (exchange.page == 2))
@@ -73,6 +73,6 @@ async def test_a_byte_too_many_in_the_same_breath_does_no_harm() -> None:
 
 
 def test_the_matrix_has_all_cases_of_its_axes(record_property: Callable[[str, object], None]) -> None:
-    """42 faults, at 5 positions, once and for good, with and without prefetching; no two are the same."""
+    """The cases are 42 faults at 5 positions, once and for good, with and without prefetching, and all differ."""
     record_property("cases", len(CASES))
     assert len(set(map(str, CASES))) == len(CASES) == 42 * 5 * 2 * 2 == 840

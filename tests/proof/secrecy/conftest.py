@@ -1,4 +1,4 @@
-"""A server, an environment without proxies, and a certificate authority of the tests."""
+"""A server, an environment without proxies, and a certificate authority for the tests."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def trusted(trusting: ssl.SSLContext, no_proxies: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Let the client's own connections trust the test's authority. aiohttp reads the system's when it is imported."""
+    """Let the client's own connections trust the tests' authority. aiohttp loads the system's when it is imported."""
     monkeypatch.setattr(aiohttp, "TCPConnector", partial(aiohttp.TCPConnector, ssl=trusting))

@@ -35,7 +35,7 @@ async def _fake(**fault: object) -> AsyncIterator[FakeTracesServer]:
 async def _refusing() -> AsyncIterator[RawServer]:
     raw = RawServer(b"")
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        held.bind(("127.0.0.1", 0))  # keeps the port, so that no other process listens there
         raw.port = held.getsockname()[1]
         yield raw
 
@@ -46,7 +46,7 @@ async def _untrusted() -> AsyncIterator[RawServer]:
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     async with RawServer(b"", tls=context) as raw:
         yield raw
-        await asyncio.sleep(0.01)  # for TLS to say goodbye
+        await asyncio.sleep(0.01)  # lets TLS close its connections
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Servers and proxies that record what reaches them, and what each test calls the API with."""
+"""Servers and proxies that record the bytes they receive, and clients that use them."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def is_bindable(host: str, family: socket.AddressFamily = socket.AF_INET) -> boo
     return True
 
 
-# A second host. Not every system has more than one loopback address.
+# A second host. Some systems have only one loopback address.
 OTHER_HOST = "127.0.0.2" if is_bindable("127.0.0.2") else "localhost"
 
 
 @attrs.define
 class Ear:
-    """What a listener heard.
+    """What a listener received.
 
-    :ivar connections: how often somebody has connected.
-    :ivar heard: every byte that was sent to it.
+    :ivar connections: the number of connections so far.
+    :ivar heard: every byte that arrived.
     """
 
     port: int = 0
@@ -79,7 +79,7 @@ async def listening(serve: Serve, host: str = "127.0.0.1", tls: ssl.SSLContext |
 
 @asynccontextmanager
 async def recording_server(host: str = "127.0.0.1") -> AsyncIterator[Ear]:
-    """Listen as somebody who must not get the key; every request is answered well."""
+    """Listen as a server that must not get the key. It answers every request with 200."""
     ear = Ear()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -102,7 +102,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear
 async def _join(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, heard: Callable[[bytes], None]
 ) -> None:
-    """Join a connection to a port of this machine, until one side ends it."""
+    """Forward bytes between a connection and a port of this machine, until one side closes."""
     to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
     both = [
         asyncio.ensure_future(_pipe(reader, to_writer, heard)),
@@ -119,7 +119,7 @@ async def _join(
 
 @asynccontextmanager
 async def recording_proxy(refusal: bytes = b"", tls: ssl.SSLContext | None = None) -> AsyncIterator[Ear]:
-    """Listen as a proxy that opens tunnels, or refuses to."""
+    """Listen as a proxy that opens tunnels, or refuses them."""
     ear = Ear()
 
     def hear(data: bytes) -> None:
@@ -144,7 +144,7 @@ async def recording_proxy(refusal: bytes = b"", tls: ssl.SSLContext | None = Non
 
 @asynccontextmanager
 async def over_tls(server: FakeTracesServer, tls: ssl.SSLContext) -> AsyncIterator[str]:
-    """Put TLS before a server; the base URL."""
+    """Put TLS in front of a server, and yield its base URL."""
     plain = int(server.base_url.rpartition(":")[2].partition("/")[0])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,12 +156,10 @@ async def over_tls(server: FakeTracesServer, tls: ssl.SSLContext) -> AsyncIterat
 
 @asynccontextmanager
 async def client_of(server: FakeTracesServer, session: dict[str, Any] | None) -> AsyncIterator[TracesClient]:
-    """Make a client, with a session of the caller's own where its arguments are given."""
+    """Yield a client, with a session of the caller's own if arguments for one are given."""
     async with AsyncExitStack() as stack:
         own = None if session is None else await stack.enter_async_context(aiohttp.ClientSession(**session))
-        yield await stack.enter_async_context(
-            TracesClient(KEY, base_url=server.base_url, session=own, retry=ONCE)  # the same for all
-        )
+        yield await stack.enter_async_context(TracesClient(KEY, base_url=server.base_url, session=own, retry=ONCE))
 
 
 async def check_walk(server: FakeTracesServer, session: dict[str, Any] | None) -> None:

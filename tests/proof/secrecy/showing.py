@@ -104,7 +104,7 @@ def _rendered(value: object) -> str:
 
 
 def _variables_by_rich(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Yield what rich's tracebacks have to show, without the lines of source code, which take long to colour."""
+    """Yield the variables that rich's tracebacks show. The source lines are left out, since colouring them is slow."""
     for each in all_errors(error):
         frames = _from_the_client_on(each)
         trace = Traceback.extract(type(each), each, frames, show_locals=True, locals_max_string=10_000)

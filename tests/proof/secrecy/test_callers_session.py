@@ -34,20 +34,20 @@ SESSIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-async def test_what_a_session_was_given_does_not_matter(server: FakeTracesServer, name: str) -> None:
-    """Not to where the key goes, and not to the result."""
+async def test_the_options_of_a_session_do_not_matter(server: FakeTracesServer, name: str) -> None:
+    """They change neither where the key goes nor the result."""
     await check_walk(server, SESSIONS[name])
 
 
 async def test_the_base_url_of_a_session_does_not_matter(server: FakeTracesServer) -> None:
-    """The client's own is a whole URL."""
+    """The client always uses its own base URL."""
     async with recording_server(OTHER_HOST) as other:
         await check_walk(server, {"base_url": f"http://{OTHER_HOST}:{other.port}/v1/"})
         assert other.connections == 0
 
 
 async def test_the_middlewares_of_a_session_do_not_matter(server: FakeTracesServer) -> None:
-    """One that tells somebody else of every request is not even called."""
+    """A middleware that forwards every request elsewhere is never called."""
     async with recording_server(OTHER_HOST) as other, aiohttp.ClientSession() as teller:
 
         async def elsewhere(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -59,7 +59,7 @@ async def test_the_middlewares_of_a_session_do_not_matter(server: FakeTracesServ
 
 
 async def test_a_session_that_does_not_decompress_is_made_to(server: FakeTracesServer) -> None:
-    """The page is read as if it were our own session."""
+    """The client reads the page as with its own session."""
     page = {"traces": [], "pagination": {"page": 1, "limit": 100, "totalItems": 0, "totalPages": 0}}
     server.fail_next(body=gzip.compress(json.dumps(page).encode()), headers={"Content-Encoding": "gzip"})
     async with client_of(server, {"auto_decompress": False}) as client:
@@ -67,7 +67,7 @@ async def test_a_session_that_does_not_decompress_is_made_to(server: FakeTracesS
 
 
 async def test_the_key_is_in_no_cookie_that_a_session_keeps(server: FakeTracesServer) -> None:
-    """The server's own cookies are in the caller's jar, and nothing of ours."""
+    """The caller's jar holds the server's own cookies only."""
     server.fail_next(status=500, headers={"Set-Cookie": "a=b"})
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         client = TracesClient(KEY, base_url=server.base_url, session=session, retry=RetryPolicy(attempts=2))
@@ -90,10 +90,10 @@ NETRC_SESSIONS: dict[str, Callable[[], dict[str, Any]]] = {
 @pytest.mark.filterwarnings("ignore:.*aiohttp.encode_basic_auth:DeprecationWarning")
 @pytest.mark.parametrize("name", NETRC_SESSIONS)
 @pytest.mark.usefixtures("no_proxies")
-async def test_several_authorizations_at_once_are_no_foreign_exception(
+async def test_several_authorizations_at_once_raise_no_foreign_exception(
     server: FakeTracesServer, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller's netrc file, password and header field: the page comes, or an error of ours says why not."""
+    """With the caller's netrc file, password and header field, the page arrives or an error of ours says why not."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login they password theirs\n")
     netrc.chmod(0o600)

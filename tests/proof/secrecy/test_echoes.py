@@ -20,12 +20,12 @@ from tests.helpers.raw_server import RawServer
 from tests.proof.secrecy.listeners import KEY, ONCE, SESSION, client_of
 from tests.proof.secrecy.showing import check_hidden
 
-# Every sign that some notation escapes.
+# A key with every character that JSON, Python, URLs or HTML escape.
 ODD_KEY = """sk-'canary'-"7Qx2"-\\vLr9/<Tz>&B4%"""
 
 
 def _escaped(key: str) -> bytes:
-    """JSON that means the key, and does not look like it."""
+    """Return the key with every character escaped as JSON allows."""
     return "".join(f"\\u{ord(letter):04x}" for letter in key).encode()
 
 
@@ -74,7 +74,7 @@ ECHOES: dict[str, Callable[[str], dict[str, Any]]] = {
 async def test_a_key_said_back_by_the_server_is_not_shown(
     name: str, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In no message, attribute, pickle or log, and not in a traceback with the values of its variables."""
+    """No message, attribute, pickle, log or variable in a traceback has it."""
     caplog.set_level(logging.DEBUG)
     async with FakeTracesServer(api_key=key) as server, TracesClient(key, base_url=server.base_url) as client:
         server.fail_next(99, **ECHOES[name](key))
@@ -85,7 +85,7 @@ async def test_a_key_said_back_by_the_server_is_not_shown(
 
 
 async def test_a_part_of_the_key_is_not_shown_where_a_text_is_cut(server: FakeTracesServer) -> None:
-    """A broken page is shown by its first 80 bytes, and the key may lie across that line."""
+    """An error quotes the first 80 bytes of a broken page, and the key may lie across that limit."""
     half = len(KEY) // 2
     server.fail_next(body=b"-" * (80 - half) + KEY.encode())
     async with client_of(server, None) as client:
@@ -95,7 +95,7 @@ async def test_a_part_of_the_key_is_not_shown_where_a_text_is_cut(server: FakeTr
 
 
 async def test_a_header_named_like_the_key_is_not_shown(server: FakeTracesServer) -> None:
-    """A name is as good a place as a value."""
+    """The server may put the key into a field's name instead of its value."""
     server.fail_next(status=404, headers={KEY: "1"})
     async with client_of(server, None) as client:
         with pytest.raises(LyzrTracesError) as raised:
@@ -106,7 +106,7 @@ async def test_a_header_named_like_the_key_is_not_shown(server: FakeTracesServer
 async def test_a_body_too_large_does_not_show_the_key(
     server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the piece that was too much, nor the header fields before it."""
+    """The error holds neither the body nor the header fields with the key."""
     monkeypatch.setattr("lyzr_traces_async._transport.MAX_BODY", 10_000)
     server.fail_next(body=KEY.encode() * 1000, headers={"X-Request-Id": KEY, "X-Echo": KEY})
     async with client_of(server, None) as client:
@@ -115,7 +115,7 @@ async def test_a_body_too_large_does_not_show_the_key(
     check_hidden(raised.value, KEY)
 
 
-# What is no good HTTP, with the key where `%b` is.
+# Invalid HTTP, with the key in place of each `%b`.
 BROKEN_HTTP = {
     "a status line": b"HTTP/1.1 %b\r\n\r\n",
     "no status line": b"%b\r\n\r\n",
@@ -136,7 +136,7 @@ BROKEN_HTTP = {
 
 @pytest.mark.parametrize("name", BROKEN_HTTP)
 async def test_a_key_said_back_in_broken_http_is_not_shown(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The layers below quote what they can't read; ours doesn't."""
+    """The HTTP library quotes the bytes that it can't parse, and our error does not pass them on."""
     caplog.set_level(logging.DEBUG)
     async with (
         RawServer(BROKEN_HTTP[name].replace(b"%b", KEY.encode())) as server,

@@ -33,7 +33,7 @@ async def _reads(server: FakeTracesServer, base_url: str) -> None:
 async def test_https_goes_through_the_environments_proxy(
     server: FakeTracesServer, certified: ssl.SSLContext, name: str, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a tunnel: it learns the host's name and nothing else."""
+    """The client opens a tunnel, so the proxy learns the host's name and nothing else."""
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy:
         monkeypatch.setenv(name, form.format(proxy.port))
         await _reads(server, base_url)
@@ -47,7 +47,7 @@ async def test_https_goes_through_the_environments_proxy(
 async def test_the_proxy_for_https_comes_before_the_one_for_all(
     server: FakeTracesServer, certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And one for plain http is none for https."""
+    """A proxy for plain HTTP is not used for HTTPS."""
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy, recording_proxy() as another:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{another.port}")
         await _reads(server, base_url)
@@ -63,7 +63,7 @@ async def test_the_proxy_for_https_comes_before_the_one_for_all(
 async def test_no_proxy_is_heeded(
     server: FakeTracesServer, certified: ssl.SSLContext, but: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By name, with a port or without."""
+    """NO_PROXY may name a host with a port or without."""
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", but.format(port=base_url.split(":")[2].partition("/")[0]))
@@ -85,7 +85,7 @@ ODD = "hunter2/@:"
 async def test_a_proxy_gets_the_credentials_that_are_for_it(
     server: FakeTracesServer, certified: ssl.SSLContext, who: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From its URL; the API does not get them."""
+    """The client takes them from the proxy's URL and sends them to the proxy only, not to the API."""
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{who}@127.0.0.1:{proxy.port}")
         await _reads(server, base_url)
@@ -98,7 +98,7 @@ async def test_a_proxy_gets_the_credentials_that_are_for_it(
 async def test_a_proxy_over_tls_is_a_proxy_too(
     server: FakeTracesServer, certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A tunnel through what is encrypted itself."""
+    """The tunnel runs through a connection that is encrypted itself."""
     async with over_tls(server, certified) as base_url, recording_proxy(tls=certified) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{proxy.port}")
         await _reads(server, base_url)
@@ -109,7 +109,7 @@ async def test_a_proxy_over_tls_is_a_proxy_too(
 async def test_nothing_of_a_netrc_file_is_sent(
     server: FakeTracesServer, certified: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither to the API nor to the proxy: whoever wants that says so, with a session of the caller's own."""
+    """Neither the API nor the proxy gets it. A caller who wants that passes a session with `trust_env`."""
     netrc = tmp_path / ".netrc"
     machines = ("localhost", "127.0.0.1", "default")
     netrc.write_text("".join(f"machine {machine} login they password hunter2\n" for machine in machines))
@@ -127,7 +127,7 @@ async def test_nothing_of_a_netrc_file_is_sent(
 async def test_the_command_line_has_the_proxy_and_the_authorities_of_its_environment(
     server: FakeTracesServer, certified: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    """A certificate that only SSL_CERT_FILE vouches for, through a proxy."""
+    """It reads through a proxy, and trusts a certificate that only SSL_CERT_FILE vouches for."""
     pem = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(pem))
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy:

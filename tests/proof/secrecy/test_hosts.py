@@ -1,4 +1,4 @@
-"""The key goes to no unverified host, and in the clear only to this machine or on request."""
+"""The key goes to no unverified host, and over plain HTTP only to this machine unless the caller allows more."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from tests.proof.secrecy.showing import check_hidden
 async def test_every_name_of_this_machine_leads_to_it(
     server: FakeTracesServer, host: str, session: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether or not a resolver knows it, and past every proxy; the server is called by the name that was given."""
+    """The client connects past every proxy, even if no resolver knows the name, and sends the given name as Host."""
     if host.startswith("[") and not is_bindable("::ffff:127.0.0.1", socket.AF_INET6):
         pytest.skip("no IPv6 here")
     base_url = server.base_url.replace("127.0.0.1", host)
-    called = (URL(base_url).host or "").removesuffix(".")  # as RFC 9110 has names in this field
+    called = (URL(base_url).host or "").removesuffix(".")  # RFC 9110 has no final dot in this field
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(recording_proxy())
         monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
@@ -47,7 +47,7 @@ async def test_every_name_of_this_machine_leads_to_it(
 
 
 class _Cluster(aiohttp.ThreadedResolver):
-    """Names as a cluster has them."""
+    """Resolves a name as the DNS of a cluster would."""
 
     async def resolve(self, host: str, *arguments: Any, **keywords: Any) -> list[ResolveResult]:
         assert host == "mock"
@@ -56,10 +56,10 @@ class _Cluster(aiohttp.ThreadedResolver):
 
 @pytest.mark.parametrize("given", ["as an argument", "by the environment"])
 @pytest.mark.usefixtures("no_proxies")
-async def test_plain_http_to_another_machine_is_possible_where_the_program_says_so(
+async def test_plain_http_to_another_machine_is_possible_with_allow_http(
     server: FakeTracesServer, given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Past every proxy, as always with plain http."""
+    """The client connects past every proxy, as always with plain HTTP."""
     monkeypatch.setattr(aiohttp, "TCPConnector", partial(aiohttp.TCPConnector, resolver=_Cluster()))
     base_url = server.base_url.replace("127.0.0.1", "mock")
     argument = base_url if given == "as an argument" else None
@@ -78,7 +78,7 @@ async def test_plain_http_to_another_machine_is_possible_where_the_program_says_
 async def test_a_certificate_that_does_not_verify_gets_no_key(
     server: FakeTracesServer, certified: ssl.SSLContext
 ) -> None:
-    """The request is never sent."""
+    """The client does not send the request."""
     async with (
         over_tls(server, certified) as base_url,
         TracesClient(KEY, base_url=base_url) as client,

@@ -36,7 +36,7 @@ if LISTINGS:
     def test_the_list_of_processes_does_not_show_the_key(
         traces_server: FakeTracesServer, listing: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Looked at while the command line is waiting for an answer."""
+        """The test reads the list while the command line waits for an answer."""
         traces_server.add_session(SESSION, traces=1)
         traces_server.fail_next(stall=60)
         monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)

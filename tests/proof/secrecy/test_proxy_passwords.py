@@ -1,4 +1,4 @@
-"""The password of a proxy is in no error and no log."""
+"""No error and no log shows the password of a proxy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def _fails(base_url: str, attempts: int = 1) -> APIConnectionError:
 async def test_a_proxy_that_refuses_is_an_error_without_its_password(
     refusal: str, attempts: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where it does not take the password, another attempt would not change that."""
+    """If the proxy rejects the password, the client does not retry, since the outcome would be the same."""
     caplog.set_level(logging.DEBUG)
     async with recording_proxy(REFUSALS[refusal] + b"Content-Length: 2\r\n\r\n{}") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://they:hunter2@127.0.0.1:{proxy.port}")
@@ -52,7 +52,7 @@ async def test_a_proxy_that_refuses_is_an_error_without_its_password(
 async def test_a_proxy_that_is_not_there_is_an_error_without_its_password(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, whose: str
 ) -> None:
-    """The layer below would quote it, with all that it knows of the connection."""
+    """The error of aiohttp would quote it, together with all it knows of the connection."""
     caplog.set_level(logging.DEBUG)
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -78,7 +78,7 @@ async def test_a_proxy_that_is_not_there_is_an_error_without_its_password(
 async def test_a_certificate_behind_a_proxy_that_does_not_verify_is_an_error_without_its_password(
     server: FakeTracesServer, certified: ssl.SSLContext, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here too the layer below would quote it; the cause is what it knows of the certificate."""
+    """The error of aiohttp would quote it. Ours has the certificate error as its cause."""
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy:
         address = f"http://they:hunter2@127.0.0.1:{proxy.port}"
         how: dict[str, Any] = {"proxy": address}
@@ -97,10 +97,10 @@ async def test_a_certificate_behind_a_proxy_that_does_not_verify_is_an_error_wit
 
 @pytest.mark.parametrize("proxy", ["socks5://they:hunter2@127.0.0.1:1080", "http://they:hunter2@:99999", "http://"])
 @pytest.mark.usefixtures("no_proxies")
-async def test_a_proxy_of_another_kind_is_refused_rather_than_passed_by(
+async def test_an_unsupported_proxy_is_refused_rather_than_bypassed(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has set it wants nothing to go out by another way. It is not quoted: it may have a password."""
+    """Requests must not leave by another way. The error does not quote the URL, which may hold a password."""
     monkeypatch.setenv("ALL_PROXY", proxy)
     async with TracesClient(KEY) as client:
         with pytest.raises(InvalidArgumentError, match=r"ALL_PROXY.*SOCKS.*`session`") as raised:

@@ -31,7 +31,7 @@ LOCATIONS = {
 async def test_no_redirect_is_followed(
     server: FakeTracesServer, status: int, place: str, session: dict[str, Any] | None
 ) -> None:
-    """Of whatever kind and to wherever: it is an error that tells where the server points."""
+    """Each kind of redirect raises an error that names the new location."""
     host = OTHER_HOST if "host" in place else "127.0.0.1"
     async with recording_server(host) as other, client_of(server, session) as client:
         location = LOCATIONS[place].format(own=server.base_url.split(":")[2].partition("/")[0], other=other.port)
@@ -47,7 +47,7 @@ async def test_no_redirect_is_followed(
 async def test_a_redirect_of_an_https_api_is_not_followed_either(
     server: FakeTracesServer, certified: ssl.SSLContext, trusting: ssl.SSLContext, scheme: str
 ) -> None:
-    """Least of all to plain http, where the key would travel in the clear."""
+    """This matters most for plain HTTP, which would send the key in the clear."""
     async with over_tls(server, certified) as base_url, recording_server() as other:
         server.fail_next(status=307, headers={"Location": f"{scheme}://localhost:{other.port}/v1"})
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:

@@ -1,4 +1,4 @@
-"""Proxies: plain HTTP avoids them, and HTTPS passes through a tunnel that hides the key."""
+"""Plain HTTP bypasses proxies, and HTTPS passes through them in a tunnel that hides the key."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from tests.proof.secrecy.showing import check_hidden
 @pytest.mark.parametrize("session", [None, {}, {"trust_env": True}], ids=["ours", "the caller's", "trust_env"])
 @pytest.mark.parametrize("name", PROXY_VARIABLES)
 @pytest.mark.usefixtures("no_proxies")
-async def test_plain_http_passes_by_a_proxy_of_the_environment(
+async def test_plain_http_bypasses_a_proxy_of_the_environment(
     server: FakeTracesServer, name: str, session: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would read the key; and http is for this very machine only."""
+    """The proxy could read the key, and plain HTTP is meant for this machine only."""
     async with recording_proxy() as proxy:
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         await check_walk(server, session)
@@ -41,8 +41,8 @@ async def test_plain_http_passes_by_a_proxy_of_the_environment(
 
 
 @pytest.mark.usefixtures("no_proxies")
-async def test_plain_http_passes_by_the_proxy_of_a_session(server: FakeTracesServer) -> None:
-    """Also where the session was given it for all its requests, with a password for it."""
+async def test_plain_http_bypasses_the_proxy_of_a_session(server: FakeTracesServer) -> None:
+    """This holds also if the session has the proxy and its password for all requests."""
     async with recording_proxy() as proxy:
         await check_walk(server, {"proxy": f"http://they:theirs@127.0.0.1:{proxy.port}"})
         assert proxy.connections == 0
@@ -57,7 +57,7 @@ async def test_https_goes_through_a_proxy_that_learns_nothing(
     told: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is asked for a tunnel, and what goes through that is not to be read."""
+    """The client opens a tunnel, and the proxy can't read what passes through."""
     async with over_tls(server, certified) as base_url, recording_proxy() as proxy:
         address = f"http://127.0.0.1:{proxy.port}"
         how: dict[str, Any] = {"proxy": address}
@@ -78,7 +78,7 @@ async def test_https_goes_through_a_proxy_that_learns_nothing(
 async def test_a_proxy_that_gives_no_tunnel_gets_no_key(
     server: FakeTracesServer, certified: ssl.SSLContext, trusting: ssl.SSLContext, refusal: str
 ) -> None:
-    """Nor does whom it points to; that is a connection that failed."""
+    """The host of a redirect gets no key either, and the client reports a failed connection."""
     async with recording_server() as other, over_tls(server, certified) as base_url:
         answer = REFUSALS[refusal].replace(b"%d", str(other.port).encode())
         async with recording_proxy(answer + b"Content-Length: 2\r\n\r\n{}") as proxy:
