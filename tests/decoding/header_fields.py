@@ -18,6 +18,6 @@ def fields(*pairs: tuple[str, str]) -> CIMultiDict[str]:
 
 
 def draft_8(limit: str, policy: str | None = None) -> tuple[Quota, ...]:
-    """Return the quotas of the two fields of draft 8."""
+    """Return the quotas of the two header fields of draft 8."""
     pairs = [("RateLimit", limit)] + ([] if policy is None else [("RateLimit-Policy", policy)])
     return quotas(fields(*pairs))

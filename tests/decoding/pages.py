@@ -37,18 +37,18 @@ ATTRIBUTES: Final = {
 
 
 def body(*traces: Any, pagination: Any = PAGINATION, **others: Any) -> bytes:
-    """Return a body with these traces."""
+    """Return the body of a page with these traces."""
     return json.dumps({"traces": list(traces), "pagination": pagination, **others}).encode()
 
 
 def one(trace: Any) -> Trace:
-    """Return the one trace of a page with it."""
+    """Decode a page with one trace, and return that trace."""
     (decoded,) = decode_page(body(trace))
     return decoded
 
 
 def refused(of: bytes) -> ResponseDecodeError:
-    """Return the error of a body that has to be refused."""
+    """Decode a body that must be refused, and return the error."""
     with pytest.raises(ResponseDecodeError) as caught:
         decode_page(of)
     assert caught.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""Any body at all is a page or refused, and a page comes back as it was encoded."""
+"""Any body is a page or refused, and an encoded page is decoded to equal values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def mostly(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Draw from a strategy, and now and then any JSON value."""
+    """Draw from a strategy, and sometimes any JSON value."""
     return st.one_of(strategy, strategy, strategy, json_values)
 
 
@@ -51,7 +51,7 @@ near_pages = st.fixed_dictionaries(
 
 
 def check_any(of: bytes) -> None:
-    """Check that a body is a page, or refused in full words."""
+    """Check that a body is a page, or is refused with a list of problems."""
     page: TracePage | None = None
     refusal: ResponseDecodeError | None = None
     try:
@@ -75,14 +75,14 @@ def check_any(of: bytes) -> None:
 @decoding
 @given(json_values | near_pages)
 def test_any_json_document_is_a_page_or_refused(document: Any) -> None:
-    """There is no third way."""
+    """No document has another outcome."""
     check_any(json.dumps(document).encode())
 
 
 @decoding
 @given(st.binary(max_size=200) | st.builds(lambda at, junk: body(TRACE)[:at] + junk, st.integers(0, 300), st.binary()))
 def test_any_bytes_are_a_page_or_refused(of: bytes) -> None:
-    """Also where they only begin as JSON."""
+    """This includes bytes that only begin as JSON."""
     check_any(of)
 
 
@@ -113,13 +113,13 @@ def test_any_bytes_are_a_page_or_refused(of: bytes) -> None:
     st.integers(-23, 23),
     st.booleans(),
 )
-def test_what_is_encoded_as_the_service_does_is_decoded_as_it_was(
+def test_a_page_encoded_like_the_services_is_decoded_to_equal_values(
     traces: list[Trace],
     pagination: Pagination,
     hours: int,
     nulls: bool,  # noqa: FBT001
 ) -> None:
-    """Arbitrary traces, unknown fields included, at any offset, with null fields written or left out."""
+    """Traces are arbitrary, with unknown fields, any offset, and null fields written or left out."""
     zone = timezone(timedelta(hours=hours))
 
     def encoded(trace: Trace) -> dict[str, Any]:

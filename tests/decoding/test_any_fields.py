@@ -1,4 +1,4 @@
-"""Arbitrary header fields raise nothing and tell of nothing negative."""
+"""Arbitrary header fields raise nothing and give no negative numbers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ odd_texts = st.one_of(
 
 @reading
 @given(st.lists(st.tuples(st.sampled_from(NAMES), odd_texts), max_size=10))
-def test_arbitrary_fields_never_raise_and_never_tell_of_something_negative(pairs: list[tuple[str, str]]) -> None:
-    """Everything in them is said by somebody else."""
+def test_arbitrary_fields_never_raise_and_never_give_a_negative_number(pairs: list[tuple[str, str]]) -> None:
+    """The texts come from a server that may send anything."""
     said = fields(*pairs)
     for quota in quotas(said):
         assert type(quota.name) is str
@@ -60,7 +60,7 @@ def test_arbitrary_fields_never_raise_and_never_tell_of_something_negative(pairs
     )
 )
 def test_well_formed_quotas_are_read_as_they_were_written(written: dict[str, tuple[int, int, int]]) -> None:
-    """Any number of them, under any names."""
+    """There may be any number of them, under any names."""
     limit = ", ".join(f'"{name}";r={r};t={t}' for name, (r, t, _) in written.items())
     policy = ",".join(f'"{name}";q={q};w={t + 1}' for name, (_, t, q) in written.items())
     expected = tuple(Quota(name, r, float(t), q, float(t + 1)) for name, (r, t, q) in written.items())
@@ -82,6 +82,6 @@ usual_texts = st.one_of(
 
 @reading
 @given(usual_texts, st.none() | st.just('"a";q=3;w=4') | odd_texts)
-def test_what_is_read_the_short_way_is_read_as_the_parser_reads_it(limit: str, policy: str | None) -> None:
-    """The usual spelling has a short cut; two spaces at the end, which mean nothing, bar it."""
+def test_the_fast_path_reads_the_same_as_the_parser(limit: str, policy: str | None) -> None:
+    """The usual spelling takes the fast path. Two trailing spaces, which mean nothing, force the parser."""
     assert draft_8(limit, policy) == draft_8(limit + "  ", policy)

@@ -1,4 +1,4 @@
-"""Header fields that tell of quotas: drafts 7 and 8, and the older ones."""
+"""Header fields of quotas: drafts 7 and 8, and the older fields."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.decoding.header_fields import DATE, EPOCH, draft_8, fields
 
 
 def test_the_fields_of_the_service_are_read() -> None:
-    """As every answer carries them."""
+    """Every answer of the service has them."""
     said = draft_8('"100-in-1min"; r=57; t=31', '"100-in-1min"; q=100; w=60; pk=:MTJjYTE3YjQ5YWYy:')
     assert said == (Quota("100-in-1min", 57, 31.0, 100, 60.0),)
 
 
 def test_the_names_of_fields_are_in_any_case() -> None:
-    """As HTTP has it."""
+    """HTTP ignores the case of field names."""
     said = fields(("ratelimit", '"a";r=1;t=2'), ("RATELIMIT-POLICY", '"a";q=3;w=4'))
     assert quotas(said) == (Quota("a", 1, 2.0, 3, 4.0),)
 
@@ -67,7 +67,7 @@ def test_the_names_of_fields_are_in_any_case() -> None:
     ],
 )
 def test_draft_8(limit: str, policy: str | None, expected: list[tuple[str, int, float, int | None]]) -> None:
-    """Names are arbitrary, `t` is optional, and what is odd is left out."""
+    """Names are arbitrary, `t` is optional, and invalid values are ignored."""
     said = draft_8(limit, policy)
     assert [(quota.name, quota.remaining, quota.reset, quota.requests) for quota in said] == expected
 
@@ -93,12 +93,12 @@ def test_draft_8(limit: str, policy: str | None, expected: list[tuple[str, int, 
     ],
 )
 def test_a_policy_tells_how_long_a_window_lasts(limit: str, policy: str | None, expected: list[float | None]) -> None:
-    """For the quota of its name; in draft 7 that name is the number of requests."""
+    """It belongs to the quota of its name. In draft 7 that name is the number of requests."""
     assert [quota.window for quota in draft_8(limit, policy)] == expected
 
 
 def test_draft_8_may_come_in_several_fields() -> None:
-    """They make up one list (RFC 9651, 4.2)."""
+    """They form one list (RFC 9651, 4.2)."""
     said = fields(
         ("RateLimit", '"a";r=1;t=2'),
         ("RateLimit-Policy", '"a";q=5;w=1'),
@@ -109,7 +109,7 @@ def test_draft_8_may_come_in_several_fields() -> None:
 
 
 def test_two_quotas_of_one_name_are_two_quotas() -> None:
-    """As where a gateway and the service behind it both call theirs the default; each has its own policy."""
+    """A gateway and the service behind it may use the same name. Each quota has its own policy."""
     assert draft_8('"a";r=0;t=31, "b";r=5;t=6, "a";r=99;t=2', '"a";q=3;w=60, "a";q=100;w=2') == (
         Quota("a", 0, 31.0, 3, 60.0),
         Quota("b", 5, 6.0, None),
@@ -142,7 +142,7 @@ def test_two_quotas_of_one_name_are_two_quotas() -> None:
     ],
 )
 def test_draft_7(limit: str, policy: str | None, expected: tuple[int, float, int | None] | None) -> None:
-    """One dictionary, in the field that later became a list."""
+    """It is one dictionary, in the field that later became a list."""
     said = quotas(
         fields(("RateLimit", limit), ("Date", DATE), *([] if policy is None else [("RateLimit-Policy", policy)]))
     )
@@ -150,13 +150,13 @@ def test_draft_7(limit: str, policy: str | None, expected: tuple[int, float, int
 
 
 def test_draft_7_may_come_twice() -> None:
-    """A gateway has added its own: each is a quota."""
+    """A gateway adds its own field, and each is a quota."""
     said = fields(("RateLimit", "limit=9, remaining=5, reset=6"), ("RateLimit", "limit=100, remaining=57, reset=31"))
     assert quotas(said) == (Quota("RateLimit (1)", 5, 6.0, 9), Quota("RateLimit (2)", 57, 31.0, 100))
 
 
 def test_draft_7_comes_before_the_older_fields() -> None:
-    """Unless it makes no sense."""
+    """The older ones count if draft 7 is invalid."""
     older = [("RateLimit-Remaining", "3"), ("RateLimit-Reset", "4")]
     said = fields(("RateLimit", "limit=100, remaining=57, reset=31"), *older)
     assert quotas(said) == (Quota("RateLimit (1)", 57, 31.0, 100),)
@@ -205,7 +205,7 @@ def test_draft_7_comes_before_the_older_fields() -> None:
 def test_the_older_fields(
     prefix: str, remaining: str, reset: str, limit: str | None, expected: tuple[int, float, int | None] | None
 ) -> None:
-    """With and without X-; a reset is a number of seconds, or a moment that is read against the answer's Date."""
+    """They may have the prefix X-. A reset is a number of seconds, or a moment relative to the answer's Date."""
     pairs = [(f"{prefix}-Remaining", remaining), (f"{prefix}-Reset", reset), ("Date", DATE)]
     if limit is not None:
         pairs.append((f"{prefix}-Limit", limit))
@@ -216,27 +216,27 @@ def test_the_older_fields(
 @pytest.mark.parametrize("reset", [EPOCH, EPOCH * 1000])
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 02 Jan 2026 99:04:05 GMT"])
 def test_a_reset_that_is_a_moment_needs_a_date(date: str | None, reset: int) -> None:
-    """The clocks of this machine and the server need not agree."""
+    """The clocks of this machine and the server may differ."""
     pairs = [("RateLimit-Remaining", "1"), ("RateLimit-Reset", str(reset))]
     assert quotas(fields(*pairs, *([] if date is None else [("Date", date)]))) == ()
 
 
 def test_of_the_older_fields_those_without_x_come_first() -> None:
-    """Unless they make no sense; both are one quota, so only one is told of."""
+    """Those with X- count if the others are invalid. Both describe one quota, so only one is used."""
     both = [("X-RateLimit-Remaining", "1"), ("X-RateLimit-Reset", "2"), ("RateLimit-Remaining", "3")]
     assert quotas(fields(*both)) == (Quota("X-RateLimit", 1, 2.0, None),)
     assert quotas(fields(*both, ("RateLimit-Reset", "4"))) == (Quota("RateLimit", 3, 4.0, None),)
 
 
 def test_draft_8_comes_before_the_older_fields() -> None:
-    """Unless it makes no sense."""
+    """The older ones count if draft 8 is invalid."""
     older = [("RateLimit-Remaining", "3"), ("RateLimit-Reset", "4")]
     assert quotas(fields(("RateLimit", '"a";r=1;t=2'), *older)) == (Quota("a", 1, 2.0, None),)
     assert quotas(fields(("RateLimit", "nonsense !"), *older)) == (Quota("RateLimit", 3, 4.0, None),)
 
 
-def test_no_fields_tell_of_no_quota() -> None:
-    """Nor does a policy alone, or half of the older ones."""
+def test_incomplete_fields_give_no_quota() -> None:
+    """A policy alone is not enough, and neither is one half of the older pair."""
     assert quotas(fields()) == ()
     assert quotas(fields(("RateLimit-Policy", '"a";q=3;w=4'))) == ()
     assert quotas(fields(("RateLimit-Remaining", "3"))) == ()

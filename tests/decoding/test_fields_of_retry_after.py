@@ -1,4 +1,4 @@
-"""The header field Retry-After: a number of seconds, a date, or nothing."""
+"""The header field Retry-After: a number of seconds, a date, or invalid."""
 
 from __future__ import annotations
 
@@ -54,25 +54,25 @@ from tests.decoding.header_fields import DATE, EPOCH, fields
     ],
 )
 def test_retry_after(text: str, seconds: float | None) -> None:
-    """Seconds, whole or with a fraction, or a moment; what has passed is 0, and nonsense, or decades, are nothing."""
+    """It is a number of seconds or a moment. A moment in the past is 0; decades and invalid texts are ignored."""
     assert retry_after(fields(("Retry-After", text), ("Date", DATE))) == seconds
 
 
 def test_without_the_field_there_is_nothing_to_wait_for() -> None:
-    """Not even 0 seconds."""
+    """The result is None, not 0 seconds."""
     assert retry_after(fields()) is None
     assert retry_after(fields(("Date", DATE))) is None
 
 
-def test_of_several_waits_that_are_asked_for_the_longest_holds() -> None:
-    """A gateway may have added its own; what makes no sense is passed over."""
+def test_the_longest_of_several_waits_counts() -> None:
+    """A gateway may add its own field. Invalid ones are ignored."""
     asked = [("Retry-After", text) for text in ("5", "Fri, 02 Jan 2026 03:04:36 GMT", "soon", "7")]
     assert retry_after(fields(*asked, ("Date", DATE))) == 31.0
     assert retry_after(fields(*asked)) == 7.0
 
 
 @pytest.mark.parametrize("date", [None, "nonsense", "Fri, 02 Jan 2026 99:04:05 GMT"])
-def test_a_retry_after_that_is_a_date_needs_one_to_be_read_against(date: str | None) -> None:
+def test_a_retry_after_that_is_a_date_needs_the_date_of_the_answer(date: str | None) -> None:
     """A number of seconds does not."""
     pairs = [] if date is None else [("Date", date)]
     assert retry_after(fields(("Retry-After", "Fri, 02 Jan 2026 03:04:36 GMT"), *pairs)) is None

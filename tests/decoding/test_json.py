@@ -34,8 +34,8 @@ from tests.decoding.pages import TRACE, body, one, refused
         pytest.param(body(TRACE).replace(b'"llm"', b"[" * 100_000 + b"]" * 100_000), id="nested too deeply inside"),
     ],
 )
-def test_what_is_not_json_is_refused(of: bytes) -> None:
-    """As one problem, which says so."""
+def test_a_body_that_is_not_json_is_refused(of: bytes) -> None:
+    """The error has one problem, which says so."""
     error = refused(of)
     (problem,) = error.problems
     assert problem.startswith("not JSON: ")
@@ -55,8 +55,8 @@ def test_what_is_not_json_is_refused(of: bytes) -> None:
         pytest.param(body({**TRACE, "latencySeconds": math.nan}), id="NaN"),
     ],
 )
-def test_what_is_no_json_is_marked_for_the_retries(of: bytes) -> None:
-    """It may have become so on its way, and come whole the next time; so it is after a journey between processes."""
+def test_a_body_that_is_not_json_may_be_retried(of: bytes) -> None:
+    """It may have been damaged on its way. The mark survives pickling."""
     error = refused(of)
     assert error._no_json
     assert pickle.loads(pickle.dumps(error))._no_json  # noqa: S301 - our own
@@ -74,14 +74,14 @@ def test_what_is_no_json_is_marked_for_the_retries(of: bytes) -> None:
         pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested too deeply"),
     ],
 )
-def test_json_of_another_shape_is_not_marked_for_the_retries(of: bytes) -> None:
-    """Nor is what is JSON, but more of it than can be held: the next answer would be the same."""
+def test_json_of_another_shape_is_not_retried(of: bytes) -> None:
+    """Valid JSON beyond our limits is not retried either: the next answer would be the same."""
     assert not refused(of)._no_json
 
 
 @pytest.mark.parametrize("more", [b"", b" ", b"\r\n\t"])
 def test_a_byte_order_mark_is_skipped(more: bytes) -> None:
-    """Some writers set one before everything (RFC 8259, 8.1)."""
+    """Some writers put one at the start (RFC 8259, 8.1)."""
     assert decode_page(b"\xef\xbb\xbf" + more + body(TRACE)) == decode_page(body(TRACE))
 
 
@@ -96,13 +96,13 @@ def test_a_byte_order_mark_is_skipped(more: bytes) -> None:
     ],
 )
 def test_half_a_surrogate_pair_is_read_as_the_replacement_character(written: str, name: str) -> None:
-    """What JavaScript writes of a text that was cut in the middle of an emoji does not cost a whole page."""
+    """JavaScript writes one if it cuts a text within an emoji. That must not cost a whole page."""
     (decoded,) = decode_page(body(TRACE).replace(b"llm", written.encode()))
     assert decoded.name == name
 
 
-def test_of_a_key_that_comes_twice_the_last_one_holds() -> None:
-    """As in nearly all JSON readers (RFC 8259, 4)."""
+def test_the_last_of_two_equal_keys_counts() -> None:
+    """Nearly all JSON readers do the same (RFC 8259, 4)."""
     of = body(TRACE).replace(b'"name": "llm"', b'"name": 1, "name": "tts"')
     (decoded,) = decode_page(of)
     assert decoded.name == "tts"
@@ -110,7 +110,7 @@ def test_of_a_key_that_comes_twice_the_last_one_holds() -> None:
 
 
 def test_integers_of_any_size_are_either_read_or_refused() -> None:
-    """Without a loss of digits."""
+    """An accepted integer has all its digits."""
     assert one({**TRACE, "observationCount": 2**63}).observation_count == 2**63
     assert one({**TRACE, "observationCount": -5}).observation_count == -5
     for digits in (400, 5000):

@@ -1,4 +1,4 @@
-"""Each field of a page: its type, whether it may be absent, and what is said of a wrong one."""
+"""Each field of a page: its type, whether it may be absent, and the problem that a wrong value causes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lyzr_traces_async._decoding import decode_page
 from lyzr_traces_async.models import Pagination, Trace, TracePage
 from tests.decoding.pages import ATTRIBUTES, MOMENT, PAGINATION, TRACE, body, counts_of, one, refused, without
 
-# Every kind of JSON value, with what it is called in messages.
+# Each kind of JSON value, by its name in error messages.
 JSON_VALUES: Final[dict[str, Any]] = {
     "null": None,
     "a boolean": True,
@@ -35,7 +35,7 @@ REQUIRED: Final = ["traceId", "timestamp", "observationCount"]
 
 
 def test_a_page_is_decoded_field_by_field() -> None:
-    """Each into its own attribute."""
+    """Each field becomes an attribute."""
     page = decode_page(body(TRACE, pagination={"page": 2, "limit": 10, "totalItems": 33, "totalPages": 4}))
     assert page == TracePage(
         (
@@ -65,7 +65,7 @@ def test_an_empty_session_is_a_page_without_traces() -> None:
 @pytest.mark.parametrize("field", EXPECTED)
 @pytest.mark.parametrize("kind", JSON_VALUES)
 def test_a_field_of_a_trace_takes_only_its_own_type(field: str, kind: str) -> None:
-    """Nothing is coerced: "4" is not 4, true is not 1, and null is not "None"."""
+    """Values are not converted: "4" is not 4, true is not 1, and null is not "None"."""
     expected, legal = EXPECTED[field]
     trace = {**TRACE, field: JSON_VALUES[kind]}
     if kind in legal and field != "timestamp":
@@ -80,7 +80,7 @@ def test_a_field_of_a_trace_takes_only_its_own_type(field: str, kind: str) -> No
 @pytest.mark.parametrize("field", PAGINATION)
 @pytest.mark.parametrize("kind", JSON_VALUES)
 def test_a_field_of_the_pagination_takes_only_an_integer(field: str, kind: str) -> None:
-    """The walk counts with them."""
+    """The walk calculates with these fields."""
     of = body(TRACE, pagination={**PAGINATION, field: JSON_VALUES[kind]})
     if kind == "an integer":
         assert 4 in counts_of(decode_page(of).pagination)
@@ -90,7 +90,7 @@ def test_a_field_of_the_pagination_takes_only_an_integer(field: str, kind: str) 
 
 @pytest.mark.parametrize(("field", "minimum"), [("page", 1), ("limit", 1), ("totalItems", 0), ("totalPages", 0)])
 def test_a_field_of_the_pagination_has_a_least_value(field: str, minimum: int) -> None:
-    """A page 0, or a limit of nothing, makes no sense."""
+    """A page 0 or a limit of 0 makes no sense."""
     assert minimum in counts_of(decode_page(body(pagination={**PAGINATION, field: minimum})).pagination)
     error = refused(body(pagination={**PAGINATION, field: minimum - 1}))
     assert error.problems == (f"pagination.{field}: expected an integer >= {minimum}, got {minimum - 1}",)
@@ -99,7 +99,7 @@ def test_a_field_of_the_pagination_has_a_least_value(field: str, minimum: int) -
 @pytest.mark.parametrize("field", OPTIONAL)
 @pytest.mark.parametrize("absent", [True, False])
 def test_an_optional_field_that_is_null_or_absent_is_none(field: str, *, absent: bool) -> None:
-    """And the others are read all the same; nothing is left over in ``extra``."""
+    """The other fields are read as usual, and ``extra`` stays empty."""
     trace = without(TRACE, field) if absent else {**TRACE, field: None}
     decoded = one(trace)
     assert getattr(decoded, ATTRIBUTES[field]) is None
@@ -109,20 +109,20 @@ def test_an_optional_field_that_is_null_or_absent_is_none(field: str, *, absent:
 
 
 def test_a_trace_may_have_its_required_fields_alone() -> None:
-    """All the others are None."""
+    """All other fields are None."""
     decoded = one(without(TRACE, *OPTIONAL))
     assert decoded == Trace("t-1", None, None, MOMENT, None, None, 3, None)
 
 
 @pytest.mark.parametrize("field", REQUIRED)
 def test_a_required_field_that_is_absent_is_named(field: str) -> None:
-    """With its path on the wire."""
+    """The problem has its path, in the names of the API."""
     assert refused(body(TRACE, TRACE, without(TRACE, field))).problems == (f"traces[2].{field}: required, but missing",)
 
 
 @pytest.mark.parametrize("field", PAGINATION)
 def test_an_absent_field_of_the_pagination_is_named(field: str) -> None:
-    """All of them are required."""
+    """All fields of the pagination are required."""
     problems = refused(body(pagination=without(PAGINATION, field))).problems
     assert problems == (f"pagination.{field}: required, but missing",)
 
@@ -140,7 +140,7 @@ def test_an_absent_field_of_the_pagination_is_named(field: str) -> None:
 )
 @pytest.mark.parametrize("absent", [(), ("name",), ("name", "htmlPath"), tuple(OPTIONAL)])
 def test_unknown_fields_are_kept_as_decoded(unknown: dict[str, Any], absent: tuple[str, ...]) -> None:
-    """Also together with absent ones, where the number of fields alone does not show them."""
+    """This holds if known fields are absent too, so that the number of fields alone does not show the unknown ones."""
     decoded = one({**without(TRACE, *absent), **unknown})
     assert decoded.extra == unknown
     assert decoded.trace_id == "t-1"
@@ -148,20 +148,20 @@ def test_unknown_fields_are_kept_as_decoded(unknown: dict[str, Any], absent: tup
 
 
 def test_unknown_fields_of_page_and_pagination_are_no_error() -> None:
-    """Fields may be added at any time."""
+    """The service may add fields at any time."""
     page = decode_page(body(TRACE, pagination={**PAGINATION, "next": 2}, requestId="r"))
     assert page.pagination == Pagination(1, 100, 1, 1)
 
 
 def test_traces_do_not_share_their_extra() -> None:
-    """Each has its own, also where it is empty."""
+    """Each trace has its own, even if it is empty."""
     page = decode_page(body(TRACE, TRACE, {**TRACE, "a": 1}))
     assert len({id(trace.extra) for trace in page}) == 3
 
 
 @pytest.mark.parametrize("field", ["latencySeconds", "totalCostUsd"])
 def test_an_integer_is_a_legal_number(field: str) -> None:
-    """It becomes the float that it means; one that no float can hold is refused."""
+    """It becomes a float. One that no float can hold is refused."""
     for number in (0, 1, -1, 2**60):
         value = getattr(one({**TRACE, field: number}), ATTRIBUTES[field])
         assert type(value) is float

@@ -1,4 +1,4 @@
-"""Documents that are not a page: refused, and described in bounded words."""
+"""Documents that are not a page are refused, with problems of limited length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY: Final = "sk-live-0123456789"
 
 
 def test_every_problem_is_told_with_its_path() -> None:
-    """Not only the first one; the message shows three."""
+    """The error lists all problems, and its message shows three."""
     error = refused(
         body(
             {**TRACE, "traceId": 1, "name": []},
@@ -44,7 +44,7 @@ def test_every_problem_is_told_with_its_path() -> None:
 
 @pytest.mark.parametrize(("wrong", "more"), [(2, ""), (3, ""), (4, "; and 1 more")])
 def test_the_message_shows_three_problems_and_how_many_more_there_are(wrong: int, more: str) -> None:
-    """And where the answer may have come from."""
+    """It also says that the base URL may be wrong."""
     error = refused(body(*[None] * wrong))
     shown = "; ".join(f"traces[{i}]: expected an object, got null" for i in range(min(wrong, 3)))
     assert str(error).startswith(f"the answer is not a page of traces: {shown}{more}. ")
@@ -73,12 +73,12 @@ def test_the_message_shows_three_problems_and_how_many_more_there_are(wrong: int
     ],
 )
 def test_a_document_of_another_shape_is_refused(of: bytes, problems: set[str]) -> None:
-    """With what was expected in which place."""
+    """Each problem says where something else was expected."""
     assert set(refused(of).problems) == problems
 
 
-def test_what_is_said_of_a_page_that_cannot_be_read_is_bounded() -> None:
-    """A page may have a problem in every field, and quote megabytes."""
+def test_the_problems_of_a_page_are_limited_in_number_and_length() -> None:
+    """A page may have a problem in every field, and megabytes of text in each."""
     error = refused(body(*[TRACE | {"timestamp": "A" * 5000}] * 2000))
     assert len(error.problems) == 1000
     assert max(map(len, error.problems)) < 310
@@ -87,8 +87,8 @@ def test_what_is_said_of_a_page_that_cannot_be_read_is_bounded() -> None:
     assert len(str(error)) < 1500
 
 
-def test_a_problem_is_cut_where_it_is_too_long_and_not_before() -> None:
-    """After 300 characters, which is said."""
+def test_a_problem_is_cut_after_300_characters() -> None:
+    """An ellipsis shows the cut."""
     shortest = refused(body(TRACE | {"timestamp": "A"})).problems[0]
     most = 300 - len(shortest) + 1
     (whole,) = refused(body(TRACE | {"timestamp": "A" * most})).problems
@@ -98,15 +98,15 @@ def test_a_problem_is_cut_where_it_is_too_long_and_not_before() -> None:
     assert cut == whole[:-1] + "A..."
 
 
-def test_what_is_shown_of_a_body_does_not_end_within_the_key() -> None:
-    """However long its spelling is."""
+def test_the_text_of_a_body_does_not_end_within_the_key() -> None:
+    """This holds for every spelling of the key."""
     spelled = "".join(f"%{ord(letter):02x}" for letter in KEY)
     for dots in (2040, 2048 - len(spelled) // 2, 2047):
         assert "%" not in text_of(("." * dots + spelled * 20).encode(), Secret(KEY).mask)
 
 
-def test_the_beginning_of_what_is_no_page_is_shown() -> None:
-    """Most often that tells at a glance what it is."""
+def test_the_beginning_of_a_refused_body_is_shown() -> None:
+    """It usually shows at a glance what the body is."""
     assert str(refused(b"<!DOCTYPE html>\n <title>Sign in</title>")).endswith(
         "The answer: it begins with '<!DOCTYPE html> <title>Sign in</title>'."
     )

@@ -1,4 +1,4 @@
-"""From a status, header fields and a body to the error that they stand for."""
+"""A status, header fields and a body become the matching error."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def answer(status: int, body: Any = b"", **fields: str) -> Answer:
 
 
 def nested(opening: str, depth: int, closing: str) -> Any:
-    """Return a document with a 1 at a depth."""
+    """Return a document with a 1 at this depth."""
     return json.loads(opening * depth + "1" + closing * depth)
 
 
 def error(of: Answer) -> errors.APIStatusError:
-    """Return the error that an answer has to stand for."""
+    """Return the error that an answer must become."""
     found = error_of(of, str)
     assert found is not None
     return found
@@ -39,7 +39,7 @@ masked = Secret('k"y').mask
 
 @pytest.mark.parametrize("body", [b"", b"x", b'{"error": "x"}'])
 def test_a_200_is_no_error(body: bytes) -> None:
-    """Whatever is in it; that is the decoder's business."""
+    """Its body does not matter here: the decoder reads it."""
     assert error_of(answer(200, body), str) is None
 
 
@@ -78,7 +78,7 @@ def test_a_200_is_no_error(body: bytes) -> None:
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[errors.APIStatusError]) -> None:
-    """Exactly that class, not one below it."""
+    """The class is exact, not a subclass."""
     found = error(answer(status, {"error": "what it said"}, X_Request_Id="r-1"))
     assert type(found) is kind
     assert found.status == status
@@ -99,7 +99,7 @@ def test_each_status_has_its_error(status: int, kind: type[errors.APIStatusError
 def test_the_permanent_503_is_told_from_others_by_its_message(
     status: int, message: str, kind: type[errors.APIStatusError]
 ) -> None:
-    """A proxy's 503 passes, this one does not."""
+    """A retry helps after a proxy's 503, and not after this one."""
     assert type(error(answer(status, {"error": message}))) is kind
 
 
@@ -120,17 +120,17 @@ def test_the_permanent_503_is_told_from_others_by_its_message(
     ],
 )
 def test_an_answer_that_is_no_json_error_is_shown_as_it_begins(body: bytes, begins: str) -> None:
-    """A proxy may answer HTML, or nothing."""
+    """A proxy may answer with HTML or nothing."""
     assert error(answer(502, body)).message == f"the answer is no JSON error ({begins})"
 
 
 def test_the_first_2_kib_of_the_body_are_kept_as_text() -> None:
-    """What is no text in it is replaced."""
+    """Bytes that are not UTF-8 are replaced."""
     assert error(answer(500, b"\xff" + b"a" * 5000)).body == "\ufffd" + "a" * 2047
 
 
 def test_header_fields_are_kept() -> None:
-    """For whoever debugs; without an X-Request-Id the error has none."""
+    """They help to debug. Without an X-Request-Id the error has no request id."""
     found = error(answer(500, b"", Via="proxy", Server="nginx"))
     assert {name.lower(): value for name, value in found.headers.items()} == {"via": "proxy", "server": "nginx"}
     assert found.request_id is None
@@ -146,7 +146,7 @@ def test_header_fields_are_kept() -> None:
     ],
 )
 def test_a_400_has_the_findings_of_the_server(body: Any, issues: Any) -> None:
-    """As decoded."""
+    """They are kept as decoded."""
     found = error(answer(400, body))
     assert isinstance(found, errors.BadRequestError)
     assert found.issues == issues
@@ -168,7 +168,7 @@ def test_a_400_has_the_findings_of_the_server(body: Any, issues: Any) -> None:
     ],
 )
 def test_a_429_has_the_wait_that_the_server_asked_for(fields: dict[str, str], seconds: float | None) -> None:
-    """In ``Retry-After``; else until the last of the quotas that are used up is full again."""
+    """``Retry-After`` comes first, otherwise the last reset of the quotas that are used up."""
     found = error(answer(429, {"error": "Too many requests"}, **fields))
     assert isinstance(found, errors.RateLimitError)
     assert found.retry_after == seconds
@@ -189,7 +189,7 @@ def test_a_429_has_the_wait_that_the_server_asked_for(fields: dict[str, str], se
 def test_a_time_out_behind_the_service_may_mean_that_the_page_is_too_heavy(
     status: int, message: str, *, too_heavy: bool
 ) -> None:
-    """Also a proxy's 504, whatever its body."""
+    """A proxy's 504 with any body may mean it too."""
     assert error(answer(status, {"error": message}))._too_heavy is too_heavy
 
 
@@ -198,7 +198,7 @@ def test_a_time_out_behind_the_service_may_mean_that_the_page_is_too_heavy(
     st.integers(100, 999), st.binary(max_size=100) | st.text().map(lambda text: json.dumps({"error": text}).encode())
 )
 def test_any_answer_stands_for_an_error_or_for_none(status: int, body: bytes) -> None:
-    """Only a 200 for none; reading it never fails."""
+    """Only a 200 is no error, and reading an answer never fails."""
     found = error_of(answer(status, body), str)
     assert (found is None) == (status == 200)
     if found is not None:
@@ -219,18 +219,18 @@ def test_any_answer_stands_for_an_error_or_for_none(status: int, body: bytes) ->
 def test_the_limit_of_the_trace_store_is_told_from_that_of_the_service(
     status: int, message: str, *, limited: bool
 ) -> None:
-    """Its 429 arrives as a 502 with a word about it."""
+    """Its 429 arrives as a 502 whose text mentions it."""
     assert upstream_is_limited(answer(status, {"error": message})) is limited
 
 
-def test_of_a_long_message_the_first_500_characters_are_shown() -> None:
-    """The body has more of it."""
+def test_a_long_message_is_cut_after_500_characters() -> None:
+    """The error's body keeps more of it."""
     found = error(answer(500, {"error": "é" * 600}))
     assert found.message == "é" * 500
 
 
 def test_a_key_that_the_server_echoes_is_nowhere_in_the_error() -> None:
-    """Not in the message, the body, the findings or the header fields; also where JSON writes it with escapes."""
+    """Message, body, findings and header fields are masked, also if JSON escapes the key."""
     document = {"error": 'bad key k"y', "issues": [{'at k"y': ['k"y', 7, None, {"a": 'of k"y'}]}], "other": 'k"y'}
     found = error_of(answer(400, document, X_Request_Id='r-k"y', Via='proxy k"y'), masked)
     assert isinstance(found, errors.BadRequestError)
@@ -242,7 +242,7 @@ def test_a_key_that_the_server_echoes_is_nowhere_in_the_error() -> None:
 
 
 def test_a_key_that_is_echoed_in_what_is_no_json_is_masked_too() -> None:
-    """In the body and in the message that is made of it."""
+    """Both the body and the message made from it are masked."""
     found = error_of(answer(502, b'<p>k"y</p>'), masked)
     assert found is not None
     assert found.body == "<p>***</p>"
@@ -251,7 +251,7 @@ def test_a_key_that_is_echoed_in_what_is_no_json_is_masked_too() -> None:
 
 @pytest.mark.parametrize("body", [b'{"error": "k\\"y', b'["k\\"y"]', b"<p>k&quot;y", b"%6b%22y", b'"k\\u0022y"'])
 def test_a_key_that_is_echoed_in_another_spelling_is_masked_too(body: bytes) -> None:
-    """As in JSON that is no object or was cut, in HTML and in URLs."""
+    """Truncated JSON, HTML and URLs spell it in other ways."""
     found = error_of(answer(502, body, Location="https://h/?k%22y"), masked)
     assert found is not None
     assert "***" in found.body
@@ -259,15 +259,15 @@ def test_a_key_that_is_echoed_in_another_spelling_is_masked_too(body: bytes) -> 
     assert found.headers["Location"] == "https://h/?***"
 
 
-def test_what_is_no_utf_8_in_a_header_field_can_still_be_written_out() -> None:
-    """It has been replaced, so that logging an error is never a second one."""
+def test_a_header_field_that_is_not_utf_8_can_be_logged() -> None:
+    """Its invalid bytes are replaced, so that logging the error never fails."""
     found = error(answer(500, {"error": "x"}, X_Request_Id="caf\udce9", Via="\udcff"))
     assert (found.request_id, found.headers["Via"]) == ("caf\ufffd", "\ufffd")
     assert str(found).encode()
 
 
 def test_a_body_without_the_key_is_kept_as_it_came() -> None:
-    """Blanks and all."""
+    """White space stays unchanged too."""
     found = error_of(answer(500, b'{ "error" :  "x" }'), masked)
     assert found is not None
     assert found.body == '{ "error" :  "x" }'
@@ -275,13 +275,13 @@ def test_a_body_without_the_key_is_kept_as_it_came() -> None:
 
 @pytest.mark.parametrize(("fields", "request_id"), [({}, None), ({"x_request_id": 'r-k"y'}, "r-***")])
 def test_the_request_id_is_that_of_the_answer(fields: dict[str, str], request_id: str | None) -> None:
-    """Where it has one."""
+    """It is None if the answer has none."""
     assert request_id_of(answer(200, b"", **fields).fields, masked) == request_id
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
 def test_findings_are_kept_down_to_a_depth_that_can_be_shown_and_pickled(opening: str, closing: str) -> None:
-    """Twenty levels; what lies deeper is left out, and said to be."""
+    """Twenty levels are kept, and a text takes the place of deeper ones."""
     whole = error(answer(400, {"error": "x", "issues": nested(opening, 20, closing)}))
     assert isinstance(whole, errors.BadRequestError)
     assert whole.issues == nested(opening, 20, closing)

@@ -1,4 +1,4 @@
-"""The two ways to read a page: what the quick one reads, the thorough one reads as the same values."""
+"""The two ways to read a page: a page that the quick way accepts has the same values in the thorough way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lyzr_traces_async.models import Trace, TracePage
 EXAMPLES: Final = 5 * int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
 reading = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-# Every way to write a value that readers of JSON may differ in: what is legal, and what is not.
+# Spellings of values that JSON readers may treat differently, legal and illegal ones.
 INTEGERS: Final = ("0", "-0", "1", str(2**53 + 1), str(2**63), str(2**64), str(-(2**63) - 1), "9" * 30, "9" * 400)
 NUMBERS: Final = (
     *("0", "-0", "1.0", "1e0", "1E+2", "0.1e1", "-0.0", "100e-2", "1e-400", "5e-324", "1e308", "9" * 30, "9" * 309),
@@ -93,7 +93,7 @@ names = st.sampled_from(("", "extra", "trace_id", "traceID", "new", r"na\u006de"
 
 @st.composite
 def objects(draw: st.DrawFn, fields: dict[str, st.SearchStrategy[str]]) -> str:
-    """Write an object with these fields, in any order; now and then with others, or one less, twice or different."""
+    """Write an object with these fields in any order, sometimes with one too many, missing, twice or different."""
     members = [(name, draw(values)) for name, values in fields.items()]
     change = draw(st.sampled_from(("", "", "", "order", "order", "more", "less", "twice", "twice", "other")))
     at = draw(st.integers(0, len(members) - 1))
@@ -135,13 +135,13 @@ TRACE: Final = {
 
 
 def body(*rows: Any, **others: Any) -> bytes:
-    """Return a page of these traces."""
+    """Return the body of a page of these traces."""
     pagination = {"page": 1, "limit": 100, "totalItems": len(rows), "totalPages": 1}
     return json.dumps({"traces": rows, "pagination": pagination, **others}).encode()
 
 
 def page_of(read: Callable[[bytes], TracePage], of: bytes) -> str:
-    """Return the page as it is written, which tells 1 from 1.0, or what went wrong."""
+    """Return the repr of the page, which distinguishes 1 from 1.0, or the name of the exception."""
     try:
         return repr(read(of))
     except Exception as error:  # noqa: BLE001 - which ones there are is another test's affair
@@ -153,8 +153,8 @@ def page_of(read: Callable[[bytes], TracePage], of: bytes) -> str:
 @example(body(TRACE))
 @example(b"\xef\xbb\xbf" + body(TRACE))
 @example(body(*({**TRACE, "timestamp": time} for time in TIMES[:4])))
-def test_what_is_read_quickly_is_read_thoroughly_as_the_same_page(of: bytes) -> None:
-    """And what is refused thoroughly is refused: the quick way takes nothing that the other would not."""
+def test_both_ways_read_the_same_page(of: bytes) -> None:
+    """The quick way accepts nothing that the thorough way refuses."""
     quick, thorough = page_of(read_quickly, of), page_of(lambda of: read_thoroughly(read_json(of)), of)
     if quick.startswith("TracePage("):
         assert quick == thorough
@@ -169,7 +169,7 @@ def test_what_is_read_quickly_is_read_thoroughly_as_the_same_page(of: bytes) -> 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("name", TRACE)
 def test_each_field_is_read_the_same_in_either_way(name: str, value: str) -> None:
-    """Whatever stands in it: the quick way gives the same, or leaves it to the other."""
+    """For any value, the quick way gives the same result or leaves the page to the thorough way."""
     rows = ",".join(f"{json.dumps(each)}:{value if each == name else json.dumps(TRACE[each])}" for each in TRACE)
     of = body("HERE").replace(b'"HERE"', f"{{{rows}}}".encode("utf-8", "surrogatepass"))
     quick, thorough = page_of(read_quickly, of), page_of(lambda of: read_thoroughly(read_json(of)), of)
@@ -188,7 +188,7 @@ USUAL: Final = {
 
 @pytest.mark.parametrize("usual", USUAL)
 def test_a_usual_page_is_read_once(usual: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quickly: else all that would be different is the time that it takes, which no other test would see."""
+    """The quick way reads it alone. Otherwise the page would only take longer, which no other test notices."""
 
     def read_again(_: Any) -> None:
         raise AssertionError("read again")
@@ -210,13 +210,13 @@ def test_a_usual_page_is_read_once(usual: str, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_an_unusual_page_is_left_to_the_thorough_way(unusual: bytes) -> None:
-    """It can be read, and nothing of it is lost."""
+    """It is read without losing a field."""
     assert page_of(read_quickly, unusual) in ("ValidationError", "ValueError", "DecodeError")
     assert len(decode_page(unusual)) == 1
 
 
 def test_offsets_are_the_same_moment_in_either_way() -> None:
-    """In UTC, for every offset there is."""
+    """Both give it in UTC, for every offset."""
     moment = datetime(2026, 1, 2, 3, 4, 5, 678901)  # noqa: DTZ001 - the zones follow
     for minutes in range(-1439, 1440, 7):
         local = moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat()
@@ -225,6 +225,6 @@ def test_offsets_are_the_same_moment_in_either_way() -> None:
 
 
 def test_the_names_on_the_wire_are_those_of_the_documentation() -> None:
-    """In its order; they are derived from the model."""
+    """They are derived from the model and keep its order."""
     assert list(WIRE_NAMES.values()) == list(TRACE)
     assert list(WIRE_NAMES) == [field.name for field in attrs.fields(Trace) if field.name != "extra"]

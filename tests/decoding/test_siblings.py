@@ -1,4 +1,4 @@
-"""The sibling endpoints' answers, from bytes to values."""
+"""The answers of the other endpoints, from bytes to values."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def session(**changes: Any) -> SessionInfo:
     return one
 
 
-def test_what_is_absent_in_a_trace_is_none() -> None:
-    """And of numbers by kind there are none."""
+def test_an_absent_field_of_a_trace_is_none() -> None:
+    """A mapping of numbers by kind is empty instead."""
     assert detail() == TraceDetail(
         "t-1", None, None, AWARE, None, None, None, (Observation("o-1", "GENERATION", AWARE),)
     )
@@ -79,7 +79,7 @@ def test_what_is_absent_in_a_trace_is_none() -> None:
     ],
 )
 def test_an_observation_is_read_as_it_is_sent(name: str, value: Any, read: Any) -> None:
-    """Input, output and metadata are any JSON; a number of a kind that is null is as good as absent."""
+    """Input, output and metadata are any JSON. A null number of a kind counts as absent."""
     attribute = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
     assert getattr(observation(**{name: value}), attribute) == read
 
@@ -99,14 +99,14 @@ def test_an_observation_is_read_as_it_is_sent(name: str, value: Any, read: Any) 
     ],
 )
 def test_an_observation_is_refused_with_the_path_to_what_is_wrong(name: str, value: Any, problem: str) -> None:
-    """Types are checked, never coerced."""
+    """Types are checked, and values are never converted."""
     with pytest.raises(ResponseDecodeError, match="is not a trace with its observations") as caught:
         observation(**{name: value})
     assert caught.value.problems == (f"trace.observations[0].{name}: {problem}",)
 
 
 def test_fields_that_are_new_are_kept() -> None:
-    """At each level, under their own names."""
+    """They keep their names at each level."""
     read = detail(newField={"a": 1}, observations=[{**OBSERVATION, "other": None}])
     assert read.extra == {"newField": {"a": 1}}
     assert read.observations[0].extra == {"other": None}
@@ -114,14 +114,14 @@ def test_fields_that_are_new_are_kept() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"trace": null}', b"", b"<html>", b'{"trace": {"observations": {}}}'])
-def test_what_is_no_trace_is_refused(body: bytes) -> None:
-    """With one typed error."""
+def test_a_document_that_is_no_trace_is_refused(body: bytes) -> None:
+    """Each raises the one typed error."""
     with pytest.raises(ResponseDecodeError, match="Check that the base URL leads to the API"):
         decode_trace(body)
 
 
-def test_of_a_session_only_what_is_light_is_read() -> None:
-    """The chat and the report are passed over, and whatever else is large; small unknown fields are kept."""
+def test_the_large_fields_of_a_session_are_skipped() -> None:
+    """The chat, the report and other large fields are skipped, and small unknown fields are kept."""
     read = session(huge="x" * 5000, small=[1])
     assert read == SessionInfo(
         "s-1", "room", None, None, AWARE, AWARE, 1250, 3, {"id": "x-1", "orgId": "org", "small": [1]}
@@ -129,8 +129,8 @@ def test_of_a_session_only_what_is_light_is_read() -> None:
     assert session(roomName="r" * 10_000).room_name == "r" * 10_000
 
 
-def test_a_chat_is_passed_over_whatever_is_in_it() -> None:
-    """Halves of surrogate pairs, deep nesting within reason, and a byte order mark before it all."""
+def test_a_chat_is_skipped_whatever_it_contains() -> None:
+    """It may have halves of surrogate pairs or deep nesting, and the body may start with a byte order mark."""
     chat = json.dumps([{"content": "cut \ud83d"}, [[[[{}]]]]])
     body = sessions(SESSION).replace(b'[{"role": "user", "content": "hello"}]', chat.encode())
     assert decode_sessions(b"\xef\xbb\xbf" + body).items[0].session_id == "s-1"
@@ -138,7 +138,7 @@ def test_a_chat_is_passed_over_whatever_is_in_it() -> None:
 
 
 def test_a_part_of_the_list_says_where_the_next_one_begins() -> None:
-    """Or that there is none."""
+    """It may also say that there is no next part."""
     assert decode_sessions(sessions(SESSION, SESSION, offset=4, nextOffset=6)).next_offset == 6
     assert decode_sessions(sessions()).next_offset is None
     assert decode_sessions(sessions(offset=4)).offset == 4
@@ -160,7 +160,7 @@ def test_a_part_of_the_list_says_where_the_next_one_begins() -> None:
     ],
 )
 def test_a_list_of_sessions_is_refused_with_the_path_to_what_is_wrong(body: bytes, problem: str) -> None:
-    """With all of its problems."""
+    """The error lists all problems."""
     with pytest.raises(ResponseDecodeError, match="is not a list of sessions") as caught:
         decode_sessions(body)
     assert caught.value.problems == (problem,)
@@ -168,7 +168,7 @@ def test_a_list_of_sessions_is_refused_with_the_path_to_what_is_wrong(body: byte
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_list_of_sessions_that_was_cut_is_no_json(cut: int) -> None:
-    """So that it is asked for again."""
+    """The client therefore retries it."""
     with pytest.raises(ResponseDecodeError) as caught:
         decode_sessions(sessions(SESSION)[:-cut])
     assert caught.value._no_json
@@ -187,7 +187,7 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_json_is_read_or_refused(value: Any) -> None:
-    """With nothing but the one typed error; and what is read is written again as it was."""
+    """Nothing but the one typed error is raised, and an accepted document is written as it was read."""
     body = json.dumps(value).encode()
     for decode in (decode_trace, decode_sessions):
         with pytest.raises(ResponseDecodeError):

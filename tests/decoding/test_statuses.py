@@ -1,4 +1,4 @@
-"""Every status that there is: which error it stands for, whether it is tried again, whether less is asked for."""
+"""For every status: its error, whether the client retries, and whether it asks for less."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ KINDS: Final[dict[int, type[APIStatusError]]] = {
     429: errors.RateLimitError,
     **dict.fromkeys(range(500, 600), errors.ServerError),
 }
-# 429 is waited for; it is no failure.
+# a 429 makes the client wait and is no failure
 PASSING: Final = {408, 425, 429, *range(500, 600)} - {501, 505, 511, 525, 526}
 TOO_HEAVY: Final = {504, 524, 598, 599}
-# What stands in the text of one that does not pass.
+# The text of an error that a retry does not solve.
 LASTING: Final = {
     501: "leads to the API",
     505: "leads to the API",
@@ -52,15 +52,15 @@ LASTING: Final = {
 
 
 def error(status: int, said: str = "what it said") -> APIStatusError:
-    """Return the error that an answer stands for."""
+    """Return the error that an answer becomes."""
     found = error_of(Answer(status, CIMultiDict(), json.dumps({"error": said}).encode()), str)
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize("status", KINDS)
-def test_each_status_has_its_error_and_is_tried_again_where_it_may_pass(status: int) -> None:
-    """Of a client that has had no answer yet."""
+def test_each_status_has_its_error_and_is_retried_if_that_may_help(status: int) -> None:
+    """The client has had no answer before."""
     found = error(status)
     assert type(found) is KINDS[status]
     assert Attempts(RetryPolicy()).again(found) is (status in PASSING)
@@ -68,8 +68,8 @@ def test_each_status_has_its_error_and_is_tried_again_where_it_may_pass(status: 
 
 
 @pytest.mark.parametrize("status", range(500, 600))
-def test_what_a_server_error_advises_is_true(status: int) -> None:
-    """It says that the same request may succeed later only where it may."""
+def test_the_advice_of_a_server_error_is_true(status: int) -> None:
+    """It suggests a later attempt only if one may succeed."""
     text = str(error(status))
     assert ("may succeed later" in text) is (status in PASSING)
     assert LASTING.get(status, "") in text
@@ -102,8 +102,10 @@ def test_a_status_beyond_all_classes_is_a_server_error() -> None:
         (500, "Persistence is not configured", True, False),
     ],
 )
-def test_what_the_service_says_with_a_status_counts(status: int, said: str, *, passes: bool, too_heavy: bool) -> None:
-    """A store that runs out of time or memory may do with fewer rows; one that is not there will not come."""
+def test_the_message_of_the_service_counts_beside_the_status(
+    status: int, said: str, *, passes: bool, too_heavy: bool
+) -> None:
+    """A smaller page may help a store that runs out of time or memory, but not one that is not configured."""
     found = error(status, said)
     assert Attempts(RetryPolicy()).again(found) is passes
     assert isinstance(found, errors.ServiceNotConfiguredError) is not passes
@@ -114,8 +116,8 @@ def test_what_the_service_says_with_a_status_counts(status: int, said: str, *, p
 @pytest.mark.parametrize(
     "body", [b"<h1>The backend is not configured</h1>", b'{"message": "Persistence is not configured"}', b""]
 )
-def test_a_503_that_is_no_json_error_passes(body: bytes) -> None:
-    """It is a proxy's, whatever words it uses."""
+def test_a_503_that_is_no_json_error_is_retried(body: bytes) -> None:
+    """It comes from a proxy, even if it uses the service's words."""
     found = error_of(Answer(503, CIMultiDict(), body), str)
     assert type(found) is ServerError
     assert Attempts(RetryPolicy()).again(found)
@@ -144,7 +146,7 @@ OTHER_SHAPE: Final[dict[str, bytes]] = {
 
 
 def decode_error(body: bytes) -> ResponseDecodeError:
-    """Return the error that a body stands for."""
+    """Return the error that a body causes."""
     with pytest.raises(ResponseDecodeError) as caught:
         decode_page(body)
     return caught.value
@@ -153,8 +155,8 @@ def decode_error(body: bytes) -> ResponseDecodeError:
 @pytest.mark.parametrize(
     ("name", "passes"), [*dict.fromkeys(NO_JSON, True).items(), *dict.fromkeys(OTHER_SHAPE, False).items()]
 )
-def test_a_200_without_json_passes_and_one_of_another_shape_does_not(name: str, *, passes: bool) -> None:
-    """The service says what it says; what is no JSON came from somebody else, or not whole."""
+def test_a_200_without_json_is_retried_and_one_of_another_shape_is_not(name: str, *, passes: bool) -> None:
+    """JSON comes from the service. Other bodies are incomplete or come from a machine in between."""
     assert Attempts(RetryPolicy()).again(decode_error({**NO_JSON, **OTHER_SHAPE}[name])) is passes
 
 
@@ -171,7 +173,7 @@ def client_of(server: FakeTracesServer | RawServer, **settings: Any) -> TracesCl
 
 @pytest.mark.parametrize("name", ["empty", "HTML", "cut"])
 async def test_a_200_without_json_is_tried_again(name: str) -> None:
-    """Such as a load balancer's page; if it stays so, the last one is the error."""
+    """It may be the page of a load balancer. After all attempts, the last one is the error."""
     bad, good = keeping(answer(NO_JSON[name])), keeping(answer(page()))
     async with RawServer(bad, bad, good, bad) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
@@ -183,7 +185,7 @@ async def test_a_200_without_json_is_tried_again(name: str) -> None:
 
 
 async def test_the_last_of_several_200_without_json_is_the_one_raised() -> None:
-    """With its own request id."""
+    """It has its own request id."""
     plays = [keeping(answer(b"<p>%d" % n, f"X-Request-Id: theirs-{n}")) for n in range(3)]
     async with RawServer(*plays) as raw, client_of(raw) as client:
         with pytest.raises(ResponseDecodeError, match="<p>2") as caught:
@@ -192,7 +194,7 @@ async def test_the_last_of_several_200_without_json_is_the_one_raised() -> None:
 
 
 async def test_a_body_that_was_cut_by_closing_is_tried_again() -> None:
-    """Where neither a length nor chunks tell its end, it is a whole body to the HTTP library."""
+    """Without a length or chunks, the HTTP library takes it for a whole body."""
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     async with RawServer(head + page()[:30], keeping(answer(page()))) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
@@ -201,7 +203,7 @@ async def test_a_body_that_was_cut_by_closing_is_tried_again() -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b"null"])
 async def test_a_200_of_another_shape_is_not_tried_again(server: FakeTracesServer, body: bytes) -> None:
-    """It would be the same again."""
+    """The next answer would be the same."""
     server.fail_next(100, body=body)
     async with client_of(server) as client:
         with pytest.raises(ResponseDecodeError) as caught:
@@ -211,7 +213,7 @@ async def test_a_200_of_another_shape_is_not_tried_again(server: FakeTracesServe
 
 @pytest.mark.parametrize("said", ["(422)", "(504)"])
 async def test_a_store_out_of_memory_or_time_is_asked_for_less(server: FakeTracesServer, said: str) -> None:
-    """After two attempts, as with its time-outs."""
+    """This happens after two attempts, as with its time-outs."""
     server.fail_next(2, status=502, message=f"Langfuse request failed {said}")
     async with client_of(server) as client:
         assert len([trace async for trace in client.iter_session_traces(SESSION)]) == 5
@@ -227,7 +229,7 @@ async def test_a_store_out_of_memory_or_time_is_asked_for_less(server: FakeTrace
     ],
 )
 async def test_a_head_that_is_too_large_is_not_tried_again(head: bytes) -> None:
-    """It would be as large again."""
+    """The next one would be as large."""
     async with RawServer(head) as raw, client_of(raw) as client:
         with pytest.raises(APIConnectionError, match="header fields are larger") as caught:
             await client.list_session_traces(SESSION)

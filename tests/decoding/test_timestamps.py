@@ -39,7 +39,7 @@ LEAP_PROBLEM: Final = "second 60 is a leap second, which occurs only at 23:59 UT
     ],
 )
 def test_a_timestamp_is_aware_and_in_utc(text: str, moment: datetime) -> None:
-    """Whatever its offset was, its letters, or its second; what is below a microsecond is cut off."""
+    """This holds for any offset, letter case and leap second. Digits below a microsecond are dropped."""
     timestamp = one({**TRACE, "timestamp": text}).timestamp
     assert timestamp == moment
     assert timestamp.tzinfo is UTC
@@ -70,6 +70,6 @@ def test_a_timestamp_is_aware_and_in_utc(text: str, moment: datetime) -> None:
         ("\u0662026-01-02T03:04:05z", "Invalid isoformat string: '\u0662026-01-02T03:04:05z'"),
     ],
 )
-def test_a_timestamp_that_is_none_is_refused(text: str, problem: str) -> None:
-    """A naive one too: nobody knows which moment it means."""
+def test_an_invalid_timestamp_is_refused(text: str, problem: str) -> None:
+    """So is one without an offset, since its moment is unknown."""
     assert refused(body({**TRACE, "timestamp": text})).problems == (f"traces[0].timestamp: {problem}",)

@@ -1,4 +1,4 @@
-"""Traces with a latency and a cost, to be summed up."""
+"""Traces with a latency and a cost, for tests of summaries."""
 
 from __future__ import annotations
 

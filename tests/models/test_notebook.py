@@ -1,4 +1,4 @@
-"""A summary in a notebook: the numbers are right, and nothing from the server is more than text."""
+"""A summary in a notebook: its numbers are right, and text from a server stays text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRACE: Final = Trace("t-1", "llm", "s", MOMENT, 1.6934, 0.25, 0, "/p/t-1")
 
 
 class Page(HTMLParser):
-    """What a browser would make of it: rows of cells, and every tag with its attributes."""
+    """Reads the HTML as a browser would: rows of cells, and every tag with its attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def page(*traces: Trace) -> Page:
 
 
 def test_a_summary_is_two_small_tables() -> None:
-    """The names, the dearest first, and the slowest traces."""
+    """One has the names by cost, the other the slowest traces."""
     shown = page(
         TRACE,
         evolve(TRACE, trace_id="t-2", latency_seconds=2.0674, timestamp=MOMENT + timedelta(seconds=16)),
@@ -73,18 +73,18 @@ def test_a_summary_is_two_small_tables() -> None:
 
 
 def test_a_trace_without_a_page_on_the_dashboard_has_no_link() -> None:
-    """A dash stands where it would be."""
+    """A dash takes its place."""
     assert page(evolve(TRACE, html_path=None)).rows[3][4] == "–"  # noqa: RUF001 - the dash is meant
 
 
 def test_a_summary_of_nothing_says_so() -> None:
-    """Without an empty table."""
+    """There is no empty table."""
     shown = page()
     assert (shown.lines, shown.rows) == (["no traces"], [])
 
 
-def test_where_no_latency_is_known_no_trace_is_the_slowest() -> None:
-    """Nor does a trace without a cost cost nothing."""
+def test_without_latencies_there_is_no_table_of_the_slowest() -> None:
+    """A trace without a cost is not shown as free either."""
     shown = page(evolve(TRACE, latency_seconds=None, total_cost_usd=None))
     assert shown.lines == ["1 trace in 0.0 s, no cost known, 1 without a latency"]
     assert [row[0] for row in shown.rows] == ["step", "llm"]
@@ -105,14 +105,14 @@ def test_where_no_latency_is_known_no_trace_is_the_slowest() -> None:
         (1e300, "$1.000e+300"),
     ],
 )
-def test_a_cost_is_shown_as_it_is(cost: float, text: str) -> None:
-    """To the millionth of a dollar; too little to show is not nothing, and too much is short."""
+def test_a_cost_is_shown_to_the_millionth_of_a_dollar(cost: float, text: str) -> None:
+    """A smaller cost is not shown as 0, and a huge one is shortened."""
     assert page(evolve(TRACE, total_cost_usd=cost)).rows[1][5] == text
 
 
 @pytest.mark.parametrize(("cost", "text"), [(1e308, "$∞"), (-1e308, "-$∞")])
 def test_a_sum_beyond_a_float_is_infinite(cost: float, text: str) -> None:
-    """And has no parts."""
+    """Names then have no share of it."""
     shown = page(*[evolve(TRACE, total_cost_usd=cost)] * 2)
     assert shown.rows[1][5:] == [text, "–"]  # noqa: RUF001 - the dash is meant
     assert shown.lines == [f"2 traces in 1.7 s, {text}"]
@@ -122,7 +122,7 @@ def test_a_sum_beyond_a_float_is_infinite(cost: float, text: str) -> None:
     ("latency", "text"), [(0.0, "0.000 s"), (-1.5, "-1.500 s"), (12345.6789, "12,345.679 s"), (1e300, "1.000e+300 s")]
 )
 def test_a_latency_is_shown_to_the_millisecond(latency: float, text: str) -> None:
-    """A very long one with fewer digits."""
+    """A very long one has fewer digits."""
     assert page(evolve(TRACE, latency_seconds=latency)).rows[1][2:5] == [text] * 3
 
 
@@ -138,7 +138,7 @@ ALLOWED: Final = {"div", "p", "table", "thead", "tbody", "tr", "th", "td", "em",
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_and_does_nothing(text: str) -> None:
-    """In every place that a server fills: the same tags as ever, and the text as text."""
+    """In every place that a server fills, the tags stay the same and the text is shown as text."""
     shown = page(evolve(TRACE, name=text, trace_id=text, html_path=text))
     harmless = page(evolve(TRACE, name="x", trace_id="x", html_path="x"))
     assert shown.tags == harmless.tags
@@ -148,7 +148,7 @@ def test_hostile_text_is_shown_and_does_nothing(text: str) -> None:
 
 @given(st.text() | st.text().map("https://".__add__) | st.text("<>\"'&=/ javascript:onerror\x00\u202e"))
 def test_no_text_becomes_anything_but_text(text: str) -> None:
-    """No other tag, no attribute of its own, no control character, and nothing that UTF-8 can't write."""
+    """No text adds a tag, an attribute, a control character, or a character that UTF-8 can't encode."""
     html = summarize([evolve(TRACE, name=text, trace_id=text, html_path=text)])._repr_html_()
     assert {tag for tag, _ in Page(html).tags} <= ALLOWED
     assert {name for _, attrs in Page(html).tags for name in attrs} <= {"scope", "href", "rel", "target"}
@@ -171,14 +171,14 @@ def test_no_text_becomes_anything_but_text(text: str) -> None:
     ],
 )
 def test_only_a_whole_https_address_is_a_link(path: str, linked: bool) -> None:  # noqa: FBT001 - a case of the table
-    """A path without its dashboard leads nowhere; whatever else it is, it is shown as text."""
+    """A path without a dashboard URL and any other scheme are shown as text."""
     links = [attrs for tag, attrs in page(evolve(TRACE, html_path=path)).tags if tag == "a"]
     expected = [{"href": path, "rel": "noopener noreferrer", "target": "_blank"}]
     assert links == (expected if linked else [])
 
 
 def test_a_long_text_is_cut() -> None:
-    """Also one that becomes long only by its escapes. A link leads where it led."""
+    """This holds if only its escapes make it long. A link keeps its target."""
     path = "https://app.example/" + "p" * 10_000
     shown = page(evolve(TRACE, name="n" * 10_000, trace_id="\x1b" * 30, html_path=path))
     assert shown.rows[1][0] == "n" * 80 + "…"
@@ -189,7 +189,7 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_many_names_and_many_slow_traces_are_cut() -> None:
-    """It is said how many names are not shown."""
+    """The table says how many names it leaves out."""
     traces = [evolve(TRACE, name=f"name {number}", total_cost_usd=1 / (number + 1)) for number in range(1234)]
     shown = Page(summarize(traces, top=1000)._repr_html_())
     assert [row[0] for row in shown.rows] == [

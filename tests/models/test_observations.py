@@ -1,4 +1,4 @@
-"""The inside of a trace: what an observation tells, and how the list of them becomes a tree."""
+"""The inside of a trace: the fields of an observation, and the tree that the observations form."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def drawn(nodes: Iterable[ObservationNode]) -> str:
     ],
 )
 def test_observations_become_trees(observations: list[Observation], expected: str) -> None:
-    """Orphans stand at the top; a cycle is cut at the one that began first."""
+    """Orphans become roots, and a cycle is cut at its earliest observation."""
     assert drawn(detail(*observations).tree()) == expected
 
 
@@ -67,7 +67,7 @@ def test_observations_become_trees(observations: list[Observation], expected: st
     )
 )
 def test_each_observation_is_in_the_trees_once(rows: list[tuple[str, str | None, int]]) -> None:
-    """Whatever their parents are, and in order of their begin at every level."""
+    """This holds for any parents. Observations of one level are ordered by their start."""
     observations = [observation(*row) for row in rows]
     found = []
     level = list(detail(*observations).tree())
@@ -83,7 +83,7 @@ def test_each_observation_is_in_the_trees_once(rows: list[tuple[str, str | None,
 
 
 def test_a_tree_may_be_deeper_than_the_stack() -> None:
-    """A server's answer does not end in a RecursionError."""
+    """A server's answer can't cause a RecursionError."""
     chain = [observation(str(n), str(n - 1), n / 1000) for n in range(5000)]
     (node,) = detail(*reversed(chain)).tree()
     depth = 1
@@ -97,7 +97,7 @@ def test_a_tree_may_be_deeper_than_the_stack() -> None:
     ("end", "seconds"), [(None, None), (BEGIN + timedelta(seconds=1.5), 1.5), (BEGIN - timedelta(seconds=2), -2.0)]
 )
 def test_an_observation_tells_how_long_it_took(end: datetime | None, seconds: float | None) -> None:
-    """``None`` where an end is missing, and no zero; a negative duration stays one."""
+    """The duration is ``None``, not zero, without an end, and it may be negative."""
     one = attrs.evolve(observation("a"), end_time=end)
     assert (one.duration_seconds, one.time_to_first_token_seconds) == (seconds, None)
     one = attrs.evolve(observation("a"), completion_start_time=end)
@@ -105,7 +105,7 @@ def test_an_observation_tells_how_long_it_took(end: datetime | None, seconds: fl
 
 
 def test_prompts_and_answers_are_not_in_the_repr() -> None:
-    """They may be long, and nobody's business."""
+    """They may be long and confidential."""
     one = attrs.evolve(
         observation("a"), input="a secret", output={"b": "a secret"}, metadata={}, extra={"c": "a secret"}
     )
@@ -115,7 +115,7 @@ def test_prompts_and_answers_are_not_in_the_repr() -> None:
 
 
 def test_a_trace_with_its_observations_is_written_as_json() -> None:
-    """Under the API's own names, with the observations, and unknown fields behind the others."""
+    """It uses the API's names, with the observations, and has unknown fields at the end."""
     one = attrs.evolve(
         observation("a"),
         end_time=BEGIN + timedelta(microseconds=1),
@@ -134,7 +134,7 @@ def test_a_trace_with_its_observations_is_written_as_json() -> None:
 
 
 def test_a_trace_with_its_observations_is_a_value() -> None:
-    """Equal by value, hashable although it holds JSON, and picklable."""
+    """It is equal by value, picklable, and hashable although it holds JSON."""
     one = attrs.evolve(observation("a"), input=[1], output={"b": 2}, metadata={}, model_parameters={"t": 0})
     value = detail(one)
     assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - of our own making

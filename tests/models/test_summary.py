@@ -1,4 +1,4 @@
-"""Summaries: sums and quantiles are exact, in whatever order the traces come."""
+"""Summaries: sums and quantiles are exact, in any order of the traces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.models.summaries import MOMENT, SMALL, trace, with_costs, with_latenc
 
 
 def test_a_small_example_by_hand() -> None:
-    """Every field once."""
+    """The example has every field of a summary."""
     assert summarize(SMALL, top=2) == TraceSummary(
         count=5,
         total_cost_usd=1.0,
@@ -49,7 +49,7 @@ def test_a_small_example_by_hand() -> None:
 
 
 def test_no_traces_add_up_to_nothing() -> None:
-    """A number where nothing is a number, and `None` where nothing is not."""
+    """Sums are 0, and fields that have no value are `None`."""
     empty = summarize([])
     assert empty == TraceSummary(0, 0.0, 0, 0, None, None, None, {}, (), ())
     assert empty.seconds is None
@@ -70,15 +70,15 @@ def test_no_traces_add_up_to_nothing() -> None:
     ],
 )
 def test_quantiles_are_by_nearest_rank(count: int, expected: tuple[int, ...]) -> None:
-    """Of the numbers from 1 on, in no order: each is a latency that occurred."""
+    """The latencies are 1, 2, 3 and so on, shuffled. Each quantile is one of them."""
     latencies = [float(number) for number in range(1, count + 1)]
     random.Random(count).shuffle(latencies)
     assert summarize(with_latencies(latencies)).latency == Quantiles(*map(float, expected))
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=300))
-def test_quantiles_are_the_least_latencies_that_so_many_are_not_above(latencies: list[float]) -> None:
-    """The definition, read literally."""
+def test_quantiles_match_their_definition(latencies: list[float]) -> None:
+    """A quantile is the smallest latency that covers that share of the latencies."""
     spread = summarize(with_latencies(latencies)).latency
     assert spread is not None
     for percent, found in ((50, spread.p50), (90, spread.p90), (95, spread.p95), (99, spread.p99), (100, spread.max)):
@@ -97,7 +97,7 @@ COSTS: Final = st.lists(
 
 @given(COSTS)
 def test_a_sum_is_rounded_once(costs: list[float]) -> None:
-    """It is the float next to the exact sum, also where it passes over what no float can hold."""
+    """It is the float closest to the exact sum, even if a partial sum overflows."""
     exact = sum(map(Fraction, costs), Fraction())
     try:
         expected = float(exact)
@@ -118,7 +118,7 @@ def test_a_sum_is_rounded_once(costs: list[float]) -> None:
     ],
 )
 def test_costs_add_up_whatever_their_size(costs: list[float], total: float) -> None:
-    """Ten times 0.1 is 1, and costs of 1e308 raise nothing."""
+    """Ten times 0.1 is 1, and costs of 1e308 raise no error."""
     assert summarize(with_costs(costs)).total_cost_usd == total
     assert summarize(with_costs(costs)).by_name["llm"].total_cost_usd == total
 
@@ -154,8 +154,8 @@ def naive_top(traces: list[Trace], values: list[float | None], top: int) -> list
 
 
 @given(TRACES, st.integers(0, 8))
-def test_a_summary_says_what_the_traces_say(traces: list[Trace], top: int) -> None:
-    """Compared with the plainest way to find out, nulls and numbers that are none among them."""
+def test_a_summary_matches_a_naive_calculation(traces: list[Trace], top: int) -> None:
+    """The traces have nulls, NaN and infinities among their numbers."""
     summary = summarize(iter(traces), top=top)
     latencies, costs = [each.latency_seconds for each in traces], [each.total_cost_usd for each in traces]
     assert summary.count == len(traces)
@@ -171,7 +171,7 @@ def test_a_summary_says_what_the_traces_say(traces: list[Trace], top: int) -> No
 
 @given(TRACES)
 def test_a_name_is_summed_up_as_if_there_were_no_other(traces: list[Trace]) -> None:
-    """And all names are there, the dearest first."""
+    """All names are there, ordered by cost."""
     summary = summarize(traces)
     assert set(summary.by_name) == {each.name for each in traces}
     assert sum(part.count for part in summary.by_name.values()) == summary.count
@@ -186,7 +186,7 @@ def test_a_name_is_summed_up_as_if_there_were_no_other(traces: list[Trace]) -> N
 
 @given(TRACES, st.randoms(use_true_random=False))
 def test_the_order_of_the_traces_makes_no_difference(traces: list[Trace], chance: random.Random) -> None:
-    """But for which of equal ones is among the slowest and the dearest."""
+    """Only the choice among equal traces of the slowest and dearest depends on it."""
     shuffled = traces.copy()
     chance.shuffle(shuffled)
     one, other = summarize(traces, top=0), summarize(shuffled, top=0)
@@ -195,7 +195,7 @@ def test_the_order_of_the_traces_makes_no_difference(traces: list[Trace], chance
 
 
 def test_equally_dear_names_come_by_their_number_of_traces_and_then_by_name() -> None:
-    """Those without a name come last."""
+    """Traces without a name come last."""
     traces = [trace(name, cost=0.0) for name in (None, "b", "a", "c", "c", None, "")]
     assert list(summarize(traces).by_name) == ["c", None, "", "a", "b"]
 
@@ -213,16 +213,16 @@ def test_equally_dear_names_come_by_their_number_of_traces_and_then_by_name() ->
         ({"a": [1e308, 1e308], "b": [-1e308]}, [None, -1.0]),
     ],
 )
-def test_a_share_is_a_part_of_a_whole_that_there_is(
+def test_a_name_has_a_share_only_if_its_cost_and_the_total_allow_one(
     costs: dict[str, list[float | None]], shares: list[float | None]
 ) -> None:
-    """Nothing has no parts, and what is not known is no part of anything."""
+    """It has none if its own cost is unknown or infinite, or if the total is 0 or infinite."""
     traces = [trace(name, cost=cost) for name, values in costs.items() for cost in values]
     assert [part.cost_share for part in summarize(traces).by_name.values()] == shares
 
 
-def test_what_is_not_known_is_counted_and_not_taken_for_zero() -> None:
-    """Nor is a number that is none: a data frame's NaN, or infinity."""
+def test_missing_numbers_are_counted_and_not_taken_for_zero() -> None:
+    """NaN, as in a data frame, and infinity count as missing."""
     summary = summarize(with_latencies([None, math.nan, math.inf, -math.inf, 0.0, 2.0]))
     assert (summary.count, summary.latencies_missing, summary.costs_missing) == (6, 4, 6)
     assert summary.latency == Quantiles(0.0, 2.0, 2.0, 2.0, 2.0)
@@ -235,7 +235,7 @@ def test_what_is_not_known_is_counted_and_not_taken_for_zero() -> None:
     ("latency", "seconds"), [(None, 0.0), (-5.0, 0.0), (0.0, 0.0), (0.000001, 0.000001), (1.5, 1.5), (86400.0, 86400.0)]
 )
 def test_a_trace_ends_after_its_latency(latency: float | None, seconds: float) -> None:
-    """Or where it began, if that is not known or makes no sense; a negative latency is otherwise taken as given."""
+    """It ends where it began if the latency is missing or negative. Quantiles keep a negative latency."""
     summary = summarize([trace(latency=latency)])
     assert summary.ended == MOMENT + timedelta(seconds=seconds)
     assert summary.seconds == seconds
@@ -243,15 +243,15 @@ def test_a_trace_ends_after_its_latency(latency: float | None, seconds: float) -
 
 
 @pytest.mark.parametrize("latency", [1e12, 1e15, 1e300, 1.7976931348623157e308])
-def test_no_trace_ends_after_all_time(latency: float) -> None:
-    """What `datetime` can't tell is the last moment that it can."""
+def test_an_end_beyond_datetime_is_the_last_moment_of_datetime(latency: float) -> None:
+    """A huge latency raises no error."""
     summary = summarize([trace(latency=latency), trace(latency=1.0)])
     assert summary.ended == datetime.max.replace(tzinfo=UTC)
     assert summary.to_dict()["ended"] == "9999-12-31T23:59:59.999999Z"
 
 
 def test_the_slowest_are_the_first_of_equal_ones() -> None:
-    """In whatever order they come."""
+    """Among equal traces, those that come first are kept."""
     traces = [
         trace("x", float(value), -value, trace_id=str(place)) for place, value in enumerate([2, 3, 1, 3, 2, 3, 2])
     ]
@@ -265,7 +265,7 @@ def test_the_slowest_are_the_first_of_equal_ones() -> None:
 
 @given(TRACES, st.integers(0, 60))
 def test_traces_added_one_by_one_add_up_to_the_same(traces: list[Trace], asked_after: int) -> None:
-    """Asking in between changes nothing, and what was answered stays as it was."""
+    """Summaries in between change nothing, and they stay as they were."""
     summarizer = Summarizer(top=3)
     between = [(summarizer.summary(), summarizer.summary())]
     for place, each in enumerate(traces):
@@ -277,8 +277,8 @@ def test_traces_added_one_by_one_add_up_to_the_same(traces: list[Trace], asked_a
     assert summarizer.summary() == summarizer.summary() == summarize(traces, top=3)
 
 
-def test_long_names_and_many_of_them_are_names() -> None:
-    """Whole, however long."""
+def test_names_may_be_many_and_long() -> None:
+    """None is cut or merged."""
     names = [f"{'n' * 10_000}{number}" for number in range(300)]
     summary = summarize([trace(name, 1.0, 0.25) for name in names * 2])
     assert list(summary.by_name) == sorted(names)

@@ -1,4 +1,4 @@
-"""What summarize and Summarizer take, and how they refuse anything else."""
+"""The arguments of summarize and Summarizer, and how others are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.models.summaries import SMALL
 
 
 def test_a_page_and_a_session_are_iterables_of_traces() -> None:
-    """So is a generator of them."""
+    """A generator of traces is one too."""
     expected = summarize(SMALL)
     assert summarize(TracePage(tuple(SMALL), Pagination(1, 100, 5, 1))) == expected
     assert summarize(SessionTraces("s", None, tuple(SMALL))) == expected
@@ -29,7 +29,7 @@ def test_a_page_and_a_session_are_iterables_of_traces() -> None:
 
 
 def test_a_session_that_failed_raises_its_error() -> None:
-    """It does not pass for one without traces."""
+    """It is not taken for a session without traces."""
     error = NotFoundError("no such session", status=404)
     with pytest.raises(NotFoundError) as caught:
         summarize(SessionTraces("s", error))
@@ -51,15 +51,15 @@ CHAIN: Final = ": summarize each of them, or chain their traces"
         ([SMALL[0].to_dict()], "but item 1 is of type dict"),
     ],
 )
-def test_what_is_no_trace_is_refused(traces: Any, message: str) -> None:
-    """With its place, what it is, and what to do about it."""
+def test_an_item_that_is_no_trace_is_refused(traces: Any, message: str) -> None:
+    """The error has its position, its type, and what to do."""
     with pytest.raises(InvalidArgumentError) as caught:
         summarize(traces)
     assert str(caught.value) == f"traces must be of type Trace, {message}"
 
 
-def test_what_is_no_trace_is_not_added() -> None:
-    """Nothing has changed afterwards."""
+def test_a_refused_item_is_not_added() -> None:
+    """The summary stays unchanged."""
     summarizer = Summarizer()
     summarizer.add(SMALL[0])
     with pytest.raises(InvalidArgumentError, match="but item 2 is of type int"):
@@ -68,15 +68,15 @@ def test_what_is_no_trace_is_not_added() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, SMALL[0]])
-def test_what_is_no_iterable_is_refused(value: Any) -> None:
-    """A single trace among it."""
+def test_an_argument_that_is_no_iterable_is_refused(value: Any) -> None:
+    """A single trace is refused too."""
     with pytest.raises(InvalidArgumentError) as caught:
         summarize(value)
     assert str(caught.value) == f"traces must be an iterable of Trace, not of type {type(value).__name__}"
 
 
 def test_an_asynchronous_iterable_is_refused_with_what_to_do() -> None:
-    """What the client's iterators give is not there yet."""
+    """The traces of the client's iterators must be collected first."""
 
     async def walk() -> AsyncIterator[Trace]:
         yield SMALL[0]
@@ -92,7 +92,7 @@ def test_an_asynchronous_iterable_is_refused_with_what_to_do() -> None:
 
 @pytest.mark.parametrize("top", [-1, True, 2.0, "5", None])
 def test_top_is_a_count(top: Any) -> None:
-    """And 0 is one."""
+    """It may be 0."""
     for refused in (lambda: summarize(SMALL, top=top), lambda: Summarizer(top=top)):
         with pytest.raises(InvalidArgumentError) as caught:
             refused()

@@ -19,7 +19,7 @@ from tests.models.summaries import SMALL, with_costs
 
 
 def test_the_summary_has_its_documented_names() -> None:
-    """Fields in order, and the signatures: a promise."""
+    """The order of the fields and the signatures are public."""
     assert str(inspect.signature(summarize)) == "(traces: 'Iterable[Trace]', *, top: 'int' = 5) -> 'TraceSummary'"
     assert str(inspect.signature(Summarizer)) == "(*, top: 'int' = 5) -> 'None'"
     assert list(fields_dict(Quantiles)) == ["p50", "p90", "p95", "p99", "max"]
@@ -34,7 +34,7 @@ def test_the_summary_has_its_documented_names() -> None:
 
 
 def test_a_summary_is_a_value() -> None:
-    """Equal by value, hashable, picklable, and short where it is printed."""
+    """It is equal by value, hashable and picklable, and has a short repr."""
     summary = summarize(SMALL)
     again = pickle.loads(pickle.dumps(summary))  # noqa: S301 - of our own making
     assert again == summary
@@ -47,7 +47,7 @@ def test_a_summary_is_a_value() -> None:
 
 
 def test_a_summary_is_json() -> None:
-    """Under the API's kind of names; the names' summaries are a list, in their order."""
+    """It uses names in the API's style, and lists the names' summaries in their order."""
     document = summarize(SMALL, top=1).to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert list(document) == [

@@ -42,7 +42,7 @@ SESSION: Final = SessionTraces("s-1", None, PAGE.traces)
 
 
 def test_a_trace_is_written_under_the_names_of_the_api() -> None:
-    """In the order of the documentation, with unknown fields behind the others, and read back as an equal one."""
+    """Fields are in the documented order, unknown ones at the end, and an equal trace can be read from them."""
     assert TRACE.to_dict() == WRITTEN
     assert list(TRACE.to_dict()) == list(WRITTEN)
     page = {"traces": [trace.to_dict() for trace in PAGE], "pagination": PAGE.pagination.to_dict()}
@@ -59,18 +59,18 @@ def test_a_trace_is_written_under_the_names_of_the_api() -> None:
     ],
 )
 def test_a_time_is_written_in_utc(moment: datetime, written: str) -> None:
-    """To the millisecond, or the microsecond where there are any."""
+    """It has milliseconds, or microseconds if needed."""
     assert attrs.evolve(TRACE, timestamp=moment).to_dict()["timestamp"] == written
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
 def test_a_number_that_json_does_not_have_is_none(number: float) -> None:
-    """What is written can be read by any parser."""
+    """Any JSON parser can therefore read the document."""
     assert attrs.evolve(TRACE, latency_seconds=number).to_dict()["latencySeconds"] is None
 
 
 def test_a_session_is_written_with_its_traces_or_its_error() -> None:
-    """A failed one does not pass for an empty one."""
+    """A failed session can't be taken for an empty one."""
     assert SESSION.to_dict() == {"sessionId": "s-1", "error": None, "traces": [trace.to_dict() for trace in PAGE]}
     failed = SessionTraces("s-1", NotFoundError("no such", status=404, session_id="s-1")).to_dict()
     assert (failed["sessionId"], failed["traces"]) == ("s-1", None)
@@ -78,7 +78,7 @@ def test_a_session_is_written_with_its_traces_or_its_error() -> None:
 
 
 def test_an_ended_session_is_written_with_its_other_fields() -> None:
-    """Those that have no name here too."""
+    """These include fields that the model does not know."""
     info = SessionInfo("s-1", "room", None, "done", MOMENT, MOMENT, 4, 0, {"orgId": "o"})
     assert info.to_dict() == {
         "sessionId": "s-1",
@@ -95,7 +95,7 @@ def test_an_ended_session_is_written_with_its_other_fields() -> None:
 
 @pytest.mark.parametrize("name", models.__all__)
 def test_every_model_can_be_written(name: str) -> None:
-    """Whatever a user holds goes anywhere."""
+    """Each has `to_dict`."""
     assert callable(getattr(models, name).to_dict)
 
 
@@ -104,14 +104,14 @@ def test_every_model_can_be_written(name: str) -> None:
     [ClientStats(1, 2, 3, 4.5), QuotaState(None, 0, 1.5, None), RetryPolicy(), PAGE, SESSION],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_written_is_json(value: Any) -> None:
-    """Nothing in it needs a default of the encoder."""
+def test_documents_need_no_special_encoder(value: Any) -> None:
+    """`json.dumps` needs no default for them."""
     assert json.loads(json.dumps(value.to_dict(), allow_nan=False)) == value.to_dict()
 
 
 @pytest.mark.parametrize("value", [PAGE, SESSION], ids=["page", "session"])
 def test_pages_and_sessions_take_an_index(value: TracePage | SessionTraces) -> None:
-    """And a slice, as sequences do."""
+    """They take a slice too, as sequences do."""
     assert value[0] is PAGE.traces[0]
     assert value[-1] is PAGE.traces[-1]
     assert value[1:3] == PAGE.traces[1:3]
@@ -122,12 +122,12 @@ def test_pages_and_sessions_take_an_index(value: TracePage | SessionTraces) -> N
 
 
 def test_a_failed_session_takes_no_index() -> None:
-    """It raises its error there too."""
+    """It raises its error."""
     with pytest.raises(NotFoundError):
         SessionTraces("s-1", NotFoundError("no", status=404))[0]
 
 
 def test_pages_and_sessions_have_short_reprs() -> None:
-    """A hundred traces are nothing to look at."""
+    """The reprs leave out the traces."""
     assert repr(PAGE) == f"TracePage(traces=<5>, pagination={PAGE.pagination!r})"
     assert repr(SESSION) == "SessionTraces(session_id='s-1', error=None, _traces=<5>)"

@@ -1,4 +1,4 @@
-"""A session id, and the text with which an argument is refused."""
+"""A session id, and a helper for arguments that must be refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ID: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 
 def refusal(check: Callable[..., object], *arguments: Any, **keywords: Any) -> str:
-    """Return the text with which something has to be refused."""
+    """Call a check that must refuse its arguments, and return the text of the error."""
     with pytest.raises(InvalidArgumentError) as caught:
         check(*arguments, **keywords)
     assert caught.value.__cause__ is None

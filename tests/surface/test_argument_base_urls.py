@@ -43,7 +43,7 @@ from tests.surface.refusing import refusal
     ],
 )
 def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None:
-    """It comes back without a slash at its end."""
+    """It is returned without a slash at the end."""
     assert check_base_url(value) == url
 
 
@@ -78,21 +78,21 @@ def test_a_base_url_is_https_or_this_machine(value: str | URL, url: str) -> None
     ],
 )
 def test_another_base_url_is_refused_with_the_reason(value: Any, because: str) -> None:
-    """And shown."""
+    """The error quotes it."""
     text = refusal(check_base_url, value)
     assert because in text
     assert repr(value)[:77] in text
 
 
-def test_plain_http_to_another_machine_is_taken_where_that_is_said() -> None:
-    """The rest is checked as before."""
+def test_plain_http_to_another_machine_is_accepted_with_allow_http() -> None:
+    """All other checks stay the same."""
     assert check_base_url("http://mock:8080/v1", allow_http=True) == "http://mock:8080/v1"
     assert "must begin with https://" in refusal(check_base_url, "ftp://mock", allow_http=True)
     assert "must not hold credentials" in refusal(check_base_url, "http://a:b@mock", allow_http=True)
 
 
-def test_an_ipv4_address_in_an_ipv6_one_is_what_it_is_by_itself() -> None:
-    """Python's versions write them in two ways."""
+def test_an_ipv4_address_within_an_ipv6_one_is_checked_as_ipv4() -> None:
+    """Versions of Python write such addresses in two ways."""
     for address in ("127.0.0.1", "127.5.5.5", "7f00:1"):
         assert check_base_url(f"http://[::ffff:{address}]:1/v1").startswith("http://[::ffff:")
     for address in ("10.0.0.1", "0.0.0.0", "a00:1"):  # noqa: S104 - nobody listens there
@@ -114,30 +114,30 @@ def test_an_ipv4_address_in_an_ipv6_one_is_what_it_is_by_itself() -> None:
     ],
 )
 def test_the_names_of_this_machine_are_those_of_rfc_6761(host: str, *, is_it: bool) -> None:
-    """Whatever a resolver may say of them."""
+    """A resolver has no influence on it."""
     assert is_localhost(host) is is_it
 
 
 @pytest.mark.parametrize(
     "value", ["https://user:secret@h", "https://secret@h", "https://:secret@h", "http://a:secret@h"]
 )
-def test_a_base_url_with_credentials_is_refused_unseen(value: str) -> None:
-    """They would end in logs, and be sent beside the key."""
+def test_a_base_url_with_credentials_is_refused_and_not_quoted(value: str) -> None:
+    """They would appear in logs, and be sent beside the key."""
     text = refusal(check_base_url, value)
     assert "must not hold credentials" in text
     assert "secret" not in text
 
 
 @pytest.mark.parametrize("value", ["https://user:secret@h:99999/v1", "https://user:secret@[::1/v1"])
-def test_credentials_in_what_is_no_url_are_not_shown_either(value: str) -> None:
-    """A slip elsewhere in it does not bring them into a log."""
+def test_credentials_in_an_invalid_url_are_not_quoted_either(value: str) -> None:
+    """Another mistake in the URL does not bring them into a log."""
     assert "secret" not in refusal(check_base_url, value)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40) | st.text("htps:/.@[]#?%01ahost", max_size=40).map(lambda rest: f"https://{rest}"))
 def test_any_text_is_a_base_url_or_refused(text: str) -> None:
-    """There is no third way, and what is accepted is accepted again."""
+    """An accepted one is accepted again."""
     try:
         url = check_base_url(text)
     except InvalidArgumentError:

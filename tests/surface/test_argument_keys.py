@@ -1,4 +1,4 @@
-"""API keys that users pass in: which are taken, and that none is shown."""
+"""API keys that users pass in: the valid ones, and that no error shows one."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from tests.surface.refusing import refusal
 
 @pytest.mark.parametrize("key", ["k", "sk-default-0123", "!~"])
 def test_a_key_is_returned_as_it_is(key: str) -> None:
-    """Anything that a header field can hold."""
+    """It may have any character that a header field can hold."""
     assert check_key(Secret(key)).reveal() == key
 
 
 @pytest.mark.parametrize("key", [type(None), Secret("")])
 def test_without_a_key_the_error_says_where_one_goes(key: object) -> None:
-    """And where one is found."""
+    """It also says where to find one."""
     text = refusal(check_key, key)
     assert "`api_key`" in text
     assert "LYZR_API_KEY" in text
 
 
 @pytest.mark.parametrize("key", ["sec\x00ret", "secret\x7f", "secrét"])
-def test_a_key_that_no_header_field_can_hold_is_refused_unseen(key: str) -> None:
-    """The key may be nearly right, so the error does not show it."""
+def test_a_key_that_no_header_field_can_hold_is_refused_and_not_quoted(key: str) -> None:
+    """It may differ from the real key in one character only."""
     text = refusal(check_key, Secret(key))
     assert "sec" not in text
     assert "control characters or characters outside ASCII" in text
@@ -45,15 +45,15 @@ def test_a_key_that_no_header_field_can_hold_is_refused_unseen(key: str) -> None
     "key",
     ["secret\n", "sec\r\nret", " secret", "secret ", "sec ret", "secret\t", "sec\tret", "sec\u00a0ret", "sec\u2003ret"],
 )
-def test_a_key_with_whitespace_is_refused_unseen(key: str) -> None:
-    """Whitespace comes from copying. The error names it and does not show the key."""
+def test_a_key_with_whitespace_is_refused_and_not_quoted(key: str) -> None:
+    """It often comes with copying. The error says so and does not show the key."""
     text = refusal(check_key, Secret(key))
     assert "sec" not in text
     assert "contains whitespace" in text
 
 
 def test_a_key_that_is_no_string_is_refused_by_its_type() -> None:
-    """What it is itself is seen by nobody."""
+    """The error has its type and not its value."""
     assert refusal(check_key, bytes) == "the API key must be a string, not bytes"
 
 
@@ -79,25 +79,25 @@ def test_a_key_that_is_no_string_is_refused_by_its_type() -> None:
     ],
 )
 def test_a_key_is_masked_however_it_is_spelled(key: str, spell: Callable[[str], str]) -> None:
-    """As it is, and as JSON, Python, URLs and HTML may write it; what stands around it stays."""
+    """JSON, Python, URLs and HTML spell it in different ways. The text around it stays."""
     text = Secret(key).mask(f"[ {spell(key)} ] [ {spell(key)} ]")
     assert re.fullmatch(r"\[ \*\*\* \] \[ \*\*\* \]", text)
 
 
 def test_other_texts_are_not_masked() -> None:
-    """A key in another case, or a part of it, is another text."""
+    """A key in another case and a part of a key stay unchanged."""
     text = "SK-LIVE sk-liv \\u0073k sk&#45 %73"
     assert Secret("sk-live").mask(text) == text
 
 
 def test_no_text_takes_long_to_mask() -> None:
-    """The time grows with its length only, whatever a server writes: these would take for ever otherwise."""
+    """The time is linear in the length. A naive pattern would take hours for these texts."""
     for text in ("\\" * 200_000, "&#" + "0" * 200_000, "&#x0" * 50_000, "%7" * 100_000):
         assert Secret("\\&0k").mask(text) == text
 
 
 def test_a_key_in_place_of_something_else_is_not_shown() -> None:
-    """As where arguments were swapped."""
+    """This happens if a caller swaps arguments."""
     key = Secret("sk-live-0123456789")
     assert "sk-live" not in refusal(session_id_of, str(key), key.mask)
     assert "sk-live" not in refusal(check_base_url, f"https://h/v1?key={key}", key.mask)
@@ -107,8 +107,8 @@ def test_a_key_in_place_of_something_else_is_not_shown() -> None:
     assert "sk-live" not in refusal(check_base_url, f"https://h:99999/{key}", key.mask)
 
 
-def test_what_is_wrong_and_what_to_do_is_said_in_full() -> None:
-    """As users read it."""
+def test_each_error_says_what_is_wrong_and_what_to_do() -> None:
+    """The texts are compared in full."""
     assert refusal(check_key, Secret("")) == (
         "no API key: set the environment variable LYZR_API_KEY to a key, which you find in Lyzr Studio. "
         "Or pass the key as `api_key`."

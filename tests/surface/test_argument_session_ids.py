@@ -1,4 +1,4 @@
-"""Session ids that users pass in: which are taken, in which form, and how others are refused."""
+"""Session ids that users pass in: the accepted forms, and how others are refused."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.surface.refusing import ID, refusal
 
 @pytest.mark.parametrize("given_", [ID, ID.upper(), "3FA85f64-5717-4562-b3fc-2c963f66afa6"])
 def test_a_session_id_is_taken_in_any_case_and_sent_as_it_is(given_: str) -> None:
-    """The service compares letter by letter, and stores what whoever started the session has written."""
+    """The service compares ids letter by letter, as the program that started the session wrote them."""
     assert session_id_of(given_) == given_
 
 
 @settings(deadline=None)
 @given(st.uuids())
 def test_any_uuid_is_a_session_id(uuid: UUID) -> None:
-    """Of any version; in lower case, as RFC 9562 writes it out."""
+    """Any version is accepted, and written in lower case as in RFC 9562."""
     assert session_id_of(uuid) == str(uuid)
     assert session_id_of(str(uuid).upper()) == str(uuid).upper()
 
@@ -56,7 +56,7 @@ def test_any_uuid_is_a_session_id(uuid: UUID) -> None:
     ],
 )
 def test_any_other_spelling_of_a_session_id_is_refused(given_: object) -> None:
-    """With what was given, and an example of what was expected."""
+    """The error quotes it and shows a valid example."""
     text = refusal(session_id_of, given_)
     assert text.endswith(f"a UUID such as {ID}, not {given_!r}")
 
@@ -65,14 +65,14 @@ def test_any_other_spelling_of_a_session_id_is_refused(given_: object) -> None:
     ("length", "shown"), [(78, "'" + "a" * 78 + "'"), (79, "'" + "a" * 76 + "..."), (5000, "'" + "a" * 76 + "...")]
 )
 def test_a_long_value_is_shown_as_it_begins(length: int, shown: str) -> None:
-    """80 characters of it at most."""
+    """The error quotes at most 80 characters."""
     text = refusal(session_id_of, "a" * length)
     assert text.endswith(f", not {shown}")
     assert len(shown) <= 80
 
 
 class AsyncIds:
-    """An async iterable that is not ready yet."""
+    """An async iterable that must not be iterated yet."""
 
     def __aiter__(self) -> AsyncIterator[str]:
         raise AssertionError("too early")
@@ -80,12 +80,12 @@ class AsyncIds:
 
 @pytest.mark.parametrize("value", [[], [ID], (ID,), {ID}, {ID: 1}, AsyncIds()])
 def test_session_ids_are_any_iterable(value: object) -> None:
-    """Of either kind."""
+    """It may be synchronous or asynchronous."""
     check_ids(value)
 
 
-def test_session_ids_are_not_drawn_by_looking_at_them() -> None:
-    """An iterator can be asked only once."""
+def test_the_check_of_session_ids_does_not_consume_them() -> None:
+    """An iterator yields its items only once."""
     ids = iter([ID])
     check_ids(ids)
     assert list(ids) == [ID]
@@ -93,12 +93,12 @@ def test_session_ids_are_not_drawn_by_looking_at_them() -> None:
 
 @pytest.mark.parametrize("value", [ID, b"x", UUID(ID), None, 3])
 def test_a_single_id_is_no_iterable_of_ids(value: object) -> None:
-    """Nor a string, whose letters would each be one."""
+    """A string would be an iterable of its letters."""
     assert refusal(check_ids, value) == f"session_ids must be an iterable of session ids, not {value!r}"
 
 
-def test_what_only_looks_like_an_id_is_none() -> None:
-    """An object of another kind, whatever it is written as."""
+def test_an_object_that_only_prints_like_an_id_is_refused() -> None:
+    """Its type is neither a string nor a UUID."""
 
     class Id:
         def __str__(self) -> str:
@@ -110,7 +110,7 @@ def test_what_only_looks_like_an_id_is_none() -> None:
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_session_id_or_refused(text: str) -> None:
-    """Only 36 characters can be one."""
+    """An accepted one has 36 characters."""
     try:
         assert len(session_id_of(text)) == 36
     except InvalidArgumentError:

@@ -1,4 +1,4 @@
-"""The tree of errors, what they carry, and that all of it survives pickling."""
+"""The tree of errors, their attributes, and that both survive pickling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from lyzr_traces_async import errors
 from lyzr_traces_async.errors import LyzrTracesError
 
-# As drawn in the module's docstring: each class with its bases.
+# The tree in the module's docstring: each class with its bases.
 TREE: Final[dict[str, tuple[type, ...]]] = {
     "LyzrTracesError": (Exception,),
     "InvalidArgumentError": (LyzrTracesError, ValueError),
@@ -53,7 +53,7 @@ ADVICE: Final = {
 
 
 def arguments(cls: type[LyzrTracesError]) -> dict[str, Any]:
-    """Return all that a class can be constructed with, beside the message."""
+    """Return all arguments of a class beside the message."""
     given: dict[str, Any] = {"session_id": "s-1", "page": 3, "attempts": 6, "request_id": "r-1"} | OWN.get(
         cls.__name__, {}
     )
@@ -63,19 +63,19 @@ def arguments(cls: type[LyzrTracesError]) -> dict[str, Any]:
 
 
 def bare(cls: type[LyzrTracesError], message: str = "what went wrong") -> LyzrTracesError:
-    """Return an error with nothing known but what must be."""
+    """Return an error with only its required arguments."""
     required: dict[str, Any] = {"status": 418} if issubclass(cls, errors.APIStatusError) else {}
     return cls(message, **required)
 
 
 def test_the_tree_has_all_errors() -> None:
-    """And the module exports no other name."""
+    """The module exports no other name."""
     assert sorted(TREE) == errors.__all__
 
 
 @pytest.mark.parametrize("name", TREE)
 def test_each_error_stands_where_it_is_drawn(name: str) -> None:
-    """With the bases of Python that one would catch it by, and with a word about what it means."""
+    """It has the built-in bases by which one would catch it, and a docstring."""
     cls = getattr(errors, name)
     assert cls.__bases__ == TREE[name]
     assert cls.__module__ == "lyzr_traces_async.errors"
@@ -83,7 +83,7 @@ def test_each_error_stands_where_it_is_drawn(name: str) -> None:
 
 
 def test_the_drawing_in_the_docstring_is_the_tree() -> None:
-    """Line by line, with the bases in parentheses."""
+    """Each line names a class and its bases in parentheses."""
     assert errors.__doc__ is not None
     path: list[str] = []
     drawn: dict[str, str] = {}
@@ -102,8 +102,8 @@ def test_the_drawing_in_the_docstring_is_the_tree() -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_an_error_has_what_it_was_given(cls: type[LyzrTracesError]) -> None:
-    """Each under its own name; the message alone is in ``args``."""
+def test_an_error_keeps_its_arguments(cls: type[LyzrTracesError]) -> None:
+    """Each is an attribute of the same name, and only the message is in ``args``."""
     error = cls("what went wrong", **arguments(cls))
     assert error.message == "what went wrong"
     assert error.args == ("what went wrong",)
@@ -112,8 +112,8 @@ def test_an_error_has_what_it_was_given(cls: type[LyzrTracesError]) -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_what_is_not_known_is_none(cls: type[LyzrTracesError]) -> None:
-    """Or empty."""
+def test_unknown_attributes_are_none_or_empty(cls: type[LyzrTracesError]) -> None:
+    """The defaults apply to all arguments but the message."""
     error = bare(cls)
     assert (error.session_id, error.page, error.attempts, error.request_id) == (None, None, None, None)
     assert error._too_heavy is False
@@ -132,7 +132,7 @@ def test_what_is_not_known_is_none(cls: type[LyzrTracesError]) -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_error_can_be_pickled(cls: type[LyzrTracesError], protocol: int) -> None:
-    """With all that it carries, also what was set later."""
+    """All attributes survive, also those that were set later."""
     error = cls("what went wrong", **arguments(cls))
     error._too_heavy = True
     error.page = 4
@@ -146,7 +146,7 @@ def test_every_error_can_be_pickled(cls: type[LyzrTracesError], protocol: int) -
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_error_can_be_copied(cls: type[LyzrTracesError]) -> None:
-    """Concurrent code does that to errors."""
+    """Concurrent code copies errors."""
     error = cls("what went wrong", **arguments(cls))
     for again in (copy.copy(error), copy.deepcopy(error)):
         assert type(again) is cls
@@ -156,7 +156,7 @@ def test_every_error_can_be_copied(cls: type[LyzrTracesError]) -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_the_text_of_an_error_is_its_message_with_the_particulars_behind_it(cls: type[LyzrTracesError]) -> None:
-    """All of them, in one place."""
+    """Session, page, attempts and request id follow in one place."""
     text = str(cls("what went wrong", **arguments(cls)))
     assert text.endswith(" [session s-1, page 3, attempt 6, request id r-1]")
     if issubclass(cls, errors.APIStatusError):
@@ -168,7 +168,7 @@ def test_the_text_of_an_error_is_its_message_with_the_particulars_behind_it(cls:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_without_particulars_nothing_stands_behind_the_message(cls: type[LyzrTracesError]) -> None:
-    """Not even brackets."""
+    """There are no empty brackets."""
     text = str(bare(cls))
     assert "[" not in text
     assert "None" not in text
@@ -188,13 +188,13 @@ def test_without_particulars_nothing_stands_behind_the_message(cls: type[LyzrTra
     ],
 )
 def test_only_known_particulars_are_shown(given: dict[str, Any], shown: str) -> None:
-    """What is known may be any of them."""
+    """Any of them may be known."""
     assert str(LyzrTracesError("what", **given)) == f"what {shown}"
 
 
 @pytest.mark.parametrize("name", ADVICE)
 def test_the_error_of_a_status_says_what_to_do(name: str) -> None:
-    """After what the server said, and only there: ``message`` is the server's alone."""
+    """The advice follows the server's text, and ``message`` has the server's text only."""
     error = bare(getattr(errors, name), "no")
     assert error.message == "no"
     if ADVICE[name]:
@@ -205,19 +205,19 @@ def test_the_error_of_a_status_says_what_to_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["Cannot GET /traces", "the answer is no JSON error (it is empty)", "no session"])
-def test_a_404_of_somebody_else_casts_doubt_on_the_base_url(said: str) -> None:
-    """Nobody there knows of traces."""
+def test_a_404_of_another_server_casts_doubt_on_the_base_url(said: str) -> None:
+    """That server does not know traces."""
     assert "base URL" in str(errors.NotFoundError(said, status=404))
 
 
 @pytest.mark.parametrize("said", ["Trace session not found", "Trace not found", "Trace not found for session"])
-def test_a_404_of_the_service_does_not(said: str) -> None:
-    """Of the service itself, or of the trace store behind it."""
+def test_a_404_of_the_service_does_not_doubt_the_base_url(said: str) -> None:
+    """It may come from the service or from the trace store behind it."""
     assert "base URL" not in str(errors.NotFoundError(said, status=404))
 
 
 def test_a_401_of_a_key_that_was_good_says_so() -> None:
-    """It is of no use then to look at how it was spelled."""
+    """The caller need not look for a misspelt key then."""
     error = errors.AuthenticationError("Invalid x-api-key", status=401)
     assert "LYZR_API_KEY" in str(error)
     error._permanent = False
@@ -226,7 +226,7 @@ def test_a_401_of_a_key_that_was_good_says_so() -> None:
 
 
 def test_a_429_says_how_long_the_server_asked_to_wait() -> None:
-    """Where it did; and a sentence of the server's has one full stop."""
+    """It says nothing if the server did not. A sentence of the server keeps one full stop."""
     said = str(errors.RateLimitError("Too many requests.", status=429, retry_after=500.0))
     assert said.startswith("HTTP 429: Too many requests. The service refuses")
     assert said.endswith(" The server asks to wait 500 s.")
@@ -234,13 +234,13 @@ def test_a_429_says_how_long_the_server_asked_to_wait() -> None:
 
 
 def test_the_advice_of_different_errors_is_different() -> None:
-    """A permanent 503 is not told to succeed later."""
+    """The advice for a permanent 503 does not suggest a later attempt."""
     texts = {str(bare(getattr(errors, name))) for name in ADVICE}
     assert len(texts) == len(ADVICE)
 
 
 def test_the_headers_of_an_error_are_its_own() -> None:
-    """A mapping that is changed later does not change them."""
+    """Later changes to the given mapping do not change them."""
     headers = {"via": "proxy"}
     error = errors.APIStatusError("no", status=500, headers=headers)
     headers.clear()
@@ -248,7 +248,7 @@ def test_the_headers_of_an_error_are_its_own() -> None:
 
 
 def test_the_headers_of_an_error_are_found_in_any_case() -> None:
-    """As HTTP has it; also after pickling."""
+    """HTTP ignores the case. This survives pickling."""
     error = errors.APIStatusError("no", status=500, headers={"Via": "proxy"})
     for one in (error, pickle.loads(pickle.dumps(error))):  # noqa: S301 - of our own making
         assert one.headers["via"] == one.headers["VIA"] == "proxy"

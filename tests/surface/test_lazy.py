@@ -1,4 +1,4 @@
-"""What an import costs, and that nobody can tell that the names come later."""
+"""The cost of an import, and that lazy names behave like others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = [lyzr_traces_async, testing]
 
 
 def fresh(code: str) -> str:
-    """Run code in a new interpreter, without what this one has imported, and return what it prints."""
+    """Run code in a new interpreter without the modules of this one, and return its output."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.stdout.strip()
@@ -32,26 +32,26 @@ def fresh(code: str) -> str:
     ["lyzr_traces_async", "lyzr_traces_async.testing.plugin", "lyzr_traces_async.cli", "lyzr_traces_async._lazy"],
 )
 def test_an_import_that_needs_no_library_imports_none(module: str) -> None:
-    """The plugin is loaded in every run of pytest by everybody who has this installed, fixture or not."""
+    """Every run of pytest loads the plugin if the package is installed, even without using its fixture."""
     code = f"import sys, pytest, {module}; print(*(name for name in {LIBRARIES} if name in sys.modules))"
     assert fresh(code) == ""
 
 
 def test_errors_come_without_the_client() -> None:
-    """Each name brings the module it is in, and not those that take longer."""
+    """Each name imports its own module, and not the slower ones."""
     assert fresh("import sys; from lyzr_traces_async import NotFoundError; print('aiohttp' in sys.modules)") == "False"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_star_import_brings_all_names(package: types.ModuleType) -> None:
-    """As if they were there from the beginning."""
+    """A star import finds them although they are loaded later."""
     code = f"from {package.__name__} import *; import {package.__name__} as p; print(set(p.__all__) <= set(globals()))"
     assert fresh(code) == "True"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_names_are_listed_before_they_are_asked_for(package: types.ModuleType) -> None:
-    """For completion, `help()` and whatever else goes through `dir()`."""
+    """Completion, `help()` and other tools use `dir()`."""
     listed = set(fresh(f"import {package.__name__} as p; print(*dir(p))").split())
     assert set(package.__all__) <= listed
     assert {"__all__", "__doc__", "__name__", "__path__"} <= listed
@@ -64,7 +64,7 @@ def test_names_are_listed_before_they_are_asked_for(package: types.ModuleType) -
 
 
 def test_help_shows_the_names() -> None:
-    """With their documentation."""
+    """Each has its documentation."""
     text = fresh(
         "import pydoc, lyzr_traces_async; print(pydoc.render_doc(lyzr_traces_async, renderer=pydoc.plaintext))"
     )
@@ -87,7 +87,7 @@ def test_the_modules_are_attributes_too() -> None:
 
 
 def test_a_pickle_is_read_where_nothing_was_imported() -> None:
-    """As another process does, that was sent one."""
+    """Another process that receives one does the same."""
     sent = pickle.dumps(lyzr_traces_async.Pagination(1, 2, 3, 4)).hex()
     again = f"import pickle; print(pickle.loads(bytes.fromhex('{sent}')))"
     assert fresh(again) == "Pagination(page=1, limit=2, total_items=3, total_pages=4)"
@@ -95,7 +95,7 @@ def test_a_pickle_is_read_where_nothing_was_imported() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_misspelt_name_is_the_usual_error(package: types.ModuleType) -> None:
-    """Also one that Python itself asks for, such as `__wrapped__`."""
+    """This holds for names that Python itself asks for, such as `__wrapped__`."""
     for name in ("TraceClient", "FakeTraceServer", "__wrapped__", "_"):
         with pytest.raises(AttributeError) as caught:
             getattr(package, name)
@@ -106,18 +106,18 @@ def test_a_misspelt_name_is_the_usual_error(package: types.ModuleType) -> None:
 
 
 def test_the_right_spelling_is_suggested() -> None:
-    """As for names that are there from the beginning."""
+    """Python suggests it as for names that exist from the beginning."""
     code = "import lyzr_traces_async, sys; sys.stderr = sys.stdout; lyzr_traces_async.TraceClient"
     assert fresh(code).endswith("Did you mean: 'TracesClient'?")
 
 
 def test_a_name_that_was_asked_for_is_there() -> None:
-    """The second time costs nothing, and a test of a user may replace it."""
+    """A second access costs nothing, and a user's test may replace it."""
     assert lyzr_traces_async.TracesClient is vars(lyzr_traces_async)["TracesClient"]
 
 
 def test_a_name_that_none_of_the_modules_has_is_an_error() -> None:
-    """A mistake of ours, which is to be seen as one."""
+    """It shows a mistake of ours."""
     getattr_, _ = lazily(testing.__name__, ["Quote"], "_quota")
     with pytest.raises(AttributeError, match="has no attribute 'Quote'"):
         getattr_("Quote")
@@ -125,7 +125,7 @@ def test_a_name_that_none_of_the_modules_has_is_an_error() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_type_checkers_are_told_the_same_names(package: types.ModuleType) -> None:
-    """They do not run what brings them."""
+    """They do not run the code that imports them."""
     tree = ast.parse(Path(inspect.getfile(package)).read_text())
     (branch,) = (node for node in tree.body if isinstance(node, ast.If))
     told = [alias.name for node in branch.body if isinstance(node, ast.ImportFrom) for alias in node.names]
@@ -133,8 +133,8 @@ def test_type_checkers_are_told_the_same_names(package: types.ModuleType) -> Non
 
 
 @pytest.mark.parametrize("library", ["aiohttp", "cyclopts", "msgspec"])
-def test_ctrl_c_while_the_command_line_starts_is_met(library: str) -> None:
-    """Half a second in which the libraries are imported: 130, and no traceback."""
+def test_ctrl_c_during_the_start_of_the_command_line_ends_it_quietly(library: str) -> None:
+    """Imports take half a second. The status is then 130, without a traceback."""
     code = f"""
 import os, sys
 class Interrupted:

@@ -1,4 +1,4 @@
-"""What users import, and with which signatures."""
+"""The names that users import, and their signatures."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ FIELDS: Final = {
         "max_rate_limit_wait": "float",
     },
 }
-# `__main__` runs the command line when it is imported.
+# importing `__main__` runs the command line
 MODULES: Final = [
     module.name
     for module in pkgutil.walk_packages(lyzr_traces_async.__path__, "lyzr_traces_async.")
@@ -152,7 +152,7 @@ MODULES: Final = [
 
 
 def test_the_root_exports_its_public_names() -> None:
-    """Sorted, each once, and all that are not modules."""
+    """They are sorted and unique, and none is a module."""
     exported = lyzr_traces_async.__all__
     assert exported == sorted(set(exported))
     assert set(exported) == {"__version__"} | {
@@ -163,7 +163,7 @@ def test_the_root_exports_its_public_names() -> None:
 
 
 def test_the_root_exports_the_client_all_models_the_summary_and_all_errors() -> None:
-    """Nothing has to be imported from below but for the tests of users."""
+    """Users need no import from a submodule, except for their tests."""
     modules = (models, summary, errors)
     names = {name for module in modules for name in module.__all__}
     assert set(lyzr_traces_async.__all__) == {"__version__", "TracesClient", *names}
@@ -173,8 +173,8 @@ def test_the_root_exports_the_client_all_models_the_summary_and_all_errors() -> 
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_each_module_says_what_it_exports(name: str) -> None:
-    """Sorted, and only what it has."""
+def test_each_module_lists_its_exports(name: str) -> None:
+    """The list is sorted and has only names that exist."""
     module = importlib.import_module(name)
     if not hasattr(module, "__all__"):
         assert name.startswith(("lyzr_traces_async.testing.", "lyzr_traces_async._version"))
@@ -187,13 +187,13 @@ def test_each_module_says_what_it_exports(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_the_client_has_its_documented_signatures(name: str) -> None:
-    """Names, order, defaults and types are a promise."""
+    """Names, order, defaults and types are public."""
     method, expected = SIGNATURES[name]
     assert str(inspect.signature(method)).replace("'", "") == expected.replace("'", "")
 
 
 def test_the_client_has_no_other_public_attributes() -> None:
-    """Whatever is public is kept."""
+    """Every public attribute must be kept later."""
     public = {name for name in vars(TracesClient) if not name.startswith("_")}
     assert public == {name for name in SIGNATURES if not name.startswith("_")} | {"quota", "stats"}
     for name, returned in (("stats", "ClientStats"), ("quota", "QuotaState | None")):
@@ -207,7 +207,7 @@ def test_the_client_has_no_other_public_attributes() -> None:
 
 @pytest.mark.parametrize("name", models.__all__)
 def test_a_model_has_its_documented_fields(name: str) -> None:
-    """In order, with their types."""
+    """Their order and types are public."""
     model = getattr(models, name)
     assert inspect.get_annotations(model) == FIELDS[name]
     assert list(attrs.fields_dict(model)) == list(FIELDS[name])
@@ -215,7 +215,7 @@ def test_a_model_has_its_documented_fields(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in lyzr_traces_async.__all__ if name != "__version__"])
 def test_each_public_name_is_documented(name: str) -> None:
-    """Also each of its public methods."""
+    """This includes the public methods."""
     value = getattr(lyzr_traces_async, name)
     assert inspect.getdoc(value)
     for attribute, member in vars(value).items():
@@ -224,10 +224,10 @@ def test_each_public_name_is_documented(name: str) -> None:
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    """It stands in one place."""
+    """The code has it in one place."""
     assert lyzr_traces_async.__version__ == importlib.metadata.version("lyzr-traces-async")
 
 
 def test_the_types_are_for_others_too() -> None:
-    """The marker of PEP 561 is in the package."""
+    """The package has the marker of PEP 561."""
     assert importlib.resources.files("lyzr_traces_async").joinpath("py.typed").is_file()

@@ -1,1 +1,1 @@
-"""Which page comes next, what is believed of an answer: `_walk`, `_coverage`, `_books`, `_limits`, `_session_list`."""
+"""Which page comes next, and which answers are trusted: `_walk`, `_coverage`, `_books`, `_limits`, `_session_list`."""

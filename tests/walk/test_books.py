@@ -1,4 +1,4 @@
-"""The books of a pass: which traces that came again are explained by growth, and how many were missed."""
+"""The accounts of a pass: which repeated traces are explained by growth, and how many traces were missed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.helpers.list_server import Change, ListServer, ids, walk_of, walk_on,
 
 
 def read_pages(books: Books, *repeats: int, begin: int = 0, size: int = 10) -> None:
-    """Enter full pages, one a window, with so many traces that were met before."""
+    """Record full pages, one a window, each with so many traces that were met before."""
     for number, known in enumerate(repeats):
         books.end_window()
         books.page(begin + number * size, begin + (number + 1) * size, new=size - known, repeats=known)
 
 
-def test_a_still_list_is_whole_also_with_rows_that_were_dropped() -> None:
-    """A short page is no reason to read it again: without repeats nothing can be missing."""
+def test_a_list_that_does_not_move_is_whole_even_with_dropped_rows() -> None:
+    """A short page is no reason to read it again: without repeats, no trace can be missing."""
     books = Books(0)
     read_pages(books, 0, 0)
     books.page(20, 30, new=4, repeats=0)
@@ -27,8 +27,8 @@ def test_a_still_list_is_whole_also_with_rows_that_were_dropped() -> None:
     assert books.missing(300, 24) == 0
 
 
-def test_a_trace_that_came_again_where_nothing_has_grown_stands_for_one_that_was_missed() -> None:
-    """In its place another one would have been."""
+def test_a_repeated_trace_without_growth_stands_for_a_missed_one() -> None:
+    """The repeat took the place of another trace."""
     books = Books(0)
     read_pages(books, 0, 1, 2)
     assert books.missing(30, 27) == 3
@@ -41,14 +41,14 @@ def test_a_trace_that_came_again_where_nothing_has_grown_stands_for_one_that_was
 
 
 def test_places_in_front_of_the_start_are_not_missed() -> None:
-    """A pass that begins at position 20 does not owe them."""
+    """A pass that begins at position 20 does not have to yield those before it."""
     books = Books(20)
     read_pages(books, 1, begin=20)
     assert books.missing(30, 9) == 1
 
 
 def test_places_without_a_trace_are_not_missed() -> None:
-    """Each is counted once, however often it is read."""
+    """Each such position counts once, even if it is read several times."""
     books = Books(0)
     books.page(0, 10, new=7, repeats=1)
     books.page(0, 10, new=0, repeats=0)
@@ -56,8 +56,8 @@ def test_places_without_a_trace_are_not_missed() -> None:
     assert books.missing(15, 11) == 15 - 2 - 1 - 11
 
 
-def test_what_is_read_again_is_expected_to_be_known() -> None:
-    """So far as it was read, less what deletions have moved."""
+def test_repeats_are_expected_where_positions_are_read_again() -> None:
+    """This covers the positions that were read before, minus those that deletions have moved."""
     books = Books(20)
     assert books.expected(20) == 0
     read_pages(books, 0, begin=20)
@@ -82,8 +82,8 @@ def test_what_is_read_again_is_expected_to_be_known() -> None:
         pytest.param([0, 2, 0, 0], [0, 1, 1, 0], 0, id="what is left explains the next"),
     ],
 )
-def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], repeats: list[int], missing: int) -> None:
-    """As many traces have been pushed on; what stands in front of them was never owed."""
+def test_growth_explains_repeats_of_the_same_window(growth: list[int], repeats: list[int], missing: int) -> None:
+    """It pushed as many traces on, and the pass never had to yield the ones in front of them."""
     books = Books(0)
     for number, (grown, known) in enumerate(zip(growth, repeats, strict=True)):
         books.end_window()
@@ -92,13 +92,13 @@ def test_growth_explains_what_comes_again_at_the_same_time(growth: list[int], re
         books.page(number * 10, number * 10 + 10, new=10 - known, repeats=known)
     length = 10 * len(growth)
     assert books.missing(length, length - sum(repeats)) == missing
-    # Where all is explained, what the count says beyond that is rows that were dropped.
+    # If all repeats are explained, any further items of the count are dropped rows.
     assert bool(books.missing(length + 100, length - sum(repeats))) == bool(missing)
 
 
 @pytest.mark.parametrize(("pages_between", "missing"), [(0, 0), (1, 0), (2, 0), (3, 1)])
-def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: int, missing: int) -> None:
-    """Behind the window that it came in: 10 traces that have arrived, and the 10 positions of a page."""
+def test_growth_explains_repeats_as_far_as_it_has_pushed_traces_on(pages_between: int, missing: int) -> None:
+    """That is 10 arrivals and the 10 positions of a page beyond the window in which it came."""
     books = Books(100)
     read_pages(books, 0, begin=100)
     books.grown(10)
@@ -107,8 +107,8 @@ def test_growth_holds_as_far_as_what_it_has_pushed_on_can_stand(pages_between: i
     assert books.missing(100 + length, length - 1) == missing
 
 
-def test_growth_that_is_left_holds_further_where_more_comes() -> None:
-    """Two bursts have pushed on as many as both have traces."""
+def test_remaining_growth_reaches_further_after_another_burst() -> None:
+    """Two bursts push traces on as far as the sum of both."""
     books = Books(0)
     read_pages(books, 0)
     books.grown(10)
@@ -118,14 +118,14 @@ def test_growth_that_is_left_holds_further_where_more_comes() -> None:
     assert books.missing(60, 55) == 0
 
 
-# As a whole walk shows it
+# Shown by whole walks
 
 
 @pytest.mark.parametrize("prefetch", [1, 8])
 def test_traces_of_one_millisecond_that_are_shuffled_between_queries_come_whole_or_not_without_an_error(
     prefetch: int,
 ) -> None:
-    """200 of them, in pages of 10, 25 times: the first pass alone would miss a third."""
+    """200 such traces, in pages of 10, 25 times. The first pass alone would miss a third."""
     whole = 0
     for seed in range(25):
         server = ListServer(200, 100)
@@ -146,7 +146,7 @@ def test_traces_of_one_millisecond_that_are_shuffled_between_queries_come_whole_
 @pytest.mark.parametrize("moment", range(1, 12))
 @pytest.mark.parametrize("prefetch", [1, 2, 8])
 def test_a_pair_that_changes_places_at_a_page_boundary_comes_whole(moment: int, prefetch: int) -> None:
-    """In one pass more, and not more than that."""
+    """The walk takes one more pass for it, and no further one."""
 
     def swap(server: ListServer, _: random.Random) -> None:
         swap.queries += 1  # type: ignore[attr-defined]
@@ -161,8 +161,8 @@ def test_a_pair_that_changes_places_at_a_page_boundary_comes_whole(moment: int, 
         assert len(server.asked) <= 10
 
 
-def test_growth_of_long_before_does_not_explain_a_pair_that_changes_places() -> None:
-    """A trace arrives at the end, and far behind it, much later, two traces change places at a page boundary."""
+def test_earlier_growth_does_not_explain_a_pair_that_changes_places() -> None:
+    """A trace arrives at the end. Much later and further on, two traces change places at a page boundary."""
     server = ListServer(100, 100)
     walk = walk_of(limit=10)
     found = walk_on(walk, server, 1)
@@ -176,7 +176,7 @@ def test_growth_of_long_before_does_not_explain_a_pair_that_changes_places() -> 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 8])
 def test_arrivals_are_no_reason_to_walk_twice(prefetch: int) -> None:
-    """Five bursts at the front, between answers: every page once, but for those of a window that moved."""
+    """Five bursts at the front cost no second pass: the walk reads only the pages of a moved window again."""
     server = ListServer(300, 100)
     outcome = walk_through(server, [Change(2, 0.0, k) for k in range(1, 6)], limit=10, prefetch=prefetch, order=1)
     found = ids(outcome.pages)

@@ -1,4 +1,4 @@
-"""What is believed of answers: tables of a list that grows within windows and between them, and of how it ends."""
+"""How far the walk trusts answers: tables of lists that grow within windows and between them, and of their end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.list_server import Change, ListServer, a, first, ids, play, s
 
 
 def test_traces_that_arrive_between_windows_repeat_others_which_are_dropped() -> None:
-    """Drift makes the next window one page, from where it doubles; but the last page is then read alone."""
+    """After a repeat the next window is one page, and windows double from there. The last page is read alone."""
     tally = play(
         [
             first(18),
@@ -28,7 +28,7 @@ def test_traces_that_arrive_between_windows_repeat_others_which_are_dropped() ->
 
 
 def test_an_answer_that_is_older_than_the_page_before_it_is_asked_for_again() -> None:
-    """Page 3 was read before a trace arrived, page 2 after: what slid from one to the other is on neither."""
+    """Page 3 was read before an arrival and page 2 after it, so the trace that moved between them is on neither."""
     tally = play(
         [
             first(10),
@@ -42,7 +42,7 @@ def test_an_answer_that_is_older_than_the_page_before_it_is_asked_for_again() ->
 
 
 def test_answers_behind_one_that_is_asked_for_again_are_dropped() -> None:
-    """However new they are."""
+    """This holds even if they are newer."""
     play(
         [
             first(15),
@@ -60,7 +60,7 @@ def test_answers_behind_one_that_is_asked_for_again_are_dropped() -> None:
 
 
 def test_rows_tell_more_than_counts() -> None:
-    """Page 2 begins with a trace that was met, so the list has grown; that page 3 does not know is no proof."""
+    """Page 2 begins with a known trace, so the list has grown, even if page 3 does not report it."""
     play(
         [
             first(10),
@@ -76,7 +76,7 @@ def test_rows_tell_more_than_counts() -> None:
 def test_rows_that_only_the_next_window_shows_to_have_moved_lead_back_into_the_last_one(
     n: int, then: list[int]
 ) -> None:
-    """Page 3 was read before page 2, and page 4 tells: back to the end of page 2, and on with one page."""
+    """Page 3 was read before page 2, and page 4 shows it. The walk returns to the end of page 2, with one page."""
     tally = play(
         [
             first(10),
@@ -91,7 +91,7 @@ def test_rows_that_only_the_next_window_shows_to_have_moved_lead_back_into_the_l
 
 
 def test_one_of_45_that_slid_within_a_window_is_found() -> None:
-    """Page 2 was counted before an arrival and read after it, page 3 read before it: page 4 repeats."""
+    """Page 2 was counted before an arrival and read after it, and page 3 was read before it. Page 4 has a repeat."""
     tens = [list(range(n, n + 10)) for n in range(-1, 49, 10)]
     play(
         [
@@ -112,10 +112,8 @@ def test_one_of_45_that_slid_within_a_window_is_found() -> None:
 
 @pytest.mark.parametrize(("length", "limit"), [(10, 10), (200, 100), (45, 10)])
 @pytest.mark.parametrize("prefetch", [1, 2, 8])
-def test_one_arrival_at_whatever_moment_between_whatever_queries_loses_nothing(
-    length: int, limit: int, prefetch: int
-) -> None:
-    """Rows and count of one answer are two queries; where the last page is full, its rows have pushed one on."""
+def test_one_arrival_between_any_two_queries_loses_nothing(length: int, limit: int, prefetch: int) -> None:
+    """Rows and count of an answer are two queries. The arrival may push a trace on from a full last page."""
     for moment in range(14):
         for order in range(12):
             server = ListServer(length, 100)
@@ -125,12 +123,12 @@ def test_one_arrival_at_whatever_moment_between_whatever_queries_loses_nothing(
             found = ids(outcome.pages)
             assert outcome.owed <= set(found)
             assert len(found) == len(set(found))
-            # The count of the first answer may know of it, and its rows not: then the list is walked twice.
+            # If the count of the first answer includes it and the rows do not, the walk reads the list twice.
             assert moment == 1 or len(server.asked) <= length // limit + 1 + 2 * prefetch
 
 
 def test_a_last_page_of_a_window_that_moves_is_asked_for_again_alone() -> None:
-    """Nothing comes behind it that would show that it was read before the page before it."""
+    """No page behind it could show that it was read before the page in front of it."""
     play(
         [
             first(5),
@@ -142,8 +140,8 @@ def test_a_last_page_of_a_window_that_moves_is_asked_for_again_alone() -> None:
     )
 
 
-def test_dropped_rows_may_hide_that_others_were_met() -> None:
-    """Page 4 is short and the list has grown: what it repeats of page 3 may be the row that was dropped."""
+def test_dropped_rows_may_hide_repeats() -> None:
+    """Page 4 is short and the list has grown, so the row that it repeats of page 3 may be the dropped one."""
     play(
         [
             first(10),
@@ -156,8 +154,8 @@ def test_dropped_rows_may_hide_that_others_were_met() -> None:
     )
 
 
-def test_they_may_hide_it_also_where_only_the_window_before_has_shown_that_the_list_moves() -> None:
-    """Page 3 knew already of what page 4 may repeat."""
+def test_dropped_rows_may_hide_repeats_if_only_the_window_before_shows_that_the_list_moves() -> None:
+    """Page 3 already had the row that page 4 may repeat."""
     play(
         [
             first(10),
@@ -170,7 +168,7 @@ def test_they_may_hide_it_also_where_only_the_window_before_has_shown_that_the_l
 
 
 def test_dropped_rows_of_a_list_that_does_not_move_hide_nothing() -> None:
-    """A still list is not read twice."""
+    """Such a list is not read twice."""
     play(
         [
             first(10),
@@ -183,7 +181,7 @@ def test_dropped_rows_of_a_list_that_does_not_move_hide_nothing() -> None:
 
 
 def test_a_burst_of_arrivals_is_read_through() -> None:
-    """A page with nothing new is accepted, and comes empty."""
+    """The walk accepts a page without a new trace and yields it empty."""
     tally = play(
         [
             first(5),
@@ -196,13 +194,13 @@ def test_a_burst_of_arrivals_is_read_through() -> None:
 
 
 def test_repeats_within_one_answer_are_dropped_too() -> None:
-    """A server that lists a trace twice on one page does not make a user see it twice."""
+    """If a server lists a trace twice on one page, the walk yields it once."""
     tally = play([([1], [a(1, 1, 1, n=3)], [[1]]), ([2], [a(2, 3, n=3)], [[3]])])
     assert tally == {"duplicates_dropped": 1}
 
 
 def test_a_page_of_which_something_was_dropped_keeps_its_pagination() -> None:
-    """It says what the server said."""
+    """The pagination stays as the server sent it."""
     server = ListServer(3, 2)
     outcome = walk_through(server, [Change(1, 0.0, 1)], limit=2)
     assert [page.pagination for page in outcome.pages] == [a(p, n=3 + (p > 1)).pagination for p in (1, 2, 3)]
@@ -213,7 +211,7 @@ def test_a_page_of_which_something_was_dropped_keeps_its_pagination() -> None:
 
 
 def test_a_last_page_with_fewer_rows_than_its_count_says_is_asked_for_once_more() -> None:
-    """Its rows may be from after a deletion, and its count from before: the new count tells."""
+    """Its rows may be newer than a deletion and its count older. The second count tells."""
     play(
         [
             first(5),
@@ -227,37 +225,35 @@ def test_a_last_page_with_fewer_rows_than_its_count_says_is_asked_for_once_more(
 
 
 def test_a_row_dropped_from_the_last_page_costs_one_request() -> None:
-    """Twice the same is believed."""
+    """The walk trusts two equal answers."""
     tally = play([first(5), ([2], [a(2, 3, 4, n=5)], [[3, 4]]), ([3], [a(3, n=5)], [[]]), ([3], [a(3, n=5)], [[]])])
     assert tally == {"pages_reread": 1}
 
 
 def test_a_last_page_with_more_rows_than_its_count_says_is_asked_for_once_more_too() -> None:
-    """Also the first one; it has grown since it was counted."""
+    """It has grown since the count. This holds for the first page too."""
     play([([1], [a(1, 1, 2, n=2, limit=3)], [[1, 2]])], limit=3)
     play([([1], [a(1, 1, 2, n=1, limit=3)], [[1, 2]])], limit=3, then=[1])
     play([first(4), ([2], [a(2, 3, 4, n=4)], [[3, 4]]), ([3], [a(3, 5, n=4)], [[5]])], then=[3])
 
 
 def test_rows_dropped_from_the_only_page_cost_nothing() -> None:
-    """There is nothing in front of it that a deletion could have moved."""
+    """No page in front of it could have moved by a deletion."""
     play([([1], [a(1, 1, n=2, limit=3)], [[1]])], limit=3)
 
 
 def test_an_empty_page_far_behind_the_end_does_not_lengthen_the_list() -> None:
-    """Nor does a walk that began there go back in front of it."""
+    """A walk that began there does not step back in front of it either."""
     assert not play([([9], [a(9, n=4)], [[]])], start_page=9)
 
 
-# Numbers that the store has left out: totalPages is 1 whatever there is
+# The store has left out its counts: totalPages is always 1 then
 
 
 @pytest.mark.parametrize("totals", [(0, 0, 0), (2, 2, 1)])
 @pytest.mark.parametrize("start_page", [1, 4])
-def test_where_numbers_are_left_out_a_full_page_is_a_sign_that_there_is_more(
-    totals: Sequence[int], start_page: int
-) -> None:
-    """TotalItems is 0 then, or the length of the page."""
+def test_without_counts_a_full_page_means_that_there_is_more(totals: Sequence[int], start_page: int) -> None:
+    """TotalItems is then 0, or the length of the page."""
     pages = range(start_page, start_page + 3)
     rows = [(1, 2), (3, 4), (5,)]
     play(
@@ -267,8 +263,8 @@ def test_where_numbers_are_left_out_a_full_page_is_a_sign_that_there_is_more(
     )
 
 
-def test_where_they_are_left_out_of_one_answer_the_others_hold() -> None:
-    """It is no deletion, and the pages behind it are still known."""
+def test_counts_of_other_answers_hold_if_one_answer_has_none() -> None:
+    """The missing count is no deletion, and the walk still knows of the pages behind."""
     play(
         [
             first(7),

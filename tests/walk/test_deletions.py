@@ -1,4 +1,4 @@
-"""What is believed of answers: tables of a list that loses traces within windows and between them."""
+"""How far the walk trusts answers: tables of lists that lose traces within windows and between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers.list_server import ListServer, Step, a, first, play, second, 
     ],
 )
 def test_after_deletions_as_many_positions_in_front_are_searched(deleted: int, asked: list[int]) -> None:
-    """Never before page 1. They hold as many new traces: the last window was read before the deletions."""
+    """The search never begins before page 1. Its positions hold as many new traces, since the last window is older."""
     server = ListServer(40, 2)
     walk = walk_of()
     found = walk_on(walk, server, 4)
@@ -33,7 +33,7 @@ def test_after_deletions_as_many_positions_in_front_are_searched(deleted: int, a
 
 
 def test_a_later_deletion_is_searched_for_where_the_walk_is_then() -> None:
-    """A search that is over does not come back."""
+    """A search that has ended is not repeated."""
     server = ListServer(80, 2)
     walk = walk_of()
     walk_on(walk, server, 5)
@@ -44,8 +44,8 @@ def test_a_later_deletion_is_searched_for_where_the_walk_is_then() -> None:
         assert server.asked == [page, page - 1, *range(page, page + 10)]
 
 
-def test_where_the_count_was_older_than_the_rows_the_search_begins_in_front_of_the_last_window() -> None:
-    """Page 3 was read after the deletion: position 5 holds nothing new, position 3 does; then on behind page 3."""
+def test_the_search_begins_in_front_of_the_last_window_if_a_count_was_older_than_its_rows() -> None:
+    """Page 3 was read after the deletion. Position 3 has a new trace, and the walk continues behind page 3."""
     play(
         [
             first(11),
@@ -61,8 +61,8 @@ def test_where_the_count_was_older_than_the_rows_the_search_begins_in_front_of_t
     )
 
 
-def test_where_nothing_new_stands_in_either_place_the_walk_goes_on_behind_the_last_window() -> None:
-    """None of the deletions was in front of it, so nothing has moved."""
+def test_the_walk_goes_on_behind_the_last_window_if_both_places_have_nothing_new() -> None:
+    """No deletion was in front of that window, so no trace has moved."""
     play(
         [
             first(11),
@@ -77,7 +77,7 @@ def test_where_nothing_new_stands_in_either_place_the_walk_goes_on_behind_the_la
 
 
 def test_a_list_that_grows_during_the_search_is_read_on_from_there() -> None:
-    """What is searched for may have been pushed on: that it is not there tells nothing."""
+    """Growth may have pushed the moved trace on, so its absence proves nothing."""
     play(
         [
             first(11),
@@ -92,8 +92,8 @@ def test_a_list_that_grows_during_the_search_is_read_on_from_there() -> None:
     )
 
 
-def test_a_trace_that_arrives_where_it_is_searched_is_not_taken_for_what_has_moved() -> None:
-    """Trace 12 is new, but the list has grown by it: trace 5 stands further in front."""
+def test_an_arrival_within_the_search_is_not_taken_for_the_moved_trace() -> None:
+    """Trace 12 is new, and the list has grown by it. Trace 5 is further in front."""
     play(
         [
             first(11),
@@ -107,8 +107,8 @@ def test_a_trace_that_arrives_where_it_is_searched_is_not_taken_for_what_has_mov
     )
 
 
-def test_of_a_window_of_several_pages_all_is_read_again_where_the_search_does_not_find_all() -> None:
-    """Where in it the deletion came is not known."""
+def test_a_window_of_several_pages_is_read_again_if_the_search_does_not_find_all() -> None:
+    """It is not known where in the window the deletion came."""
     play(
         [
             first(11),
@@ -124,7 +124,7 @@ def test_of_a_window_of_several_pages_all_is_read_again_where_the_search_does_no
 
 
 def test_a_deletion_while_such_a_window_is_read_again_does_not_lead_back_into_it() -> None:
-    """It is searched for in front of what has been read again by then."""
+    """The walk searches for it in front of the pages that were read again."""
     play(
         [
             first(11),
@@ -139,8 +139,8 @@ def test_a_deletion_while_such_a_window_is_read_again_does_not_lead_back_into_it
     )
 
 
-def test_a_search_that_has_found_all_is_over_also_where_the_list_grows_then() -> None:
-    """The next page has one more behind it: that is no reason to search again."""
+def test_a_search_that_has_found_all_is_over_even_if_the_list_grows() -> None:
+    """The next page has one more behind it, and that is no reason to search again."""
     play(
         [
             first(11),
@@ -155,7 +155,7 @@ def test_a_search_that_has_found_all_is_over_also_where_the_list_grows_then() ->
 
 
 def test_a_window_whose_pages_do_not_fit_together_is_not_searched_but_read_again() -> None:
-    """Page 2 is short, as by a deletion that its count does not know yet."""
+    """Page 2 is short, as after a deletion that its count does not include yet."""
     play(
         [
             first(11),
@@ -169,7 +169,7 @@ def test_a_window_whose_pages_do_not_fit_together_is_not_searched_but_read_again
 
 
 def test_a_deletion_within_a_window_is_told_from_an_answer_that_is_older() -> None:
-    """Page 3 has fewer items than there were when the window was asked for, so asking again would not help."""
+    """Page 3 has fewer items than the list had when the window was requested, so a second request would not help."""
     play(
         [
             first(9),
@@ -182,8 +182,8 @@ def test_a_deletion_within_a_window_is_told_from_an_answer_that_is_older() -> No
     )
 
 
-def test_the_least_count_of_a_window_is_what_has_become_of_the_list() -> None:
-    """Also where it comes behind answers that are refused, and where the next answer has grown again."""
+def test_the_smallest_count_of_a_window_is_the_length_of_the_list() -> None:
+    """This holds if refused answers precede it, and if the list has grown again by the next answer."""
     play(
         [
             first(20),
@@ -197,7 +197,7 @@ def test_the_least_count_of_a_window_is_what_has_become_of_the_list() -> None:
 
 
 def test_further_deletions_during_the_search_are_added_up() -> None:
-    """Where the window began and ended before the first of them is what counts."""
+    """The search covers the range of the window that was read before the first of them."""
     play(
         [
             first(12),
@@ -212,8 +212,8 @@ def test_further_deletions_during_the_search_are_added_up() -> None:
     )
 
 
-def test_the_same_fall_of_a_replica_that_lags_is_not_added_up() -> None:
-    """From 11 to 10 again and again is one deletion, whatever answers came in between."""
+def test_the_same_deletion_reported_by_a_lagging_replica_counts_once() -> None:
+    """A count that falls from 11 to 10 several times is one deletion, despite other answers in between."""
     again: list[Step] = [([3], [a(3, 6, 7, n=11)], [[]]), ([2], [a(2, 3, 4, n=10)], [])]
     play(
         [
@@ -230,10 +230,10 @@ def test_the_same_fall_of_a_replica_that_lags_is_not_added_up() -> None:
 
 
 def test_a_list_that_lost_its_tail_ends_where_it_ends_now() -> None:
-    """The search finds nothing, and the walk is done at the new last page."""
+    """The search finds nothing, and the walk ends at the new last page."""
     play([first(6), ([2], [a(2, n=1)], []), ([1], [a(1, 1, n=1)], [[]])])
 
 
-def test_a_count_that_makes_one_page_of_the_list_is_one_where_more_was_known() -> None:
-    """It is not taken for left out, though there are rows on page 2: they are from before the deletion."""
+def test_a_count_of_one_page_is_a_deletion_if_more_pages_were_known() -> None:
+    """The walk does not take the count for missing. The rows on page 2 are older than the deletion."""
     play([first(3), ([2], [a(2, 3, n=2)], [])], then=[1])

@@ -1,4 +1,4 @@
-"""Which limit is asked with where some pages are too heavy."""
+"""Which limit the walk uses when some pages are too heavy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FAR = 10**6
 
 
 def failed(limits: Limits, *tried: int, position: int = 0) -> None:
-    """Let these limits fail at a position."""
+    """Record that these limits failed at a position."""
     for limit in tried:
         assert limits.failed(limit, position)
 
@@ -28,7 +28,7 @@ def failed(limits: Limits, *tried: int, position: int = 0) -> None:
     ],
 )
 def test_each_limit_divides_the_one_before(limit: int, smaller: list[int]) -> None:
-    """So that no position is lost; below 1 there is none."""
+    """No position gets lost in this way, and there is no limit below 1."""
     limits = Limits(limit)
     assert limits.at(0, FAR) == (limit, None)
     for now, less in zip([limit, *smaller], smaller, strict=False):
@@ -38,8 +38,8 @@ def test_each_limit_divides_the_one_before(limit: int, smaller: list[int]) -> No
     assert limits.at(0, FAR)[0] == 1
 
 
-def test_a_limit_that_failed_holds_off_for_the_page_that_it_failed_for() -> None:
-    """Then it is tried again, and where it gets through that is that."""
+def test_a_limit_that_failed_is_avoided_for_the_page_that_it_failed_for() -> None:
+    """It is tried again behind that page, and stays if it succeeds."""
     limits = Limits(100)
     failed(limits, 100, position=300)
     for position in (300, 350):
@@ -54,7 +54,7 @@ def test_a_limit_that_failed_holds_off_for_the_page_that_it_failed_for() -> None
 
 
 def test_a_limit_that_fails_again_is_tried_at_distances_that_double() -> None:
-    """And begins anew where it has got through meanwhile."""
+    """The distances start again after a success."""
     limits = Limits(100)
     position = 0
     for distance in (100, 200, 400, 800):
@@ -67,8 +67,8 @@ def test_a_limit_that_fails_again_is_tried_at_distances_that_double() -> None:
     assert limits.at(position, FAR) == (50, position + 100)
 
 
-def test_an_odd_limit_holds_off_for_the_whole_page_too() -> None:
-    """In steps of 1, as far as its last position."""
+def test_an_odd_limit_is_avoided_for_the_whole_page_too() -> None:
+    """The walk proceeds in steps of 1 up to the last position of that page."""
     limits = Limits(5)
     failed(limits, 5, position=10)
     assert limits.at(14, FAR) == (1, 15)
@@ -76,7 +76,7 @@ def test_an_odd_limit_holds_off_for_the_whole_page_too() -> None:
 
 
 def test_limits_go_up_one_step_at_a_time() -> None:
-    """Each in its turn, where it may be tried again."""
+    """Each limit follows once it may be tried again."""
     limits = Limits(100)
     failed(limits, 100, 50, 25)
     assert limits.at(0, FAR) == (5, 25)
@@ -91,15 +91,15 @@ def test_limits_go_up_one_step_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(("left", "limit"), [(-10, 100), (0, 100), (1, 50), (50, 50), (51, 100)])
-def test_a_larger_limit_is_not_tried_where_one_page_is_left(left: int, limit: int) -> None:
-    """It would save nothing. Where the end is not known it is."""
+def test_a_larger_limit_is_not_tried_for_the_last_page(left: int, limit: int) -> None:
+    """It would save no request. It is tried if the end is not known."""
     limits = Limits(100)
     failed(limits, 100, position=300)
     assert limits.at(500, 500 + left) == (limit, None)
 
 
-def test_where_the_server_gives_fewer_its_limit_takes_the_place_of_the_callers() -> None:
-    """What failed before were larger ones."""
+def test_a_smaller_limit_of_the_server_replaces_the_callers() -> None:
+    """The failures before concern larger limits."""
     limits = Limits(100)
     failed(limits, 100, 50, position=300)
     limits.cap(20)

@@ -1,4 +1,4 @@
-"""The promise of the walk: whatever happens to the list meanwhile, every trace that stays comes exactly once."""
+"""Every trace that stays in the list comes exactly once, however the list changes during the walk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ seeds = st.integers(0, 2**32)
 limits = st.sampled_from([1, 2, 3, 5, 10])
 places = st.sampled_from([0.0, 1.0]) | st.floats(0, 1)
 
-# How it is walked: what of :func:`walk_through`.
+# How a list is walked: arguments of :func:`walk_through`.
 How = dict[str, Any]
 
 
@@ -44,11 +44,11 @@ def changes_of(
     where: st.SearchStrategy[float] = places,
     not_before: int = 0,
 ) -> list[Change]:
-    """Draw what happens to it: little enough that a walk must come to an end.
+    """Draw changes to the list, few enough that a walk must come to an end.
 
     :param kinds: 1 for arrivals, -1 for deletions.
-    :param most: how many traces one of them is.
-    :param not_before: the query before which nothing happens.
+    :param most: the most traces of one change.
+    :param not_before: the query before which there is no change.
     """
     count = st.builds(int.__mul__, st.sampled_from(kinds), st.integers(1, most))
     after = st.sampled_from([0, 0, 0, 1, 2, 5])
@@ -57,19 +57,19 @@ def changes_of(
 
 
 def assert_exactly_once(outcome: Outcome) -> None:
-    """Check the promise."""
+    """Check that every trace that stays came exactly once."""
     yielded = ids(outcome.pages)
     assert outcome.failures or len(yielded) == len(set(yielded))
     assert outcome.owed <= set(yielded)
 
 
 def assert_in_order(outcome: Outcome) -> None:
-    """Check that what stays comes as the server lists it."""
+    """Check that the traces that stay came in the server's order."""
     yielded = [int(trace_id) for trace_id in ids(outcome.pages) if trace_id in outcome.owed]
     assert yielded == sorted(yielded)
 
 
-# Quiet lists
+# Lists that do not change
 
 
 @walking
@@ -77,7 +77,7 @@ def assert_in_order(outcome: Outcome) -> None:
 def test_a_quiet_list_costs_one_request_a_page(
     length: int, limit: int, cap: int, prefetch: int, start_page: int
 ) -> None:
-    """And one more only where the last one is full, or where the server made another page of the first one."""
+    """One more is needed if the last page is full, or if the server's limit makes another page of the first one."""
     server = ListServer(length, cap)
     outcome = walk_through(server, limit=limit, prefetch=prefetch, start_page=start_page)
     begin, size = (start_page - 1) * limit, min(limit, cap)
@@ -90,14 +90,14 @@ def test_a_quiet_list_costs_one_request_a_page(
 @walking
 @given(lists(hidden=True), limits, prefetches)
 def test_rows_that_were_dropped_cost_at_most_one_request(server: ListServer, limit: int, prefetch: int) -> None:
-    """Where the last page has fewer rows than its count says."""
+    """The last page then has fewer rows than its count says."""
     outcome = walk_through(server, limit=limit, prefetch=prefetch)
     assert_exactly_once(outcome)
     assert_in_order(outcome)
     assert len(server.asked) <= len(server.items) // limit + 2
 
 
-# One query an answer
+# Rows and count of an answer are one query
 
 
 @walking
@@ -107,7 +107,7 @@ def test_rows_that_were_dropped_cost_at_most_one_request(server: ListServer, lim
     how(start_page=st.integers(1, 4)),
 )
 def test_one_kind_of_change_loses_nothing(server: ListServer, changes: list[Change], how: How) -> None:
-    """Arrivals or deletions, at any moment between and within windows, in bursts larger than a page, in order."""
+    """Arrivals or deletions come at any moment, in bursts larger than a page, and the order is kept."""
     outcome = walk_through(server, changes, **how)
     assert_exactly_once(outcome)
     assert_in_order(outcome)
@@ -116,7 +116,7 @@ def test_one_kind_of_change_loses_nothing(server: ListServer, changes: list[Chan
 @walking
 @given(lists(hidden=True), changes_of(1, -1), limits)
 def test_page_by_page_both_kinds_of_changes_lose_nothing(server: ListServer, changes: list[Change], limit: int) -> None:
-    """With prefetch=1, as long as no two kinds of changes fall between the same two answers."""
+    """This holds with prefetch=1, if no two kinds of changes fall between the same two answers."""
     assert_exactly_once(walk_through(server, changes, limit=limit, prefetch=1))
 
 
@@ -125,26 +125,26 @@ def test_page_by_page_both_kinds_of_changes_lose_nothing(server: ListServer, cha
 def test_both_kinds_of_changes_lose_nothing_in_different_windows(
     server: ListServer, changes: list[Change], how: How
 ) -> None:
-    """The answers of one window count as one: as long as all changes meanwhile are of one kind, none is hidden."""
+    """All changes during one window are of one kind, so none hides another."""
     assert_exactly_once(walk_through(server, changes, one_kind_a_window=True, **how))
 
 
 @walking
 @given(lists(), changes_of(1), how(), st.integers(1, 20), st.floats(0, 1))
-def test_a_walk_that_fails_and_is_taken_up_again_loses_nothing(
+def test_a_walk_that_fails_and_is_resumed_loses_nothing(
     server: ListServer, changes: list[Change], how: How, cap: int, too_heavy: float
 ) -> None:
-    """Where the error says, with the caller's limit, at a server that may give fewer, where pages are heavy, too."""
+    """It resumes at the page of the error, also with heavy pages and at a server that gives fewer rows."""
     server.cap = cap
     assert_exactly_once(walk_through(server, changes, failing=0.15, too_heavy=too_heavy, **how))
 
 
 @walking
 @given(lists(), changes_of(-1), how(), st.integers(1, 20))
-def test_deletions_lose_nothing_where_pages_are_too_heavy(
+def test_deletions_lose_nothing_if_pages_are_too_heavy(
     server: ListServer, changes: list[Change], how: How, cap: int
 ) -> None:
-    """What is deleted while a walk is at rest, between its error and its being taken up again, it can't know of."""
+    """No deletion falls between an error and the resumed walk, which could not know of it."""
     server.cap = cap
     outcome = walk_through(server, changes, failing=0.15, **how)
     assume(not outcome.failures)
@@ -156,7 +156,7 @@ def test_deletions_lose_nothing_where_pages_are_too_heavy(
 def test_a_bad_minute_costs_its_own_requests_and_few_more(
     server: ListServer, begins: int, lasts: int, how: How
 ) -> None:
-    """Whatever fails, and for how long, nothing is lost; afterwards the large limit works again."""
+    """Failures of any length lose nothing, and the large limit works again afterwards."""
     outcome = walk_through(server, brown_out=range(begins, begins + lasts), **how)
     assert_exactly_once(outcome)
     assert outcome.failures or outcome.requests <= len(server.items) // how["limit"] + 1 + lasts + 25
@@ -164,10 +164,10 @@ def test_a_bad_minute_costs_its_own_requests_and_few_more(
 
 @walking
 @given(lists(), changes_of(1, not_before=1) | changes_of(-1, not_before=1), how())
-def test_replicas_that_lag_lose_nothing_where_changes_are_of_one_kind(
+def test_replicas_that_lag_lose_nothing_if_changes_are_of_one_kind(
     server: ListServer, changes: list[Change], how: How
 ) -> None:
-    """With both, an older count and a deletion look the same. A walk may give up, since these never catch up."""
+    """With both kinds, an older count looks like a deletion. A walk may give up: the replicas never catch up."""
     try:
         outcome = walk_through(server, changes, lagging=0.1, **how)
     except PaginationError:
@@ -183,18 +183,17 @@ def test_replicas_that_lag_lose_nothing_where_changes_are_of_one_kind(
 def test_page_by_page_arrivals_between_two_queries_lose_nothing(
     server: ListServer, changes: list[Change], limit: int, order: int
 ) -> None:
-    """Anywhere in the list, in bursts of any size."""
+    """They may come anywhere in the list, in bursts of any size."""
     assert_exactly_once(walk_through(server, changes, limit=limit, order=order, two_queries=True))
 
 
 @walking
 @given(lists(), changes_of(1, most=1, where=st.just(0.0)), how())
 def test_arrivals_between_two_queries_lose_nothing(server: ListServer, changes: list[Change], how: How) -> None:
-    """As new traces arrive: in front, one by one.
+    """New traces arrive in front, one by one.
 
-    Where more than a page arrive while the last window is read, or one in the middle of the list, and all counts of
-    that window are older, nothing comes behind it that could tell; nor where one arrival hides what another one has
-    pushed on.
+    Some losses can't be noticed. More than a page arrives during the last window, or a trace arrives in the middle of
+    the list, and all counts of that window are older; or one arrival hides the trace that another one pushed on.
     """
     assert_exactly_once(walk_through(server, changes, two_queries=True, **how))
 
@@ -202,20 +201,20 @@ def test_arrivals_between_two_queries_lose_nothing(server: ListServer, changes: 
 @walking
 @given(lists(hidden=True), changes_of(-1, not_before=2), how())
 def test_deletions_between_two_queries_lose_nothing(server: ListServer, changes: list[Change], how: How) -> None:
-    """Of any size, anywhere, but between the two queries of the very first answer: its count is all there is."""
+    """They may have any size and place, but not fall between the two queries of the very first answer."""
     assert_exactly_once(walk_through(server, changes, two_queries=True, **how))
 
 
-# Orders that are not stable
+# Lists without a stable order
 
 
 def shuffle(server: ListServer, chance: random.Random) -> None:
-    """All have one timestamp."""
+    """Shuffle the list, as if all traces had one timestamp."""
     server.shuffle(chance)
 
 
 def swap(server: ListServer, chance: random.Random) -> None:
-    """Two neighbours have one timestamp, now and then at the end of a page."""
+    """Swap two neighbours, as if they had one timestamp, sometimes at the end of a page."""
     if len(server.items) > 1 and chance.random() < 0.2:
         server.swap(chance.randrange(len(server.items) - 1))
 
@@ -226,10 +225,9 @@ unstable = st.sampled_from([shuffle, swap])
 @walking
 @given(lists(), how(two_queries=st.booleans(), before_query=unstable))
 def test_an_order_that_is_not_stable_loses_nothing_in_silence(server: ListServer, how: How) -> None:
-    """It comes whole, or :class:`PaginationError` says how many are missing.
+    """All traces come, or :class:`PaginationError` says how many are missing.
 
-    In a list that stands still, and of which no rows are dropped: a trace that arrives explains one that comes again,
-    and a row that is dropped may be counted on two pages.
+    The list has no arrivals and no dropped rows: an arrival explains a repeat, and a dropped row may count twice.
     """
     try:
         outcome = walk_through(server, **how)
@@ -239,7 +237,7 @@ def test_an_order_that_is_not_stable_loses_nothing_in_silence(server: ListServer
     assert_exactly_once(outcome)
 
 
-# Whatever happens
+# All changes together
 
 
 @walking
@@ -249,7 +247,7 @@ def test_an_order_that_is_not_stable_loses_nothing_in_silence(server: ListServer
     how(two_queries=st.booleans(), before_query=unstable | st.just(lambda *_: None), lagging=st.sampled_from([0, 0.1])),
 )
 def test_the_pages_joined_are_what_the_walk_yields(server: ListServer, changes: list[Change], how: How) -> None:
-    """It comes to an end; each page is one that was asked for, with new traces only, and the last one ends the list."""
+    """The walk ends, each page was requested and has new traces only, and the last one ends the list."""
     try:
         outcome = walk_through(server, changes, **how)
     except PaginationError:

@@ -1,4 +1,4 @@
-"""The walk of the list of sessions, without a server: which parts it asks for, and what it makes of the answers."""
+"""The walk of the list of sessions, without a server: which parts it requests, and how it reads the answers."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Service:
     [(0, [0]), (1, [0]), (200, [0]), (201, [0, 199]), (399, [0, 199]), (1000, [0, 199, 398, 597, 796, 995])],
 )
 def test_every_session_is_listed_once_in_parts_that_overlap_by_one(sessions: int, asked: list[int]) -> None:
-    """In the order in which they ended, with the largest parts that the service gives."""
+    """Sessions come in the order in which they ended, in the largest parts that the service gives."""
     service = Service(sessions)
     assert service.walk() == [info(n) for n in range(sessions)]
     assert service.asked == [(offset, 200) for offset in asked]
 
 
-def test_sessions_that_end_meanwhile_come_last() -> None:
-    """They stand at the end of the list, and disturb nobody."""
+def test_sessions_that_end_during_the_walk_come_last() -> None:
+    """They are at the end of the list and move no other session."""
     service = Service(300, lambda service, asked: service.listed.append(info(300 + asked)))
     found = service.walk()
     assert found[:300] == [info(n) for n in range(300)]
@@ -78,8 +78,8 @@ def test_sessions_that_end_meanwhile_come_last() -> None:
 
 
 @pytest.mark.parametrize("deleted", [1, 150, 199, 250, 399])
-def test_sessions_deleted_meanwhile_hide_no_others(deleted: int) -> None:
-    """Also where as many have ended, so that the list is as long as before."""
+def test_sessions_deleted_during_the_walk_hide_no_others(deleted: int) -> None:
+    """This holds also if as many sessions end, so that the list keeps its length."""
 
     def change(service: Service, asked: int) -> None:
         if asked == 2:
@@ -93,7 +93,7 @@ def test_sessions_deleted_meanwhile_hide_no_others(deleted: int) -> None:
 
 @given(st.integers(0, 2**32), st.integers(0, 900))
 def test_no_session_that_stays_is_missed_or_comes_twice(seed: int, sessions: int) -> None:
-    """Whatever ends, is stored late or is deleted meanwhile."""
+    """Sessions may end, be stored late or be deleted during the walk."""
     chance = random.Random(seed)
     stays = {n: chance.random() < 0.8 for n in range(sessions)}
 
@@ -110,7 +110,7 @@ def test_no_session_that_stays_is_missed_or_comes_twice(seed: int, sessions: int
 
 
 class HeavyService(Service):
-    """Answers with no more than some sessions at once, or than one where a certain one is among them."""
+    """Fails if an answer has too many sessions, or more than one and a certain heavy session among them."""
 
     def __init__(self, n: int, most: int, error: LyzrTracesError, heavy: int | None = None) -> None:
         super().__init__(n)
@@ -133,7 +133,7 @@ def too_heavy() -> LyzrTracesError:
 
 @pytest.mark.parametrize("error", [ResponseTooLargeError("too large"), too_heavy()], ids=["too large", "timed out"])
 def test_a_part_that_is_too_heavy_is_asked_for_in_smaller_ones(error: LyzrTracesError) -> None:
-    """And larger ones are tried again at distances that double."""
+    """The walk tries larger parts again, at distances that double."""
     service = HeavyService(1000, 60, error)
     assert service.walk() == [info(n) for n in range(1000)]
     assert [limit for _, limit in service.asked[:4]] == [200, 100, 50, 50]
@@ -141,7 +141,7 @@ def test_a_part_that_is_too_heavy_is_asked_for_in_smaller_ones(error: LyzrTraces
 
 
 def test_one_heavy_session_does_not_slow_down_the_rest() -> None:
-    """It is read alone, and those after it again many at once."""
+    """It is read alone, and the sessions behind it again in large parts."""
     service = HeavyService(1000, 200, ResponseTooLargeError("too large"), heavy=300)
     assert service.walk() == [info(n) for n in range(1000)]
     assert len(service.asked) < 40
@@ -150,16 +150,16 @@ def test_one_heavy_session_does_not_slow_down_the_rest() -> None:
 @pytest.mark.parametrize(
     "error", [NotFoundError("no", status=404), ResponseTooLargeError("one session is too large")], ids=["404", "large"]
 )
-def test_what_smaller_parts_do_not_mend_is_raised(error: LyzrTracesError) -> None:
-    """An error of another kind at once; one session that is too large by itself in the end."""
+def test_an_error_that_smaller_parts_do_not_solve_is_raised(error: LyzrTracesError) -> None:
+    """Other errors are raised at once, and a single session that is too large in the end."""
     service = HeavyService(1, 0, error)
     with pytest.raises(type(error)):
         service.walk()
     assert len(service.asked) == (1 if isinstance(error, APIStatusError) else 6)
 
 
-def test_how_many_attempts_a_part_is_worth_depends_on_whether_there_are_smaller_ones() -> None:
-    """Two where there are, as for pages of traces."""
+def test_a_part_gets_two_attempts_if_it_can_be_split() -> None:
+    """This is the same as for pages of traces."""
     walk = SessionWalk(None, None, None)
     worth = []
     for _ in range(6):
@@ -171,7 +171,7 @@ def test_how_many_attempts_a_part_is_worth_depends_on_whether_there_are_smaller_
 
 
 def test_a_short_part_does_not_end_the_walk() -> None:
-    """Only an answer that names no place to go on from does."""
+    """Only an answer without a next offset does."""
 
     class Dropping(Service):
         def answer(self, offset: int, limit: int) -> SessionsPage:
@@ -184,8 +184,8 @@ def test_a_short_part_does_not_end_the_walk() -> None:
 
 
 @pytest.mark.parametrize("too_many", [0, 1, 300])
-def test_an_end_that_the_count_denies_is_looked_behind(too_many: int) -> None:
-    """Once, if nothing comes from there: the count may be the older of the two."""
+def test_the_walk_looks_once_behind_an_end_that_the_count_denies(too_many: int) -> None:
+    """If nothing comes from there, the count may be the older of the two."""
 
     class Unsure(Service):
         def answer(self, offset: int, limit: int) -> SessionsPage:
@@ -199,7 +199,7 @@ def test_an_end_that_the_count_denies_is_looked_behind(too_many: int) -> None:
 
 @pytest.mark.parametrize("following", [0, 5])
 def test_an_answer_that_goes_back_is_refused(following: int) -> None:
-    """Or else a walk would go in circles."""
+    """The walk would go in circles otherwise."""
     walk = SessionWalk(None, None, None)
     walk.request()
     walk.feed(SessionsPage((), 9, 0, 5))
@@ -209,7 +209,7 @@ def test_an_answer_that_goes_back_is_refused(following: int) -> None:
 
 
 def test_a_list_that_never_ends_is_given_up() -> None:
-    """A hundred answers without a new session are enough."""
+    """The walk ends after a hundred answers without a new session."""
 
     class Endless(Service):
         def answer(self, offset: int, limit: int) -> Any:

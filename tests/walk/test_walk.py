@@ -13,7 +13,7 @@ from tests.helpers.list_server import ListServer, Step, a, failure_of, ids, play
 
 
 def test_a_single_page_is_the_whole_walk() -> None:
-    """The answer itself is yielded, and nothing more is asked for."""
+    """The walk yields that answer and sends no other request."""
     walk = walk_of(limit=50)
     assert (walk.session_id, walk.limit, walk.done) == ("the-session", 50, False)
     assert walk.window() == range(1, 2)
@@ -34,20 +34,20 @@ def test_a_single_page_is_the_whole_walk() -> None:
     ],
 )
 def test_a_session_without_a_second_page_yields_one_page(steps: list[Step], prefetch: int) -> None:
-    """Also an empty one, whose pagination then says so."""
+    """An empty session yields an empty page, whose pagination says so."""
     assert not play(steps, prefetch=prefetch)
 
 
 @pytest.mark.parametrize("rows", [(1, 2), (1,), ()])
 def test_a_full_last_page_is_not_the_end(rows: tuple[int, ...]) -> None:
-    """Whatever its count says, what its rows have pushed on stands behind it; also where rows were dropped."""
+    """Arrivals may have pushed traces on behind it. Dropped rows do not change that."""
     assert not play([([1], [a(1, *rows, n=2)], [rows]), ([2], [a(2, n=2)], [[]])])
     play([([1], [a(1, *rows, n=2)], [rows]), ([2], [a(2, 3, n=3)], [[3]])])
 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 8])
 def test_short_and_empty_pages_in_the_middle_do_not_end_the_walk(prefetch: int) -> None:
-    """Only totalPages says where the end is; every accepted page is yielded, the empty ones too."""
+    """Only totalPages tells the end, and the walk yields every accepted page, even an empty one."""
     server = ListServer(11, 2, hidden=[1, 2, 3, 4, 8, 9])
     outcome = walk_through(server, prefetch=prefetch)
     assert [ids([page]) for page in outcome.pages] == [["0"], [], ["5"], ["6", "7"], [], ["10"]]
@@ -73,7 +73,7 @@ def test_short_and_empty_pages_in_the_middle_do_not_end_the_walk(prefetch: int) 
     ],
 )
 def test_windows_double_up_to_prefetch_and_stop_at_the_last_page(prefetch: int, pages: int, sizes: list[int]) -> None:
-    """On a quiet list every page is asked for exactly once, in order; one more where the last one is full."""
+    """On a list that does not change, every page is requested once, in order, and one more if the last one is full."""
     for full in (False, True):
         server = ListServer(pages * 3 - (not full), 3)
         outcome = walk_through(server, limit=3, prefetch=prefetch)
@@ -85,7 +85,7 @@ def test_windows_double_up_to_prefetch_and_stop_at_the_last_page(prefetch: int, 
 
 @pytest.mark.parametrize("prefetch", range(1, 17))
 def test_leaving_after_k_pages_has_cost_at_most_twice_as_many_requests(prefetch: int) -> None:
-    """On a quiet list, wherever the consumer leaves."""
+    """This holds on a list that does not change, after any number of pages."""
     server = ListServer(127, 2)
     walk = walk_of(prefetch)
     consumed = 0
@@ -98,7 +98,7 @@ def test_leaving_after_k_pages_has_cost_at_most_twice_as_many_requests(prefetch:
 
 @pytest.mark.parametrize("prefetch", [1, 8])
 def test_a_tail_that_grows_is_followed(prefetch: int) -> None:
-    """The newest totalPages is the right one, also when it comes with what was the last page."""
+    """The newest totalPages counts, also if it comes with the former last page."""
     play(
         [
             ([1], [a(1, 1, 2, n=4)], [[1, 2]]),
@@ -112,12 +112,12 @@ def test_a_tail_that_grows_is_followed(prefetch: int) -> None:
 
 @pytest.mark.parametrize(("page", "n"), [(2, 0), (2, 1), (2, 2), (5, 4), (5, 0)])
 def test_a_page_past_the_end_ends_the_walk(page: int, n: int) -> None:
-    """As when a walk is taken up again at a page that is gone."""
+    """This happens if a walk resumes at a page that is gone."""
     assert not play([([page], [a(page, n=n)], [[]])], start_page=page, prefetch=4)
 
 
 def test_a_walk_begins_with_its_start_page() -> None:
-    """And doubles its windows from there."""
+    """Its windows double from there."""
     play(
         [
             ([3], [a(3, 5, 6, n=11)], [[5, 6]]),
@@ -130,7 +130,7 @@ def test_a_walk_begins_with_its_start_page() -> None:
 
 
 def test_a_walk_may_step_back_before_its_start_page() -> None:
-    """Where deletions have moved there what it still owes; what else it finds there is yielded too."""
+    """Deletions may have moved traces there that it still has to yield. It yields all new ones that it finds."""
     tally = play(
         [
             ([3], [a(3, 5, 6, n=8)], [[5, 6]]),
@@ -148,7 +148,7 @@ def test_a_walk_may_step_back_before_its_start_page() -> None:
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 3])
 def test_the_pages_before_one_that_is_too_heavy_are_yielded_and_it_is_asked_for_in_parts(kept: int) -> None:
-    """Those behind it are asked for again: answers are not kept."""
+    """Pages behind it are requested again, since answers are not kept."""
     server = ListServer(20, 2)
     walk = walk_of(4)
     walk_on(walk, server, 2)
@@ -161,7 +161,7 @@ def test_the_pages_before_one_that_is_too_heavy_are_yielded_and_it_is_asked_for_
 
 
 def test_the_failure_of_a_page_that_the_walk_needs_is_raised_after_the_pages_before() -> None:
-    """It is the very error, with the page to take the walk up from; of several it is the first."""
+    """The walk raises the first error unchanged, with the page to resume from."""
     walk = walk_of(4)
     server = ListServer(20, 2)
     walk_on(walk, server, 2)
@@ -177,7 +177,7 @@ def test_the_failure_of_a_page_that_the_walk_needs_is_raised_after_the_pages_bef
 
 
 def test_the_failure_of_the_very_first_page_is_raised() -> None:
-    """Its page is the one that the walk was to begin with."""
+    """The error names the page at which the walk began."""
     walk = walk_of(start_page=7)
     walk.window()
     with pytest.raises(ServerError) as caught:
@@ -186,7 +186,7 @@ def test_the_failure_of_the_very_first_page_is_raised() -> None:
 
 
 def test_the_failure_of_a_page_past_the_end_does_not_matter() -> None:
-    """The list ended earlier than it was said to when that page was asked for."""
+    """The list has become shorter since that page was requested."""
     walk = walk_of(2)
     server = ListServer(5, 2)
     walk_on(walk, server, 1)
@@ -200,13 +200,13 @@ def test_the_failure_of_a_page_past_the_end_does_not_matter() -> None:
 
 
 def test_the_failure_of_a_page_behind_the_last_one_does_not_matter() -> None:
-    """Where the store has left its numbers out of what turns out to be the last page."""
+    """The store has left out its counts, and the page before turns out to be the last."""
     play([([1], [a(1, 1, 2, n=6)], [[1, 2]]), ([2, 3], [a(2, 3, n=0, pages=1), failure_of()], [[3]])], prefetch=2)
 
 
 @pytest.mark.parametrize("too_heavy", [False, True])
 def test_the_failure_of_a_page_that_is_not_next_does_not_matter_yet(too_heavy: bool) -> None:  # noqa: FBT001
-    """Where the walk has to step back first, it will ask for that page again in any case."""
+    """The walk has to step back first and will request that page again."""
     walk = walk_of(2)
     list(walk.feed([a(1, 1, 2, n=10)][: len(walk.window())]))
     assert list(walk.window()) == [2, 3]
@@ -216,7 +216,7 @@ def test_the_failure_of_a_page_that_is_not_next_does_not_matter_yet(too_heavy: b
 
 
 def test_counts_behind_a_failed_page_are_heeded() -> None:
-    """Page 3 tells of a deletion, though page 2 could not be had: so a smaller page is asked for further in front."""
+    """Page 3 reports a deletion although page 2 failed, so the walk requests a smaller page further in front."""
     walk = walk_of(2)
     list(walk.feed([a(1, 1, 2, n=10)][: len(walk.window())]))
     assert list(walk.window()) == [2, 3]
@@ -224,8 +224,8 @@ def test_counts_behind_a_failed_page_are_heeded() -> None:
     assert list(walk.window()) == [1]
 
 
-def test_the_largest_of_the_counts_behind_a_failed_page_is_what_is_known_of_the_list() -> None:
-    """An answer that is older is not believed after that."""
+def test_the_largest_count_behind_a_failed_page_is_the_length_of_the_list() -> None:
+    """An older answer is not trusted after it."""
     walk = walk_of(4)
     walk_on(walk, ListServer(15, 2), 2)
     assert list(walk.window()) == [4, 5, 6, 7]
@@ -234,11 +234,11 @@ def test_the_largest_of_the_counts_behind_a_failed_page_is_what_is_known_of_the_
     assert list(walk.feed([a(7, 6, n=15, limit=1)])) == []
 
 
-# Guards
+# Limits after which a walk gives up
 
 
 def give_up(walk: PageWalk, answer: Callable[[int], TracePage], most: int) -> tuple[list[TracePage], PaginationError]:
-    """Walk until the walk gives up; fail where it does not within so many windows."""
+    """Walk until the walk gives up, and fail if it does not within so many windows."""
     pages: list[TracePage] = []
     for _ in range(most):
         try:
@@ -250,7 +250,7 @@ def give_up(walk: PageWalk, answer: Callable[[int], TracePage], most: int) -> tu
 
 
 def test_a_hundred_hidden_rows_are_no_reason_to_give_up() -> None:
-    """In a still list every page brings the end nearer."""
+    """If the list does not move, every page brings the end nearer."""
     server = ListServer(300, 1, hidden=range(5, 299))
     outcome = walk_through(server, limit=1, prefetch=8)
     assert ids(outcome.pages) == ["0", "1", "2", "3", "4", "299"]
@@ -258,7 +258,7 @@ def test_a_hundred_hidden_rows_are_no_reason_to_give_up() -> None:
 
 
 def test_a_hundred_answers_that_bring_nothing_new_and_the_end_no_nearer_end_the_walk() -> None:
-    """One page more in front before each answer: always the same traces, and always as many pages left."""
+    """A page of traces arrives in front before each answer, so the same traces and page counts repeat."""
     server = ListServer(6, 2)
     walk = walk_of()
     assert MAX_IDLE_ANSWERS == 100
@@ -278,7 +278,7 @@ def test_a_hundred_answers_that_bring_nothing_new_and_the_end_no_nearer_end_the_
 
 
 def test_answers_that_are_refused_count_too() -> None:
-    """Two deletions before each answer on page 3, two arrivals before each on page 2; resume before the gap."""
+    """Two deletions precede each answer on page 3, and two arrivals each on page 2. The walk resumes before the gap."""
     walk = walk_of()
     asked = []
 
@@ -294,7 +294,7 @@ def test_answers_that_are_refused_count_too() -> None:
 
 @pytest.mark.parametrize("prefetch", [1, 8])
 def test_ten_thousand_positions_without_a_trace_end_the_walk(prefetch: int) -> None:
-    """A length that makes no sense is not followed for ever, nor is memory reserved for as many pages."""
+    """The walk does not follow an absurd length for ever, and reserves no memory for it."""
     walk = walk_of(prefetch, limit=100)
     pages, error = give_up(walk, lambda page: a(page, *[1][: 2 - page], n=2 * 10**12, limit=100), 200)
     assert MAX_EMPTY_POSITIONS == 10_000
@@ -305,15 +305,15 @@ def test_ten_thousand_positions_without_a_trace_end_the_walk(prefetch: int) -> N
     )
 
 
-def test_fewer_positions_without_a_trace_do_not() -> None:
-    """One trace, and the count begins anew."""
+def test_fewer_positions_without_a_trace_do_not_end_the_walk() -> None:
+    """A single trace restarts the count."""
     server = ListServer(20_000, 100, hidden=[*range(9_999), *range(10_000, 19_999)])
     outcome = walk_through(server, prefetch=8)
     assert ids(outcome.pages) == ["9999", "19999"]
 
 
 def unstable(asked: list[int], until: int) -> Callable[[int], TracePage]:
-    """Answer the pages 2, 3 and 4 of a list that has 1 to 4 behind its first page, 4 only after so many passes."""
+    """Answer pages 2 to 4 of a list with traces 1 to 4 behind page 1. Trace 4 appears only after so many passes."""
 
     def answer(page: int) -> TracePage:
         asked.append(page)
@@ -323,8 +323,8 @@ def unstable(asked: list[int], until: int) -> Callable[[int], TracePage]:
     return answer
 
 
-def test_a_list_without_a_stable_order_is_walked_so_often_and_then_given_up() -> None:
-    """One trace is never on the page that is asked for: how many are missing is said, and where to begin again."""
+def test_a_list_without_a_stable_order_is_given_up_after_some_passes() -> None:
+    """One trace is never on the requested page. The error says how many are missing and where to resume."""
     asked: list[int] = []
     _, error = give_up(walk_of(limit=2, start_page=2), unstable(asked, 99), 200)
     assert asked == [2, 3, 4] * MAX_PASSES
@@ -335,8 +335,8 @@ def test_a_list_without_a_stable_order_is_walked_so_often_and_then_given_up() ->
     )
 
 
-def test_the_last_of_these_walks_may_find_what_is_missing() -> None:
-    """Each begins with one page again."""
+def test_the_last_pass_may_find_the_missing_traces() -> None:
+    """Each pass begins with one page."""
     asked: list[int] = []
     answer = unstable(asked, MAX_PASSES - 1)
     walk = walk_of(8, limit=2, start_page=2)

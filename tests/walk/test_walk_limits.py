@@ -1,4 +1,4 @@
-"""With which limit a walk asks, what that costs, and the page to resume from."""
+"""Which limit a walk asks with, how many requests that costs, and the page to resume from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.list_server import ListServer, failure_of, ids, page_of, walk
 
 @pytest.mark.parametrize(("limit", "smaller"), [(100, [50, 25, 5, 1]), (97, [1]), (30, [15, 5, 1]), (2, [1]), (1, [])])
 def test_a_page_that_is_too_heavy_is_asked_for_in_parts(limit: int, smaller: list[int]) -> None:
-    """Without losing its position; two attempts make it heavy, and where one trace is too heavy the error is raised."""
+    """The position stays, two attempts make a page heavy, and a single trace that is too heavy raises the error."""
     walk = walk_of(8, start_page=3, limit=limit)
     for now, less in zip([limit, *smaller], smaller, strict=False):
         assert list(walk.window()) == [2 * limit // now + 1]
@@ -31,7 +31,7 @@ def test_a_page_that_is_too_heavy_is_asked_for_in_parts(limit: int, smaller: lis
 
 
 def test_after_a_heavy_page_the_larger_limit_is_tried_again_behind_it_once() -> None:
-    """No trace is asked for twice; windows begin again with one page whenever the limit changes."""
+    """No trace is requested twice, and windows restart with one page when the limit changes."""
     server = ListServer(51, 100)
     tally: Counter[str] = Counter()
     walk = walk_of(4, limit=4, tally=tally)
@@ -45,11 +45,11 @@ def test_after_a_heavy_page_the_larger_limit_is_tried_again_behind_it_once() -> 
         out += ids(walk.feed([server.answer(page, walk.limit) for page in window]))
     assert asked == [(2, [9], 2), (2, [10], 2), (4, [6], 1), (4, [7, 8], 2), (4, [9, 10, 11, 12], 2), (4, [13], 2)]
     assert out == [str(i) for i in range(16, 51)]
-    assert tally == {"pages_reread": 4}  # 5 in two parts, 6 and 7
+    assert tally == {"pages_reread": 4}  # page 5 in two parts, then pages 6 and 7
 
 
 def test_a_probe_that_fails_is_not_repeated_at_once() -> None:
-    """The walk goes on with the limit that works, for twice the distance."""
+    """The walk keeps the limit that works, for twice the distance."""
     server = ListServer(100, 100)
     walk = walk_of(8, limit=4)
     asked = []
@@ -62,7 +62,7 @@ def test_a_probe_that_fails_is_not_repeated_at_once() -> None:
 
 
 def test_the_windows_of_a_smaller_limit_end_where_the_list_ends() -> None:
-    """The number of pages is counted anew, and no larger limit is tried where one page is left."""
+    """The number of pages is computed anew, and no larger limit is tried for the last page."""
     walk = walk_of(8, limit=4)
     list(walk.feed([page_of(1, [1, 2, 3, 4], limit=4, total=9)][: len(walk.window())]))
     assert list(walk.window()) == [2, 3]
@@ -76,7 +76,7 @@ def test_the_windows_of_a_smaller_limit_end_where_the_list_ends() -> None:
 
 
 def test_a_server_that_gives_fewer_is_asked_for_its_own_limit() -> None:
-    """Its page 1 is of use as it is."""
+    """The walk uses its page 1 as it is."""
     server = ListServer(90, 20)
     outcome = walk_through(server, limit=100, prefetch=8)
     assert (outcome.limits, sorted(server.asked)) == ([100, 20, 20], [1, 2, 3, 4, 5])
@@ -84,7 +84,7 @@ def test_a_server_that_gives_fewer_is_asked_for_its_own_limit() -> None:
 
 
 def test_an_answer_for_other_positions_is_dropped_but_its_count_is_not() -> None:
-    """Page 6 of 20 is not page 6 of 100. What is deleted before the right page is asked for is noticed all the same."""
+    """Page 6 of 20 is not page 6 of 100. A deletion before the right page is requested is noticed."""
     server = ListServer(605, 20)
     walk = walk_of(limit=100, start_page=6)
     assert walk_on(walk, server, 1) == []
@@ -95,8 +95,8 @@ def test_an_answer_for_other_positions_is_dropped_but_its_count_is_not() -> None
     assert walk_on(walk, server, 1)[-3:] == ["500", "501", "502"]
 
 
-def test_start_page_counts_in_the_callers_limit_whatever_the_server_and_a_heavy_page_make_of_it() -> None:
-    """Page 6 of 100 begins at trace 500."""
+def test_start_page_counts_in_the_callers_limit() -> None:
+    """Page 6 of 100 begins at trace 500, even if the server or a heavy page makes the limit smaller."""
     server = ListServer(800, 20)
     walk = walk_of(8, limit=100, start_page=6)
     walk.window()
@@ -109,7 +109,7 @@ def test_start_page_counts_in_the_callers_limit_whatever_the_server_and_a_heavy_
 
 @pytest.mark.parametrize(("limit", "changed"), [(2, 1), (2, 3), (6, 4)])
 def test_a_limit_that_changes_ends_the_walk_after_the_pages_before(limit: int, changed: int) -> None:
-    """Such pages do not make up one list; what came before is not withheld."""
+    """Such pages do not form one list. The walk yields the earlier ones before its error."""
     server = ListServer(100, 100)
     walk = walk_of(4, limit=limit)
     walk_on(walk, server, 1)
@@ -125,7 +125,7 @@ def test_a_limit_that_changes_ends_the_walk_after_the_pages_before(limit: int, c
 
 
 def test_a_smaller_limit_than_the_probes_is_the_servers_own() -> None:
-    """It is no less than what came before, so the pages still make up one list."""
+    """It is not below the limit of the earlier pages, so the pages still form one list."""
     server = ListServer(43, 6)
     walk = walk_of(limit=8)
     walk.window()
@@ -158,7 +158,7 @@ def test_an_error_names_the_page_to_resume_from_in_the_limit_of_the_caller(
     windows: int,
     page: int,
 ) -> None:
-    """Whatever the limit was by then."""
+    """This holds after the limit has changed too."""
     server = ListServer(1000, cap)
     walk = walk_of(8, limit=100)
     if first:
@@ -178,8 +178,8 @@ def fail(walk: PageWalk) -> int | None:
     return caught.value.page
 
 
-def test_in_a_search_for_what_deletions_have_moved_that_page_is_in_front_of_the_last_window() -> None:
-    """Another walk knows nothing of what was read; it is so far in front as it may have moved. Then no longer."""
+def test_during_a_search_the_page_to_resume_from_is_in_front_of_the_last_window() -> None:
+    """A new walk knows nothing of the old one, so it starts as far in front as traces may have moved."""
     server = ListServer(40, 2)
     walk = walk_of()
     walk_on(walk, server, 6)
@@ -194,7 +194,7 @@ def test_in_a_search_for_what_deletions_have_moved_that_page_is_in_front_of_the_
 
 @pytest.mark.parametrize("limit", [1, 2])
 def test_deletions_of_more_than_there_was_lead_to_page_1(limit: int) -> None:
-    """Not before it."""
+    """The page is never before page 1."""
     server = ListServer(40, 2)
     walk = walk_of(limit=limit)
     walk_on(walk, server, 2)
@@ -203,8 +203,8 @@ def test_deletions_of_more_than_there_was_lead_to_page_1(limit: int) -> None:
     assert fail(walk) == 1
 
 
-def test_behind_a_window_that_has_moved_that_page_is_the_second_of_it() -> None:
-    """What slid from one of its pages to the next may yet be found there."""
+def test_behind_a_window_that_has_moved_the_page_to_resume_from_is_its_second() -> None:
+    """A trace that slid between its pages may still be found there."""
     server = ListServer(40, 2)
     walk = walk_of(2)
     walk_on(walk, server, 1)
@@ -217,16 +217,16 @@ def test_behind_a_window_that_has_moved_that_page_is_the_second_of_it() -> None:
     assert fail(walk) == 5
 
 
-# What heavy pages and bad minutes cost
+# The cost of heavy pages and bad minutes
 
 
 def requests_of(
     walk: PageWalk, server: ListServer, is_too_heavy: Callable[[int, range], bool], *, attempts: int
 ) -> int:
-    """Walk the list, and return how many requests that has taken.
+    """Walk the list, and return the number of requests.
 
-    :param is_too_heavy: asked with the request's number and positions.
-    :param attempts: how many are made of a page that can't be asked for in parts.
+    :param is_too_heavy: takes the request's number and positions.
+    :param attempts: how many attempts a page gets that can't be split.
     """
     requests = 0
     found: list[str] = []
@@ -249,7 +249,7 @@ def requests_of(
 @pytest.mark.parametrize("prefetch", [1, 8])
 @pytest.mark.parametrize("begins", [0, 1, 5, 20, 46])
 def test_eight_time_outs_in_a_row_cost_at_most_25_requests_beyond_themselves(begins: int, prefetch: int) -> None:
-    """Of 50 full pages, wherever they come: the limit goes up again as pages get through."""
+    """They may come anywhere in 50 full pages: the limit goes up again as pages succeed."""
     requests = requests_of(
         walk_of(prefetch, limit=100), ListServer(5000, 100), lambda r, _: begins < r <= begins + 8, attempts=6
     )
@@ -259,7 +259,7 @@ def test_eight_time_outs_in_a_row_cost_at_most_25_requests_beyond_themselves(beg
 @pytest.mark.parametrize("fits", [5, 1])
 @pytest.mark.parametrize("heavy", [0, 49, 50, 99, 100, 2345, 4950, 4999])
 def test_one_heavy_trace_in_5000_costs_at_most_130_requests(heavy: int, fits: int) -> None:
-    """Where one page of 100 takes 20 of 5, or 100 of 1, only those around it are asked for so."""
+    """Only the pages around it are split, into 20 of 5 or 100 of 1."""
     requests = requests_of(
         walk_of(8, limit=100), ListServer(5000, 100), lambda _, at: heavy in at and len(at) > fits, attempts=6
     )
@@ -268,7 +268,7 @@ def test_one_heavy_trace_in_5000_costs_at_most_130_requests(heavy: int, fits: in
 
 @pytest.mark.parametrize("prefetch", [1, 8])
 def test_a_list_that_is_heavy_throughout_is_not_probed_at_every_page(prefetch: int) -> None:
-    """1,000 traces that fit only at 25: 40 requests are needed, at most 64 are made; 5,000 take few more than 200."""
+    """1,000 traces that fit only at limit 25 need 40 requests and cost at most 64; 5,000 cost little more than 200."""
     for length, most in ((1000, 64), (5000, 201 + 24)):
         requests = requests_of(
             walk_of(prefetch, limit=100), ListServer(length, 100), lambda _, at: len(at) > 25, attempts=6
