@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 from typing import Any
 
@@ -29,6 +30,8 @@ from tests.helpers.damage import (
     damaged_structure,
     json_of,
 )
+
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
 
 
 def _check(body: bytes) -> bool:
@@ -84,14 +87,14 @@ def _check_error(error: ResponseDecodeError) -> None:
     check_text(error)
 
 
-@settings(max_examples=500, derandomize=True, deadline=None)
+@settings(max_examples=2 * EXAMPLES, derandomize=True, deadline=None)
 @given(damaged_bytes())
 def test_damaged_bytes_are_refused_or_read_correctly(body: bytes) -> None:
     """An accepted page equals the standard library's reading of it."""
     _check(body)
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged_structure())
 def test_a_damaged_structure_is_refused_or_read_correctly(body: bytes) -> None:
     """Nodes may be missing, duplicated, of another type or in another place."""

@@ -20,7 +20,7 @@ from lyzr_traces_async._shape import WIRE_NAMES, read_quickly, read_thoroughly
 from lyzr_traces_async.errors import ResponseDecodeError
 from lyzr_traces_async.models import Trace, TracePage
 
-EXAMPLES: Final = 5 * int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
+EXAMPLES: Final = 2 * int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
 reading = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Spellings of values that JSON readers may treat differently, legal and illegal ones.

@@ -92,7 +92,7 @@ def test_other_texts_are_not_masked() -> None:
 
 def test_no_text_takes_long_to_mask() -> None:
     """The time is linear in the length. A naive pattern would take hours for these texts."""
-    for text in ("\\" * 200_000, "&#" + "0" * 200_000, "&#x0" * 50_000, "%7" * 100_000):
+    for text in ("\\" * 50_000, "&#" + "0" * 50_000, "&#x0" * 12_500, "%7" * 25_000):
         assert Secret("\\&0k").mask(text) == text
 
 
