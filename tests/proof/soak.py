@@ -1,4 +1,4 @@
-"""Show in a long run against a server that keeps failing that nothing gets lost, comes twice, or piles up.
+"""A long run against a server that keeps failing: no trace gets lost or comes twice, and nothing piles up.
 
 Run it from the root of the tree: ``python -m tests.proof.soak --pages 20000``. It prints its figures and exits with 1
 if one of them is wrong.
@@ -24,15 +24,15 @@ from tests.proof.soaking import Gauges, client_of, descriptors, faults_line, res
 
 # Traces a page.
 LIMIT: Final = 5
-# Room for the allocator: what may come on top of the first tenth's peak.
+# Bytes by which memory may exceed the peak of the first tenth, which leaves room for the allocator.
 MEMORY_MARGIN: Final = 8 * 2**20
-# Memory is looked at after so many sessions each.
+# Memory is measured once in so many sessions.
 NOTED_EVERY: Final = 10
 
 
 @attrs.frozen
 class Plan:
-    """What there is to be read; the same in both processes.
+    """The sessions to read, which are the same in both processes.
 
     :ivar pages: of all sessions together.
     """
@@ -57,7 +57,7 @@ class Plan:
 
 @attrs.define
 class Figures:
-    """What came of a run of so many sessions."""
+    """The results of a run over so many sessions."""
 
     planned: int
     sessions: int = 0
@@ -71,7 +71,7 @@ class Figures:
     gauges: Gauges = attrs.field(factory=lambda: Gauges(MEMORY_MARGIN))
 
     def check(self, session: SessionTraces, expected: int) -> None:
-        """Count a session; every trace of it has to be there once, and no other."""
+        """Count a session. Each of its traces must be there once, and no other."""
         self.sessions += 1
         if session.session_id in self.seen:
             self.wrong.append(f"{session.session_id} came twice")
@@ -85,7 +85,7 @@ class Figures:
             self.wrong.append(f"{session.session_id}: {len(distinct)} of {expected} traces, {len(session)} in all")
 
     def problems(self) -> list[str]:
-        """Return what is not as it should be."""
+        """Return a description of each wrong figure."""
         problems = list(self.wrong)
         if len(self.seen) != self.planned and not self.stopped:
             problems.append(f"{len(self.seen)} of {self.planned} sessions came")
@@ -109,7 +109,7 @@ class Figures:
 
 
 async def soak(plan: Plan, base_url: str, max_seconds: float) -> Figures:
-    """Read all sessions through one stream, for so many seconds at most."""
+    """Read all sessions through one stream, for at most so many seconds."""
     sizes = plan.sizes()
     figures = Figures(plan.sessions)
     begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""Show in a long sync into a store, from a server that keeps failing, that nothing gets lost, comes twice, or piles up.
+"""A long sync from a server that keeps failing: no trace gets lost or comes twice, and nothing piles up.
 
 Run it from the root of the tree: ``python -m tests.proof.soak_sync --sessions 20000``. Some sessions are empty, some
 the service does not know, and some have just begun. A second sync asks for the latter two kinds alone. It prints its
@@ -30,39 +30,39 @@ from lyzr_traces_async.store import TraceStore
 from lyzr_traces_async.testing import FakeTracesServer
 from tests.proof.soaking import Gauge, Gauges, client_of, descriptors, faults_line, resident, say, serve, server_of
 
-# Room for the allocator: what may come on top of the first tenth's peak, after a batch was written. What DuckDB took
-# for that is not all given back, and how much is a matter of chance: by 20 MiB up and down in a long run.
+# Bytes by which memory after a batch may exceed the peak of the first tenth. DuckDB returns only part of what a batch
+# took, and that part varies by 20 MiB in a long run.
 MEMORY_MARGIN: Final = 32 * 2**20
-# The same while one is being written. DuckDB then has a whole row group in memory, to write it anew: of up to 122,880
-# traces, however many there are, but not yet in the first tenth.
+# The same while a batch is written. DuckDB then holds and rewrites a whole row group of up to 122,880 traces, which is
+# not yet full in the first tenth.
 WRITING_MARGIN: Final = 128 * 2**20
-# What is taken while a batch is being written is looked at so often, in seconds.
+# Seconds between two measurements while a batch is written.
 LOOKED_EVERY: Final = 0.02
 
 
 @attrs.frozen
 class Session:
-    """One session: how many traces it has, ``None`` where the service does not know it, and whether it goes on."""
+    """One session: its number of traces, ``None`` if the service does not know it, and whether it is still running."""
 
     traces: int | None
     goes_on: bool
 
     @property
     def state(self) -> tuple[str, int]:
-        """What the store has to say of it."""
+        """The state and the number of traces that the store must have."""
         return ("missing", 0) if self.traces is None else ("read", self.traces)
 
     @property
     def is_final(self) -> bool:
-        """Whether it is not asked for again once it was read."""
+        """Whether a sync does not request it again once it was read."""
         return self.traces is not None and not self.goes_on
 
 
 @attrs.frozen
 class Plan:
-    """What there is to be read; the same in both processes.
+    """The sessions to read, which are the same in both processes.
 
-    :ivar traces: that many at most has a session.
+    :ivar traces: the most traces of a session.
     """
 
     sessions: int
@@ -70,7 +70,7 @@ class Plan:
     seed: int
 
     def made(self) -> dict[str, Session]:
-        """Return the sessions: of a hundred, about five are empty, two are missing, and one goes on."""
+        """Return the sessions: of a hundred, about five are empty, two are missing, and one is still running."""
         rng = random.Random(self.seed)
         made = {}
         for _ in range(self.sessions):
@@ -94,7 +94,7 @@ class Plan:
 
 @attrs.define
 class Sync:
-    """What one sync has done."""
+    """The figures of one sync."""
 
     due: int = 0
     done: int = 0
@@ -106,7 +106,7 @@ class Sync:
 
 @attrs.define
 class Figures:
-    """What came of a run."""
+    """The results of a run."""
 
     sessions: int
     traces: int = 0
@@ -118,7 +118,7 @@ class Figures:
     writing: Gauge = attrs.field(factory=lambda: Gauge(resident()))
 
     def note(self, *, is_tenth: bool) -> None:
-        """Look at the memory when a batch was written, and whether a tenth of all is done."""
+        """Measure the memory after a batch, and note whether a tenth of all is done."""
         gc.collect()
         self.gauges.memory.noted.append(resident())
         if is_tenth and self.gauges.memory.first is None:
@@ -126,14 +126,14 @@ class Figures:
             self.writing.first = len(self.writing.noted)
 
     def problems(self) -> list[str]:
-        """Return what is not as it should be."""
+        """Return a description of each wrong figure."""
         problems = self.wrong + self.gauges.problems()
         if self.writing.after() > self.writing.first_tenth() + WRITING_MARGIN:
             problems.append("writing takes more and more memory")
         return problems
 
     def check_syncs(self, made: dict[str, Session], file: Path, second_began: datetime) -> None:
-        """See what the syncs have done, and by SQL what the second one has asked for."""
+        """Check the figures of the syncs, and by SQL which sessions the second one requested."""
         first, second = self.syncs
         missing = sum(session.traces is None for session in made.values())
         again = sum(not session.is_final for session in made.values())
@@ -147,7 +147,7 @@ class Figures:
             self.wrong.append("the second sync has asked for others than those that are not final")
 
     def check_traces(self, made: dict[str, Session], file: Path) -> None:
-        """See by SQL that each session is in the file, and each trace once, and no other."""
+        """Check by SQL that each session is in the file, and each trace once, and no other."""
         with duckdb.connect(file, read_only=True) as database:
             states = dict(database.execute("SELECT session_id, (state, trace_count) FROM sessions").fetchall())
             found = database.execute(
@@ -185,7 +185,7 @@ class Figures:
 
 
 async def soak(plan: Plan, base_url: str, file: Path) -> Figures:
-    """Bring a new store up to date, twice, and look into it."""
+    """Bring a new store up to date twice, and check its file."""
     made = plan.made()
     figures = Figures(plan.sessions)
     begun = time.monotonic()
@@ -213,7 +213,7 @@ async def sync(made: dict[str, Session], base_url: str, file: Path, figures: Fig
 
 @contextlib.asynccontextmanager
 async def watched(figures: Figures) -> AsyncIterator[None]:
-    """Look at what the process takes, again and again: also while a batch is being written, in a thread."""
+    """Measure the process all the time, also while a thread writes a batch."""
 
     async def look() -> None:
         while True:
@@ -232,7 +232,7 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=20_000)
-    parser.add_argument("--traces", type=int, default=12, help="that many at most has a session")
+    parser.add_argument("--traces", type=int, default=12, help="the most traces of a session")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)

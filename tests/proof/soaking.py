@@ -1,4 +1,4 @@
-"""What the soaks have in common: a server in a process of its own that keeps failing, and gauges of this process.
+"""The shared parts of the soaks: a server that keeps failing, and gauges of this process.
 
 The server has a process of its own, so that memory and file descriptors are those of the client alone.
 """
@@ -22,16 +22,16 @@ import attrs
 from lyzr_traces_async import RetryPolicy, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
 
-# Of all requests, this part fails.
+# The share of requests that fail.
 FAULTS: Final = 0.05
 # Seconds for one attempt, and how long a stalled answer takes.
 TIMEOUT: Final = 0.5
 STALL: Final = 0.75
-# Requests in flight at once: so many connections there may be, and for a turn of the event loop as many beside them
-# that are being closed, as where all time out in the same moment.
+# Requests in flight at once, each with a connection. If all time out in the same moment, as many connections are still
+# closing beside the new ones for a turn of the event loop.
 MAX_CONCURRENCY: Final = 16
 MOST_DESCRIPTORS: Final = 2 * MAX_CONCURRENCY
-# Memory has to have been looked at so often.
+# The least number of measurements of memory.
 LEAST_NOTED: Final = 5
 
 KINDS: Final[dict[str, dict[str, Any]]] = {
@@ -50,7 +50,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
 
 
 async def serve(fill: Callable[[FakeTracesServer], None], seed: int) -> None:
-    """Serve until the standard input ends; print the address first, and last what was done.
+    """Serve until the standard input ends. Print the address first, and the counts at the end.
 
     :param fill: gives the server its sessions.
     """
@@ -79,9 +79,9 @@ async def serve(fill: Callable[[FakeTracesServer], None], seed: int) -> None:
 
 @attrs.define
 class Gauge:
-    """What the process takes of something: before the run, and now and then in it.
+    """Measurements of one resource of the process, before the run and during it.
 
-    :ivar first: how many of what was noted belong to the first tenth of the run; ``None`` for a tenth of them.
+    :ivar first: how many measurements belong to the first tenth of the run; ``None`` for a tenth of them.
     """
 
     before: int
@@ -89,11 +89,11 @@ class Gauge:
     first: int | None = None
 
     def first_tenth(self) -> int:
-        """Return the most in the first tenth of the run."""
+        """Return the largest measurement of the first tenth of the run."""
         return max(self.noted[: self._first()], default=0)
 
     def after(self) -> int:
-        """Return the most in the rest."""
+        """Return the largest measurement of the rest."""
         return max(self.noted[self._first() :], default=0)
 
     def _first(self) -> int:
@@ -102,9 +102,9 @@ class Gauge:
 
 @attrs.define
 class Gauges:
-    """What this process takes.
+    """The memory and the file descriptors of this process.
 
-    :ivar margin: bytes of memory that may come on top of the first tenth's peak.
+    :ivar margin: bytes by which memory may exceed the peak of the first tenth.
     """
 
     margin: int
@@ -112,7 +112,7 @@ class Gauges:
     descriptors: Gauge = attrs.field(factory=lambda: Gauge(descriptors()))
 
     def problems(self) -> list[str]:
-        """Return what is not as it should be."""
+        """Return a description of each wrong figure."""
         problems = []
         if len(self.memory.noted) < LEAST_NOTED:
             problems.append("too little was done to tell whether memory grows")
@@ -123,7 +123,7 @@ class Gauges:
         return problems
 
     def lines(self) -> dict[str, str]:
-        """Return the figures by what they are of."""
+        """Return the figures by the name of the resource."""
         memory, descriptors = self.memory, self.descriptors
         return {
             "memory": f"{memory.first_tenth() / 2**20:.1f} MiB at most in the first tenth, "
@@ -134,13 +134,13 @@ class Gauges:
 
 
 def client_of(base_url: str) -> TracesClient:
-    """Return a client that does not give up."""
+    """Return a client that retries for a long time."""
     retry = RetryPolicy(attempts=20, wait_initial=0.01, wait_max=0.1, wait_jitter=0.01)
     return TracesClient("test-key", base_url=base_url, timeout=TIMEOUT, retry=retry, max_concurrency=MAX_CONCURRENCY)
 
 
 def faults_line(server: Mapping[str, int]) -> str:
-    """Return what the server did to whom, of what it said in the end."""
+    """Return the number of faults of each kind, from the counts that the server printed."""
     faults = {kind: count for kind, count in sorted(server.items()) if kind in KINDS}
     return f"{sum(faults.values()):,} ({100 * sum(faults.values()) / server['requests']:.1f} %): " + ", ".join(
         f"{count} {kind}" for kind, count in faults.items()
@@ -148,23 +148,23 @@ def faults_line(server: Mapping[str, int]) -> str:
 
 
 def resident() -> int:
-    """Return the bytes of memory that this process has; 0 where the system does not tell."""
+    """Return the bytes of memory of this process, or 0 if the system does not tell."""
     with contextlib.suppress(FileNotFoundError):
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 
 def descriptors() -> int:
-    """Return how many file descriptors this process has open; 0 where the system does not tell."""
+    """Return the number of open file descriptors of this process, or 0 if the system does not tell."""
     for directory in ("/proc/self/fd", "/dev/fd"):
         with contextlib.suppress(OSError):
-            return len(os.listdir(directory))  # noqa: PTH208 - names are all that is asked for
+            return len(os.listdir(directory))  # noqa: PTH208 - only the number of names is needed
     return 0
 
 
 @contextlib.contextmanager
 def server_of(module: str, **plan: int) -> Iterator[tuple[str, dict[str, int]]]:
-    """Have a module serve in a process of its own: its address, and what it says in the end."""
+    """Run a module's server in a process of its own. Yield its address, and a dict that gets its counts at the end."""
     said: dict[str, int] = {}
     arguments = [f"--{name}={value}" for name, value in plan.items()]
     with subprocess.Popen(
@@ -181,6 +181,6 @@ def server_of(module: str, **plan: int) -> Iterator[tuple[str, dict[str, int]]]:
 
 
 def say(text: str) -> None:
-    """Print a line, and don't keep it."""
+    """Print a line at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""On real clusters of two processes, one of which is killed: Dask's, and Spark's and Ray's where they are installed."""
+"""Real clusters of two processes, one of which is killed: Dask, and Spark and Ray if they are installed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lyzr_traces_async.testing import FakeTracesServer
 
 pytestmark = [
     pytest.mark.cluster,
-    # The engines' own: sockets and processes that they leave to the end of the interpreter.
+    # The engines leave sockets and processes open until the interpreter ends.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
@@ -50,7 +50,7 @@ def batches(ids: list[str]) -> list[list[str]]:
 
 @pytest.fixture
 def service(ids: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTracesServer]:
-    """Run a server with sessions of up to three pages, which the environment of the workers names."""
+    """Run a server with sessions of up to three pages. The environment of the workers has its address."""
     with FakeTracesServer(api_key=KEY, quota=None) as server:
         for number, session_id in enumerate(ids):
             server.add_session(session_id, number * 53 % 290)
@@ -61,13 +61,13 @@ def service(ids: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTra
 
 @pytest.fixture
 def least(service: FakeTracesServer, ids: list[str], tmp_path: Path) -> int:
-    """Read it all in one batch, by which nothing is asked for twice, and return how many requests that takes."""
+    """Read everything in one batch, which requests nothing twice, and return the number of requests."""
     pull_sessions(ids, tmp_path / "at once")
     return len(service.requests)
 
 
 def truth(server: FakeTracesServer, batches: list[list[str]]) -> list[pa.Table]:
-    """Return what the batches hold."""
+    """Return the content of the batches."""
     return [to_arrow(trace for session_id in batch for trace in server.traces(session_id)) for batch in batches]
 
 
@@ -85,7 +85,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 @contextmanager
 def dask() -> Iterator[tuple[Any, Any]]:
     """Start two worker processes."""
-    # Not before: it changes how errors are pickled, in the whole process.
+    # imported late, since it changes how the whole process pickles errors
     import distributed  # noqa: PLC0415
 
     with (
@@ -98,7 +98,7 @@ def dask() -> Iterator[tuple[Any, Any]]:
 
 
 def run_recipe(engine: str, into: Path, **names: Any) -> list[str]:
-    """Run the README's block for an engine, with the places of this test in it; return the files that it made."""
+    """Run the README's block for an engine with this test's paths in it, and return the files that it wrote."""
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     (code,) = [block for block in blocks if "s3://bucket" in block and engine in block]
     scheduler = names.pop("scheduler", "")
@@ -113,7 +113,7 @@ def check_recipe(paths: list[str], ids: list[str], server: FakeTracesServer) -> 
 
 
 def test_the_recipe_for_dask(service: FakeTracesServer, ids: list[str], tmp_path: Path) -> None:
-    """As it stands in the README, but for the places."""
+    """It runs as it is in the README, except for the paths."""
     with dask() as (cluster, _):
         paths = run_recipe("dask", tmp_path, ids=ids, scheduler=cluster.scheduler_address)
     check_recipe(paths, ids, service)
@@ -122,8 +122,8 @@ def test_the_recipe_for_dask(service: FakeTracesServer, ids: list[str], tmp_path
 def test_a_killed_worker_of_dask_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path
 ) -> None:
-    """The result is the truth, the requests beyond the least are under 5 %, and a second run makes none."""
-    cloudpickle = pytest.importorskip("cloudpickle")  # comes with Dask
+    """The result is right, less than 5 % of the requests are extra, and a second run sends none."""
+    cloudpickle = pytest.importorskip("cloudpickle")  # installed with Dask
     into = tmp_path / "traces"
     service.latency = 0.1
     with dask() as (cluster, client):
@@ -154,7 +154,7 @@ def test_a_killed_worker_of_dask_costs_no_more_than_its_batch(
 def test_an_error_comes_back_from_a_worker_of_dask_as_itself(
     service: FakeTracesServer, batches: list[list[str]], tmp_path: Path
 ) -> None:
-    """With the session that it is of."""
+    """It has its class and its session."""
     with dask() as (_, client):
         service.fail_next(status=501)
         error = client.submit(pull_sessions, batches[0], into=str(tmp_path)).exception()
@@ -163,7 +163,7 @@ def test_an_error_comes_back_from_a_worker_of_dask_as_itself(
 
 
 def killed_once(marker: Path, into: Path) -> Callable[[list[str]], str]:
-    """Return the task, in which the first process that comes to it is killed while it waits for answers."""
+    """Return the task, wrapped so that the first process that runs it is killed while it waits for answers."""
 
     def task(batch: list[str]) -> str:
         try:
@@ -180,9 +180,9 @@ def killed_once(marker: Path, into: Path) -> Callable[[list[str]], str]:
 def test_a_killed_worker_of_spark_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path, spark: Any
 ) -> None:
-    """A partition is a batch, one without sessions among them. The recipe runs as it stands, but for the places.
+    """A partition is a batch, even one without sessions. The recipe runs unchanged, except for the paths.
 
-    All in one test, since the workers of a second session would have the environment of the first.
+    All is in one test, since the workers of a second Spark session would have the environment of the first.
     """
     into, marker = tmp_path / "traces", tmp_path / "killed"
     ids = list(chain.from_iterable(batches))
@@ -216,7 +216,7 @@ def spark(
     service: FakeTracesServer,  # noqa: ARG001 - before this one sets the environment
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Any]:
-    """Start Spark after the environment is set: its workers have what it had at its start."""
+    """Start Spark after the environment is set, since its workers inherit the environment of that moment."""
     sql = pytest.importorskip("pyspark.sql")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     settings = {
@@ -231,7 +231,7 @@ def spark(
 
 
 def test_the_recipe_for_ray(service: FakeTracesServer, ids: list[str], tmp_path: Path) -> None:
-    """As it stands in the README, but for the places."""
+    """It runs as it is in the README, except for the paths."""
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
@@ -243,7 +243,7 @@ def test_the_recipe_for_ray(service: FakeTracesServer, ids: list[str], tmp_path:
 def test_a_killed_worker_of_ray_costs_no_more_than_its_batch(
     service: FakeTracesServer, batches: list[list[str]], least: int, tmp_path: Path
 ) -> None:
-    """A killed worker costs no more than its batch, and a second run makes no request."""
+    """The killed worker costs no more than its batch, and a second run sends no request."""
     ray = pytest.importorskip("ray")
     into, marker = tmp_path / "traces", tmp_path / "killed"
     before = len(service.requests)

@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 SEED = 4711
-# Of the server, in seconds, and of the client: so many requests in flight at once.
+# The server's seconds for an answer, and the client's requests in flight at once.
 LATENCY = 0.1
 IN_FLIGHT = 8
 SIZES = (0, 1, 12, 45, 99, 100, 130)
@@ -55,7 +55,7 @@ class Truth:
         for _ in range(sessions):
             session_id, size = str(UUID(int=chance.getrandbits(128), version=4)), chance.choice(SIZES)
             self.sessions[session_id] = {trace.trace_id for trace in server.add_session(session_id, traces=size)}
-            self.least += size // 100 + 1  # behind a full page there may be another
+            self.least += size // 100 + 1  # a full page may have another one behind it
         self.spoiled = 0
         self._ids = folder / "ids"
         self._ids.write_text("\n".join(self.sessions), encoding="utf-8")
@@ -76,14 +76,14 @@ class Truth:
             yield process
 
     def kept(self) -> set[str]:
-        """Return the sessions that the file has; those it has, it has wholly and once."""
+        """Return the sessions in the file, and check that each is complete and there once."""
         if not self.file.exists():
             return set()
         try:
             with duckdb.connect(str(self.file), read_only=True) as database:
                 rows = database.execute("SELECT session_id, trace_id FROM traces").fetchall()
                 sessions = database.execute("SELECT session_id, state, trace_count FROM sessions").fetchall()
-        except duckdb.Error as error:  # killed before there were tables
+        except duckdb.Error as error:  # the process was killed before it made the tables
             tell(f"no tables yet: {error}".splitlines()[0])
             return set()
         kept = {session_id for session_id, *_ in sessions}
@@ -92,11 +92,11 @@ class Truth:
         return kept
 
     def asked(self, since: int) -> list[str]:
-        """Return which session each request was for, from the one with this number on."""
+        """Return the session of each request, from the request with this number on."""
         return [request.path.rpartition("/")[2] for request in self.server.requests[since:]]
 
     def finish(self) -> None:
-        """Let it run to its end."""
+        """Let the process run to its end."""
         with self.sync() as process:
             status, out, err = ended(process, 10 * PATIENCE)
         assert (status, err) == (0, ""), (out, err)
@@ -106,7 +106,7 @@ class Truth:
 
 @contextmanager
 def truth_of(folder: Path, sessions: int) -> Iterator[tuple[Truth, random.Random]]:
-    """Make sessions up."""
+    """Make up sessions."""
     tell(f"seed {SEED}")
     chance = random.Random(SEED)
     with FakeTracesServer(quota=None) as server:
@@ -122,16 +122,16 @@ def wait_until_it_asks(truth: Truth, process: subprocess.Popen[bytes], since: in
 
 
 def test_twenty_kills_lose_no_more_than_the_batch_in_flight(tmp_path: Path) -> None:
-    """With the signal that nobody can catch, from the start of the process to beyond its second batch."""
+    """SIGKILL comes at moments from the start of the process to beyond its second batch."""
     kills, begun = 20, time.monotonic()
-    # What is asked for in the time of a batch, and what is in flight or waits to be written at its ends.
+    # The requests during a batch, and those in flight or waiting to be written when it begins and ends.
     batch = int(IN_FLIGHT * (BATCH_SECONDS / LATENCY + 4))
     with truth_of(tmp_path, 700) as (truth, chance):
         kept, lost = set[str](), []
         for kill in range(kills):
             since = len(truth.server.requests)
             with truth.sync() as process:
-                if kill % 5 == 4:  # while it starts
+                if kill % 5 == 4:  # during the start
                     time.sleep(chance.uniform(0, 1))
                 else:
                     wait_until_it_asks(truth, process, since)
@@ -159,8 +159,8 @@ def test_twenty_kills_lose_no_more_than_the_batch_in_flight(tmp_path: Path) -> N
         assert truth.least + sum(lost) <= requests <= truth.least + sum(lost) + truth.spoiled
 
 
-def test_a_kill_while_the_file_is_made_leaves_one_that_can_be_used(tmp_path: Path) -> None:
-    """Or none at all. Each time with a new file."""
+def test_a_kill_while_the_file_is_made_leaves_a_usable_file_or_none(tmp_path: Path) -> None:
+    """Each kill meets a new file."""
     with truth_of(tmp_path, 2) as (truth, chance):
         for _ in range(3):
             for path in tmp_path.glob("traces.duckdb*"):
@@ -174,8 +174,8 @@ def test_a_kill_while_the_file_is_made_leaves_one_that_can_be_used(tmp_path: Pat
             truth.finish()
 
 
-def test_ctrl_c_loses_only_what_was_in_flight(tmp_path: Path) -> None:
-    """Status 130, each time. What had come is in the file, though its batch was not full."""
+def test_ctrl_c_loses_only_requests_in_flight(tmp_path: Path) -> None:
+    """The status is always 130. Sessions that had arrived are in the file, even if their batch was not full."""
     with truth_of(tmp_path, 200) as (truth, chance):
         kept = set[str]()
         for _ in range(4):

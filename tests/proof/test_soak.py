@@ -1,4 +1,4 @@
-"""Short versions of the soaks: sessions by the hundred from a server that keeps failing."""
+"""Short versions of the soaks: hundreds of sessions from a server that keeps failing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _soak(*arguments: str, module: str = "soak") -> dict[str, Any]:
 
 
 def test_every_trace_comes_once_from_a_server_that_keeps_failing() -> None:
-    """One request in twenty fails, in eight ways; memory and file descriptors stay where they were at the start."""
+    """One request in twenty fails, in eight ways. Memory and file descriptors stay as they were at the start."""
     figures = _soak("--pages=1000", "--sessions=100")
     assert figures["problems"] == []
     assert figures["sessions"] == 100
@@ -38,15 +38,15 @@ def test_every_trace_comes_once_from_a_server_that_keeps_failing() -> None:
     assert figures["server"]["requests"] >= 1000 + sum(faults.values()) - faults["stalled"]
 
 
-def test_it_can_be_stopped_before_its_end() -> None:
-    """What was handed over until then is whole, and what is left is cancelled."""
+def test_the_soak_can_be_stopped_before_its_end() -> None:
+    """Sessions that were handed over are complete, and the rest is cancelled."""
     figures = _soak("--pages=6000", "--sessions=3000", "--seconds=1")
     assert figures["problems"] == []
     assert 0 < figures["sessions"] < 3000
 
 
 def test_every_trace_is_in_the_store_once_after_a_sync_from_a_server_that_keeps_failing() -> None:
-    """By SQL; memory and file descriptors stay where they were. A second sync asks only for what is not final."""
+    """Memory and file descriptors stay as they were. A second sync requests only sessions that are not final."""
     figures = _soak("--sessions=300", "--traces=200", module="soak_sync")
     assert figures["problems"] == []
     assert 20_000 < figures["traces"] < 40_000

@@ -1,10 +1,10 @@
-"""Look for a body that is neither read rightly nor refused with an error of ours, guided by coverage.
+"""Look for a body that is neither read correctly nor refused with an error of ours, guided by coverage.
 
 ::
 
     python -m tests.proof.fuzz.decoder -runs=200000 -seed=1
 
-The options are libFuzzer's. The exit status is 0 where nothing was found; a finding is written to a file named
+The options are libFuzzer's. The exit status is 0 if nothing was found; a finding is written to a file named
 ``crash-...``, and ``python -m tests.proof.fuzz.decoder crash-...`` runs it again.
 """
 
@@ -100,7 +100,7 @@ WORDS = [
 
 
 def one_input(body: bytes) -> None:
-    """Read a body, as that of every kind of answer; any exception from here is a finding."""
+    """Read a body as an answer of every kind. Any exception from here is a finding."""
     for status in (400, 502):
         failure = error_of(Answer(status, CIMultiDict(), body), str)
         assert failure is not None, "an error taken for a page"

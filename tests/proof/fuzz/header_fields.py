@@ -1,10 +1,10 @@
-"""Look for header fields that break the reading of them, or the queue that is fed with them, guided by coverage.
+"""Look for header fields that break their reader, or the queue of requests behind it, guided by coverage.
 
 ::
 
     python -m tests.proof.fuzz.header_fields -runs=200000 -seed=1
 
-The options are libFuzzer's. The exit status is 0 where nothing was found; a finding is written to a file named
+The options are libFuzzer's. The exit status is 0 if nothing was found; a finding is written to a file named
 ``crash-...``, and ``python -m tests.proof.fuzz.header_fields crash-...`` runs it again.
 
 An input is a text of lines. A line that begins with one of the letters of ``FIELDS`` is a header field; one that
@@ -103,7 +103,7 @@ WORDS = [
 
 
 def one_input(data: bytes) -> None:
-    """Read the fields, and feed a pacer with them; any exception from here is a finding."""
+    """Read the header fields, and feed them to a pacer. Any exception from here is a finding."""
     random.seed(0)  # for the jitter of the back-off
     answers = list(_answers(data))
     for _, answer in answers:
@@ -143,7 +143,7 @@ def _check_reading(answer: Answer) -> None:
 
 
 class _Service:
-    """The service and three callers that never tire, in a time of their own."""
+    """The service, and three callers that send requests without end, with a clock of their own."""
 
     def __init__(self, answers: list[tuple[float, Answer]]) -> None:
         self._answers = deque(answers)
@@ -153,7 +153,7 @@ class _Service:
         self._now = self._got_through = 1000.0
 
     def serve(self) -> None:
-        """Answer as long as there are answers."""
+        """Answer until the answers run out."""
         waits = 0
         while self._answers:
             admitted = self._pacer.admit(self._now, POLICY.max_rate_limit_wait)
@@ -175,7 +175,7 @@ class _Service:
     def _answer(self) -> None:
         seconds, answer = self._answers.popleft()
         self._now += seconds
-        # Answers do not come in the order of the requests.
+        # Answers may come in another order than the requests.
         ticket = self._under_way.pop() if seconds % 1 else self._under_way.popleft()
         if not 200 <= answer.status < 600:
             self._pacer.unanswered(ticket)

@@ -71,7 +71,7 @@ ECHOES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("key", [KEY, ODD_KEY], ids=["a key", "an odd key"])
 @pytest.mark.parametrize("name", ECHOES)
-async def test_a_key_said_back_by_the_server_is_not_shown(
+async def test_a_key_that_the_server_sends_back_is_not_shown(
     name: str, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No message, attribute, pickle, log or variable in a traceback has it."""
@@ -135,7 +135,7 @@ BROKEN_HTTP = {
 
 
 @pytest.mark.parametrize("name", BROKEN_HTTP)
-async def test_a_key_said_back_in_broken_http_is_not_shown(name: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_key_that_comes_back_in_broken_http_is_not_shown(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """The HTTP library quotes the bytes that it can't parse, and our error does not pass them on."""
     caplog.set_level(logging.DEBUG)
     async with (
