@@ -1,4 +1,4 @@
-"""`list`: sessions, one or many, as they come or ranked, all or some of their traces."""
+"""`list`: the formats, the errors, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,180 +6,152 @@ import csv
 import io
 import json
 import re
-import sys
-from pathlib import Path
+from uuid import uuid4
 
 import attrs
 import pytest
 
-from lyzr_traces_async import Trace
 from lyzr_traces_async.cli import main
 from lyzr_traces_async.testing import FakeTracesServer
 
-ONE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-TWO = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
-UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
-
+SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
-def rows(text: str) -> list[str]:
-    """Return the lines of a table in a pipe that are traces."""
-    return [line for line in text.splitlines() if "2026-03-25 " in line]
-
-
-def latencies(traces: tuple[Trace, ...]) -> list[Trace]:
-    """Sort traces as --sort latency does."""
-    known = [trace for trace in traces if trace.latency_seconds is not None]
-    return [
-        *sorted(known, key=lambda trace: -(trace.latency_seconds or 0.0)),
-        *(trace for trace in traces if trace.latency_seconds is None),
-    ]
-
-
-def test_several_sessions_have_a_heading_and_a_summary_each(server: FakeTracesServer, capsys: Captured) -> None:
-    """In the order in which they are done, each whole, with a line between them."""
-    server.add_session(ONE, traces=3)
-    server.add_session(TWO, traces=5)
-    assert main(["list", ONE, TWO, ONE]) == 0
+def test_a_session_is_listed_as_a_table_with_every_trace(server: FakeTracesServer, capsys: Captured) -> None:
+    """The default format; all pages are walked, and the summary is about all of them."""
+    server.add_session(SESSION, traces=45)
+    assert main(["list", SESSION, "--limit", "10"]) == 0
     out, err = capsys.readouterr()
+    assert out.startswith(f"{SESSION} · 45 traces on 5 pages\ntime (UTC)  ")
+    assert len(re.findall("^2026-03-25 ", out, re.MULTILINE)) == 45
+    assert "\n45 traces · $" in out
+    assert "\x1b" not in out
     assert err == ""
-    blocks = re.split(f"^(?=(?:{ONE}|{TWO}) · )", out, flags=re.MULTILINE)[1:]
-    assert sorted(len(rows(block)) for block in blocks) == [3, 5]
-    for block, count in ((next(b for b in blocks if b.startswith(ONE)), 3), (next(b for b in blocks if TWO in b), 5)):
-        assert re.match(f"[-0-9a-f]{{36}} · {count} traces\ntime \\(UTC\\)  ", block)
-        assert f"\n\n{count} traces · $" in block
-    assert blocks[0].endswith("\n\n")
+    assert [request.query["limit"] for request in server.requests] == ["10"] * 5
 
 
-def test_one_session_that_fails_keeps_none_of_the_others_back(server: FakeTracesServer, capsys: Captured) -> None:
-    """It has a line on standard error, and the status tells that not all was well."""
-    server.add_session(ONE, traces=3)
-    server.add_session(TWO, traces=5)
-    for arguments in ([], ["--sort", "cost"]):
-        assert main(["list", ONE, UNKNOWN, TWO, "--format", "jsonl", *arguments]) == 1
-        out, err = capsys.readouterr()
-        assert len(out.splitlines()) == 8
-        assert re.fullmatch(rf"lyzr-traces: HTTP 404: [^\n]+ \[session {UNKNOWN}[^\n]+\n", err)
+def test_pages_are_of_100_traces_unless_said_otherwise(server: FakeTracesServer, capsys: Captured) -> None:
+    """The fewest requests for the same traces."""
+    server.add_session(SESSION, traces=150)
+    assert main(["list", SESSION]) == 0
+    assert "150 traces on 2 pages" in capsys.readouterr().out
+    assert [request.query["limit"] for request in server.requests] == ["100", "100"]
 
 
-def test_a_key_that_is_refused_ends_all_with_one_line(
-    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No other session will fare better."""
-    server.add_session(ONE, traces=3)
-    monkeypatch.setenv("LYZR_API_KEY", "wrong")
-    assert main(["list", ONE, TWO, "--sort", "cost"]) == 1
+def test_json_lines_are_what_the_api_sent(server: FakeTracesServer, capsys: Captured) -> None:
+    """Its own names, in its order, with fields that the library does not know."""
+    first, *rest = server.add_session(SESSION, traces=3)
+    server.add_traces(SESSION, [attrs.evolve(first, trace_id="new", name="\x1b[2J日本", extra={"new": [1, None]})])
+    assert main(["list", SESSION, "--format", "jsonl"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "\x1b" not in lines[0]
+    assert json.loads(lines[0])["name"] == "\x1b[2J日本"
+    assert json.loads(lines[0])["new"] == [1, None]
+    assert [json.loads(line)["traceId"] for line in lines] == ["new", *(trace.trace_id for trace in (first, *rest))]
+
+
+def test_csv_has_a_header_and_a_row_for_each_trace(server: FakeTracesServer, capfdbinary: object) -> None:
+    """RFC 4180: lines end with CR LF."""
+    assert isinstance(capfdbinary, pytest.CaptureFixture)
+    server.add_session(SESSION, traces=12)
+    assert main(["list", SESSION, "--format", "csv", "--limit", "5"]) == 0
+    text = capfdbinary.readouterr().out.decode()
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert len(rows) == 13
+    assert rows[0][0] == "traceId"
+    assert text.count("\r\n") == 13
+
+
+def test_a_failure_in_the_middle_keeps_what_was_shown_and_says_so(server: FakeTracesServer, capsys: Captured) -> None:
+    """One line on standard error, status 1, and a summary that calls itself incomplete."""
+    server.add_session(SESSION, traces=30)
+    server.fail_next(status=403, message="no\x1b[31m\nmore", page=2)
+    assert main(["list", SESSION, "--limit", "10"]) == 1
     out, err = capsys.readouterr()
-    assert out == ""
-    assert re.fullmatch(r"lyzr-traces: HTTP 401: [^\n]+\n", err)
-
-
-@pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("kind", ["jsonl", "csv"])
-def test_a_trace_that_does_not_say_its_session_gets_the_one_that_was_asked_for(
-    server: FakeTracesServer, capsys: Captured, kind: str, *, several: bool
-) -> None:
-    """Or nobody could tell whose it is; one that does say it is left alone."""
-    first, second = server.add_session(ONE, traces=2)
-    server.add_traces(ONE, [attrs.evolve(first, trace_id="a", session_id=None)])
-    server.add_traces(ONE, [attrs.evolve(second, trace_id="b", session_id=ONE.upper())])
-    server.add_session(TWO)
-    assert main(["list", ONE, *([TWO] if several else []), "--format", kind]) == 0
-    out = capsys.readouterr().out
-    found = list(csv.DictReader(io.StringIO(out))) if kind == "csv" else [json.loads(row) for row in out.splitlines()]
-    assert [row["sessionId"] for row in found] == [ONE.upper(), ONE, ONE, ONE]
-
-
-@pytest.mark.parametrize("sort", ["latency", "cost"])
-def test_the_largest_come_first_over_all_sessions(server: FakeTracesServer, capsys: Captured, sort: str) -> None:
-    """One table, which says of each trace which session it is of; what is not known comes last."""
-    every = (*server.add_session(ONE, traces=40), *server.add_session(TWO, traces=40))
-    assert main(["list", ONE, TWO, "--sort", sort, "--format", "jsonl"]) == 0
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    field = "latencySeconds" if sort == "latency" else "totalCostUsd"
-    values = [row[field] for row in found]
-    known = [value for value in values if value is not None]
-    assert len(values) == 80
-    assert values == [*sorted(known, reverse=True), *[None] * (80 - len(known))]
-    assert {row["traceId"] for row in found} == {trace.trace_id for trace in every}
-    assert main(["list", ONE, TWO, "--sort", sort, "--top", "3"]) == 0
-    heading, titles, *table = capsys.readouterr().out.splitlines()
-    assert heading == f"2 sessions · 80 traces, {'slowest' if sort == 'latency' else 'dearest'} first"
-    assert titles.split() == ["session", "time", "(UTC)", "name", "latency", "cost", "obs", "trace", "dashboard"]
-    assert [line.split()[0] for line in table[:3]] == [row["sessionId"] for row in found[:3]]
-    assert [row["traceId"] in line for row, line in zip(found, table[:3], strict=False)] == [True] * 3
-    assert table[4].startswith("3 of 80 traces · $")
-
-
-def test_one_session_is_ranked_when_all_of_it_is_there(server: FakeTracesServer, capsys: Captured) -> None:
-    """Without a column for what is the same in each row."""
-    traces = server.add_session(ONE, traces=25)
-    assert main(["list", ONE, "--sort", "latency", "--limit", "10"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"{ONE} · 25 traces, slowest first\ntime (UTC)  ")
-    assert [line.split()[-2] for line in rows(out)] == [trace.trace_id for trace in latencies(traces)]
-
-
-def test_a_ranking_that_could_not_be_completed_says_so(server: FakeTracesServer, capsys: Captured) -> None:
-    """What was read until then is not lost; before anything was read, nothing is written."""
-    server.add_session(ONE, traces=30)
-    server.fail_next(status=403, page=2)
-    assert main(["list", ONE, "--sort", "latency", "--limit", "10"]) == 1
-    out, err = capsys.readouterr()
-    assert len(rows(out)) == 10
-    assert out.endswith("\nincomplete: stopped after 10 of 30 traces\n")
+    assert out.count("2026-03-25 ") == 10
+    assert out.endswith("incomplete: stopped after 10 of 30 traces\n")
+    assert err.startswith("lyzr-traces: HTTP 403: ")
     assert err.count("\n") == 1
-    server.fail_next(status=403)
-    assert main(["list", ONE, "--sort", "latency"]) == 1
-    assert capsys.readouterr().out == ""
+    assert "\x1b" not in err
 
 
-def test_nothing_is_ranked_where_every_session_failed(server: FakeTracesServer, capsys: Captured) -> None:
-    """A table of nothing would look like an answer."""
-    assert main(["list", ONE, UNKNOWN, "--sort", "latency"]) == 1
-    assert len(server.requests) == 2
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
+def test_a_failure_at_once_leaves_standard_output_empty(capsys: Captured, kind: str) -> None:
+    """An unknown session is the API's error: status 1."""
+    assert main(["list", SESSION, "--format", kind]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.count("\n") == 2
+    assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
 
 
-def test_the_newest_of_a_session_are_had_without_reading_the_rest(server: FakeTracesServer, capsys: Captured) -> None:
-    """The walk ends with the page that has the last of them; the summary is of those, and says how many there are."""
-    traces = server.add_session(ONE, traces=100)
-    assert main(["list", ONE, "--top", "12", "--limit", "10"]) == 0
-    out = capsys.readouterr().out
-    assert [line.split()[-2] for line in rows(out)] == [trace.trace_id for trace in traces[:12]]
-    assert "\n12 of 100 traces · $" in out
-    assert len(server.requests) < 5
+def test_a_server_that_says_too_much_is_cut_short(server: FakeTracesServer, capsys: Captured) -> None:
+    """What went wrong is told in a line that can be read."""
+    server.fail_next(status=400, message="x" * 100_000)
+    assert main(["list", SESSION]) == 1
+    assert len(capsys.readouterr().err) < 3000
 
 
-def test_the_newest_of_each_of_several_sessions(server: FakeTracesServer, capsys: Captured) -> None:
-    """The number is meant for each, since each is sorted for itself."""
-    server.add_session(ONE, traces=5)
-    server.add_session(TWO, traces=1)
-    assert main(["list", ONE, TWO, "--top", "2"]) == 0
-    out = capsys.readouterr().out
-    assert len(rows(out)) == 3
-    assert "\n2 of 5 traces · $" in out
-    assert "\n1 trace · $" in out
+@pytest.mark.usefixtures("server")
+def test_a_wrong_key_is_an_error_of_the_api(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not show the key."""
+    monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
+    assert main(["list", SESSION]) == 1
+    out, err = capsys.readouterr()
+    assert "HTTP 401" in err
+    assert "canary" not in out + err
 
 
-def test_only_traces_of_the_names_that_were_given(server: FakeTracesServer, capsys: Captured) -> None:
-    """Exactly those, page by page; the summary says of how many they are."""
-    first = server.add_session(ONE, traces=45)[0]
-    server.add_traces(ONE, [attrs.evolve(first, trace_id="a", name=None)])
-    names = ["--name", "text-to-speech", "--name", "speech-to-text"]
-    assert main(["list", ONE, "--limit", "10", *names]) == 0
-    out = capsys.readouterr().out
-    assert len(rows(out)) == 30
-    assert "voice-agent-response" not in out
-    assert "\n30 of 46 traces · $" in out
-    assert main(["list", ONE, "--sort", "cost", "--top", "2", *names]) == 0
-    assert "\n2 of 46 traces · $" in capsys.readouterr().out
-    assert main(["list", ONE, "--name", "Speech-to-text"]) == 0
-    assert capsys.readouterr().out == f"{ONE} · 46 traces on 1 page\n\n0 of 46 traces\n"
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["list", "not-a-uuid"], "not-a-uuid"),
+        (["list", SESSION, "--limit", "0"], "limit"),
+        (["list", SESSION, "--limit", "101"], "limit"),
+        (["list", SESSION, "--limit", "ten"], "ten"),
+        (["list", SESSION, "--format", "xml"], "xml"),
+        (["list", SESSION, "--api-key", "x"], "--api-key"),
+        (["list", SESSION, "more"], "more"),
+        (["list"], "no session id: give one or more, or - to read them from standard input"),
+        (["list", "\x1b[31m"], r"\x1b[31m"),
+    ],
+)
+def test_wrong_use_is_refused_in_a_line_with_a_hint(
+    server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
+) -> None:
+    """Status 2, before anything is sent."""
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    line, hint, end = err.split("\n")
+    assert line.startswith("lyzr-traces: ")
+    assert complaint in line
+    assert (hint, end) == ("Try 'lyzr-traces list --help'.", "")
+    assert "\x1b" not in err
+    assert server.requests == []
+
+
+def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:
+    """The line names the variable to set."""
+    assert main(["list", SESSION]) == 2
+    assert capsys.readouterr().err.startswith(
+        "lyzr-traces: no API key: set the environment variable LYZR_API_KEY\nTry "
+    )
+
+
+def test_two_sessions_do_not_mix(server: FakeTracesServer, capsys: Captured) -> None:
+    """Only the session that was asked for is listed."""
+    other = str(uuid4())
+    server.add_session(SESSION, traces=1)
+    server.add_session(other, traces=2)
+    assert main(["list", other, "--format", "jsonl"]) == 0
+    assert {json.loads(line)["sessionId"] for line in capsys.readouterr().out.splitlines()} == {other}
+
+
+ONE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+TWO = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 
 
 def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, capsys: Captured) -> None:
@@ -200,8 +172,8 @@ def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, c
     [
         (["--top", "0"], "--top must be 1 or more, not 0"),
         (["--top", "-1"], "--top must be 1 or more, not -1"),
-        (["--bom"], "--bom works only with --format csv"),
-        (["--bom", "--format", "jsonl"], "--bom works only with --format csv"),
+        (["--bom"], "--bom is for --format csv only"),
+        (["--bom", "--format", "jsonl"], "--bom is for --format csv only"),
         (["--sort", "name"], "name"),
         (["--lim", "3"], "unknown option: --lim"),
     ],
@@ -237,20 +209,3 @@ def test_links_are_whole_in_a_pipe(server: FakeTracesServer, capsys: Captured, m
     assert "\x1b" not in out
     assert main(["list", ONE, "--format", "jsonl"]) == 0
     assert json.loads(capsys.readouterr().out)["htmlPath"] == trace.html_path
-
-
-def test_ids_come_from_a_file_of_many(
-    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """As `sessions --format ids` writes them."""
-    for number in range(30):
-        server.add_session(f"3fa85f64-5717-4562-b3fc-{number:012}", traces=2)
-    assert main(["sessions", "--format", "ids"]) == 0
-    path = tmp_path / "ids"
-    path.write_text(capsys.readouterr().out, encoding="utf-8")
-    with path.open() as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        assert main(["list", "-", "--format", "jsonl"]) == 0
-    found = [json.loads(line)["sessionId"] for line in capsys.readouterr().out.splitlines()]
-    assert len(found) == 60
-    assert len(set(found)) == 30

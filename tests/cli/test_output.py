@@ -1,4 +1,4 @@
-"""Standard output and standard error that are terminals, pipes, full, closed or gone."""
+"""Standard output and standard error as terminals and pipes, and when they are full, closed or gone."""
 
 from __future__ import annotations
 
@@ -8,35 +8,23 @@ import logging
 import os
 import re
 import sys
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from lyzr_traces_async import TracesClient
 from lyzr_traces_async.cli import main
-from lyzr_traces_async.cli._ids import SessionIds
-from lyzr_traces_async.cli._many import Sweep
 from lyzr_traces_async.cli._output import Progress
 from lyzr_traces_async.testing import FakeTracesServer, Quota
+from tests.cli.consoles import Terminal
+from tests.helpers.processes import ended, started
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
-
 ERASE = "\r\x1b[2K"
-
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
-
-
-class Terminal(io.StringIO):
-    """A text file that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
 
 
 class Unwritable(io.StringIO):
@@ -140,7 +128,7 @@ def test_a_terminal_shows_for_how_long_the_quota_is_waited_for(
             monkeypatch.setattr(sys, "stderr", Terminal())
             assert main(["list", SESSION, "--limit", "10"]) == 0
     assert isinstance(sys.stderr, Terminal)
-    assert re.search(r"\x1b\[2Kthe quota is used up: waiting [01]\.\d s", sys.stderr.getvalue())
+    assert re.search(r"\x1b\[2Kthe service takes no more requests for now: waiting [01]\.\d s", sys.stderr.getvalue())
     assert (logger.level, logger.handlers) == before
     assert "quota" not in capsys.readouterr().out
 
@@ -155,31 +143,6 @@ def test_a_terminal_shows_how_many_sessions_are_done(server: FakeTracesServer, m
     shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # of a busy machine
     assert re.fullmatch(r"\r\x1b\[2K0 of 3 sessions\r.*\r\x1b\[2K3 of 3 sessions\r\x1b\[2K", shown, re.DOTALL)
     assert re.search(r"\r\x1b\[2Klyzr-traces: HTTP 404: [^\r]+\n\r\x1b\[2K\d of 3 sessions\r", shown)
-
-
-async def test_what_the_quota_held_back_is_told_beside_the_sessions(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As it grows, and with the number of sessions only where that is known."""
-    async with FakeTracesServer(quota=Quota(requests=2, seconds=5)) as server:
-        for session_id in (SESSION, OTHER, UNKNOWN):
-            server.add_session(session_id, traces=1)
-        monkeypatch.setenv("LYZR_API_KEY", server.api_key)
-        monkeypatch.setattr(sys, "stderr", Terminal())
-        async with TracesClient(server.api_key, base_url=server.base_url) as client:
-            with Progress() as progress:
-                ids = SessionIds([SESSION, OTHER, UNKNOWN], progress.complain)
-                sweep = Sweep(client, ids, progress)
-                async with aclosing(sweep.sessions()) as sessions:
-                    assert len([session async for session in sessions]) == 3
-                assert (sweep.done, sweep.failed, sweep.status) == (3, 0, 0)
-                ids.total = None
-                sweep.done = 1
-                progress.show(sweep._status_line)
-    assert isinstance(sys.stderr, Terminal)
-    shown = sys.stderr.getvalue()
-    assert re.search(r"\x1b\[2K3 of 3 sessions, \d s held back by the quota\r", shown)
-    assert re.search(r"\x1b\[2K1 session, \d s held back by the quota", shown)
 
 
 async def test_a_complaint_leaves_what_was_shown_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,3 +269,12 @@ def test_a_terminal_gets_styles_unless_they_are_not_wanted(
     out = capsys.readouterr().out
     assert ("\x1b[" in out) is styled
     assert "━" in out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"], ["sessions"]])
+def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arguments: list[str]) -> None:
+    """Help and the demo too, where standard output can write nothing else."""
+    with started(traces_server, *arguments, PYTHONIOENCODING="ascii") as process:
+        status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert out.isascii()

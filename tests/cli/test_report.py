@@ -1,8 +1,7 @@
-"""`report`: sessions as a page; what is known to be in vain is refused before the first request."""
+"""`report`: sessions as a page."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -10,14 +9,11 @@ from pathlib import Path
 import pytest
 
 from lyzr_traces_async.cli import main
-from lyzr_traces_async.cli._numbers import size
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers.processes import PATIENCE, environment, on_a_terminal, screen_of
 
 ONE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 TWO = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 UNKNOWN = "e81a49c5-3d72-4f06-b5c8-92a6d0473f1b"
-
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
@@ -36,42 +32,6 @@ def test_sessions_are_written_as_a_page(
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(trace.trace_id in page for trace in traces)
     assert "https://dash.example/base/project/voice/traces/" in page
-
-
-def test_a_hyphen_writes_the_page_to_standard_output(
-    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The page and nothing else: the same as in a file."""
-    monkeypatch.chdir(tmp_path)
-    server.add_session(ONE, traces=3)
-    assert main(["report", ONE, "-o", "report.html"]) == 0
-    capsys.readouterr()
-    assert main(["report", ONE, "-o", "-"]) == 0
-    out, err = capsys.readouterr()
-    assert (out, err) == ((tmp_path / "report.html").read_text(encoding="utf-8"), "")
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_an_option_is_not_taken_for_the_name_of_a_file(
-    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Somebody forgot the name."""
-    monkeypatch.chdir(tmp_path)
-    assert main(["report", ONE, "-o", "--full"]) == 2
-    assert "--output needs a file name, or - for standard output, not --full" in capsys.readouterr().err
-    assert not server.requests
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(os.name != "posix", reason="terminals as POSIX has them")
-def test_a_page_is_not_written_to_a_terminal(traces_server: FakeTracesServer) -> None:
-    """Status 2 before the first request, with what to do."""
-    with on_a_terminal(200, "report", ONE, "-o", "-", env=environment(traces_server)) as (process, outside):
-        screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
-        assert process.wait(PATIENCE) == 2
-    assert "standard output, and that is a terminal: redirect it, as in > report.html" in screen
-    assert "<html" not in screen
-    assert not traces_server.requests
 
 
 @pytest.mark.parametrize("option", ["-o", "--output"])
@@ -170,12 +130,3 @@ def test_without_an_id_no_page_is_written(
     assert complaint in err.splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["ids"]
     assert not server.requests
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 kB"), (1499, "1 kB"), (999_999, "1,000 kB"), (1_000_000, "1.0 MB"), (2.5e9, "2,500.0 MB")],
-)
-def test_sizes_are_as_people_read_them(count: int, text: str) -> None:
-    """In thousands of bytes, or millions."""
-    assert size(count) == text

@@ -1,10 +1,10 @@
-"""`show`: the inside of a trace as a tree, prompts and answers when asked for, and nothing that does harm."""
+"""`show`: the inside of a trace as a tree, prompts and answers when asked for, and nothing that a terminal obeys."""
 
 from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -16,34 +16,16 @@ from rich.cells import cell_len
 from lyzr_traces_async import Observation, TraceDetail
 from lyzr_traces_async._text import UNSAFE
 from lyzr_traces_async.cli import main
-from lyzr_traces_async.cli._branches import branches, twigs
 from lyzr_traces_async.cli._links import Dashboard
 from lyzr_traces_async.cli._show import print_trace
-from lyzr_traces_async.cli._text import glyphs_for
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.cli.test_summary import console_of, text_of
+from tests.cli.consoles import console_of, text_of
+from tests.cli.samples import DETAIL, SESSION, after, observed
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
-BEGAN = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
-DETAIL = TraceDetail("t1", "voice-agent-response", SESSION, BEGAN, 2.0, 0.0084, "/t/abc", ())
 DASH = "\N{EN DASH}"
-UNICODE, ASCII = glyphs_for("utf-8"), glyphs_for("ascii")
-
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
-
-
-def after(seconds: float) -> datetime:
-    """Return the moment so long after the trace began."""
-    return BEGAN + timedelta(seconds=seconds)
-
-
-def observed(name: str, begin: float = 0.0, end: float | None = None, parent: str | None = None, **more: Any) -> Any:
-    """Make an observation whose id is its name."""
-    moment = None if end is None else after(end)
-    more = {"id": name, "name": name, "parent_observation_id": parent, **more}
-    return Observation(type="SPAN", start_time=after(begin), end_time=moment, **more)
 
 
 def drawn(
@@ -307,29 +289,6 @@ def test_a_tree_deeper_than_the_terminal_is_wide_loses_its_indentation() -> None
         assert all(f" n{depth} " in row or options == {"width": 20} for depth, row in enumerate(rows[1:], 1))
         assert rows[-1].startswith(("…", "n"))
     assert max(map(cell_len, drawn(*chain, width=20))) <= 20
-
-
-@pytest.mark.parametrize(
-    ("goes_on", "depth", "room", "here", "below"),
-    [
-        ((), 0, 9, "", ""),
-        ((True,), 1, 9, "├─ ", "│  "),
-        ((False,), 1, 9, "└─ ", "   "),
-        ((True, False), 2, 9, "│  └─ ", "│     "),
-        ((False, True), 2, 5, "…  ", "…  "),
-        ((False, True, True), 3, 6, "…  ├─ ", "…  │  "),
-        ((True,), 1, 2, "", ""),
-        ((True, True), 9, 99, "…  │  ├─ ", "…  │  │  "),
-    ],
-)
-def test_the_outer_levels_go_where_there_is_no_room(
-    *, goes_on: tuple[bool, ...], depth: int, room: int, here: str, below: str
-) -> None:
-    """With a mark in their place."""
-    (branch,) = branches(attrs.evolve(DETAIL, observations=(observed("a"),)))
-    branch = attrs.evolve(branch, depth=depth, goes_on=goes_on)
-    assert (twigs(branch, room, UNICODE), twigs(branch, room, UNICODE, below=True)) == (here, below)
-    assert twigs(branch, room, ASCII).isascii()
 
 
 JSON = st.recursive(

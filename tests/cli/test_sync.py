@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import signal
@@ -12,15 +11,15 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
-import duckdb
 import pytest
 
 from lyzr_traces_async import RetryPolicy, TracesClient
 from lyzr_traces_async.cli import main
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
+from tests.cli.consoles import Terminal
+from tests.helpers.databases import rows, states_in
 
 ONE, TWO, THREE = (
     "3fa85f64-5717-4562-b3fc-2c963f66afa6",
@@ -54,17 +53,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lyzr_traces_async.cli._sync.open_client", lambda: TracesClient(retry=retry))
 
 
-def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(file), read_only=True) as database:
-        return database.execute(query).fetchall()
-
-
 def traces_in(file: Path) -> Counter[tuple[str, str]]:
     return Counter((row[0], row[1]) for row in rows(file, "SELECT session_id, trace_id FROM traces"))
-
-
-def states_in(file: Path) -> dict[str, str]:
-    return {row[0]: row[1] for row in rows(file, "SELECT session_id, state FROM sessions")}
 
 
 def test_sessions_are_written_to_the_file(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
@@ -134,7 +124,7 @@ def test_ids_come_from_standard_input(
         assert main(["sync", str(file), "-"]) == 1
     out, err = capsys.readouterr()
     assert out == f"{file}: 2 sessions read, 0 failed, 0 missing, 0 not due, 3 traces\n"
-    assert re.fullmatch("lyzr-traces: line 2: the session id must be a UUID [^\n]+\n", err)
+    assert re.fullmatch("lyzr-traces: line 2: session_id must be a UUID [^\n]+\n", err)
     with (tmp_path / "ids").open("w+") as ids:
         monkeypatch.setattr(sys, "stdin", ids)
         assert main(["sync", str(file), "-"]) == 2
@@ -177,20 +167,17 @@ def test_hosts_share_the_sessions_among_them(server: FakeTracesServer, tmp_path:
     ("arguments", "complaint"),
     [
         ([], "FILE"),
-        (["{file}"], "no sessions: give session ids, or - to read them from standard input, or select "),
+        (["{file}"], "no sessions: give their ids, or - to read them from standard input, or --since, "),
         (["{file}", "--refresh"], "no sessions: "),
-        (["{file}", ONE, "--since", "7d"], "session ids cannot be combined with --agent, --since and --until"),
-        (["{file}", "-", "--agent", AGENT], "cannot be combined"),
-        (["{file}", ONE, "x"], "the session id must be a UUID such as "),
-        (["{file}", ONE, "--settle", "1"], "--settle must be a length of time such as 90m, 1h, 2d or 0, not '1'"),
-        (
-            ["{file}", ONE, "--shard", "5/4"],
-            "--shard must be a part and the number of parts, such as 1/4, 2/4, 3/4 and 4/4",
-        ),
-        (["{file}", "--since", "tomorrow"], "--since must be a date or a time"),
-        (["{file}", "--since", "today", "--until", "yesterday"], "--since is later than --until: "),
-        ([ONE, TWO], "the first argument must be the file, such as traces.duckdb; session ids follow it"),
-        (["-"], "the first argument must be the file"),
+        (["{file}", ONE, "--since", "7d"], "session ids and --agent, --since and --until do not go together"),
+        (["{file}", "-", "--agent", AGENT], "do not go together"),
+        (["{file}", ONE, "x"], "session_id must be a UUID such as "),
+        (["{file}", ONE, "--settle", "1"], "--settle takes a length of time such as 90m, 1h, 2d or 0; not '1'"),
+        (["{file}", ONE, "--shard", "5/4"], "--shard takes which part of how many: 1/4, 2/4, 3/4 and 4/4"),
+        (["{file}", "--since", "tomorrow"], "--since takes a date or a time"),
+        (["{file}", "--since", "today", "--until", "yesterday"], "since is later than until: "),
+        ([ONE, TWO], "the file comes first, such as traces.duckdb, and session ids behind it"),
+        (["-"], "the file comes first"),
         (["--all", "{file}"], "unknown option: --all"),
         (["{file}", ONE, "--all"], "unknown option: --all"),
         (["", ONE], "path must be the path of a file"),
@@ -248,10 +235,7 @@ def test_a_key_that_dies_ends_it_and_another_goes_on(
     assert out == ""
     complaint, hint, end = err.split("\n")
     assert complaint.startswith("lyzr-traces: HTTP 401: Invalid x-api-key")
-    assert (hint, end) == (
-        f"{file} keeps what has been written. Run the same command again to continue from there.",
-        "",
-    )
+    assert (hint, end) == (f"What was written stays in {file}. The same command goes on from there.", "")
     read = [session_id for session_id, state in states_in(file).items() if state == "read"]
     assert 0 < len(read) < 16
     server.on_request = None
@@ -313,14 +297,6 @@ def test_a_log_has_whole_lines_now_and_then(
     assert "\x1b" not in out + err
 
 
-class Terminal(io.StringIO):
-    """A text file that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
-
-
 @pytest.mark.usefixtures("small_batches", "hasty")
 def test_a_terminal_has_one_line_that_is_gone_at_the_end(
     server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
@@ -348,7 +324,7 @@ def test_ctrl_c_is_answered_by_what_becomes_of_the_file(server: FakeTracesServer
     server.fail_next(stall=0.3)
     server.on_request = lambda _: os.kill(os.getpid(), signal.SIGINT)
     assert main(["sync", str(file), ONE]) == 130
-    hint = f"{file} keeps what has been written. Run the same command again to continue from there."
+    hint = f"What was written stays in {file}. The same command goes on from there."
     assert capsys.readouterr() == ("", f"lyzr-traces: stopped\n{hint}\n")
 
 
@@ -357,7 +333,7 @@ def forget_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what lets a module be missing that the store needs."""
 
     def forget(name: str) -> None:
-        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job")
+        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job", "lyzr_traces_async.cli._sync_words")
         for loaded in [loaded for loaded in sys.modules if loaded.startswith(again)]:
             monkeypatch.delitem(sys.modules, loaded)
         monkeypatch.setitem(sys.modules, name, None)

@@ -10,14 +10,13 @@ import threading
 import time
 from pathlib import Path
 
-import duckdb
 import pytest
 from rich.cells import cell_len
 
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
+from tests.helpers.databases import states_in
 from tests.helpers.processes import PATIENCE, ended, environment, on_a_terminal, screen_of, started, wait_for
 
-AGAIN = "Run the same command again to continue from there."
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them"),
     pytest.mark.usefixtures("interruptible"),
@@ -48,7 +47,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path, columns: int, first: str
     shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
     assert shown[:2] == ["", "the list of sessions: 0 so far"]
     assert re.fullmatch(first, shown[2])
-    assert any(line.startswith("the quota is used up: waiting ") for line in shown)
+    assert any(line.startswith("the service takes no more requests for now: waiting ") for line in shown)
     told = [line for line in shown if " of 12 sessions" in line]
     quota = r"(, (\d requests? left in this window|more requests in \d s))?"
     assert len(told) > 1
@@ -70,7 +69,7 @@ def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp
         assert ended(process) == (
             130,
             "",
-            f"lyzr-traces: stopped\n{file} keeps what has been written. {AGAIN}\n",
+            f"lyzr-traces: stopped\nWhat was written stays in {file}. The same command goes on from there.\n",
         )
     assert states_in(file) == {OTHER: "read"}
     with started(traces_server, "sync", str(file), SESSION, OTHER) as process:
@@ -154,8 +153,3 @@ def test_the_key_is_in_no_process_listing_and_in_no_file(tmp_path: Path) -> None
     for text in (listing, out.encode(), err.encode(), kept):
         assert b"canary" not in text
     assert b"no ***" in kept
-
-
-def states_in(file: Path) -> dict[str, str]:
-    with duckdb.connect(str(file), read_only=True) as database:
-        return dict(database.execute("SELECT session_id, state FROM sessions").fetchall())

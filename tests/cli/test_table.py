@@ -1,52 +1,23 @@
-"""The table fits every width, is honest about what is missing, and says nothing a trace made it say."""
+"""The table of traces fits every width, marks what is missing, and obeys nothing that a trace contains."""
 
 from __future__ import annotations
 
-import io
-import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 
-from lyzr_traces_async import Trace, summarize
-from lyzr_traces_async.cli._columns import Scene, choose_columns, least_width
+from lyzr_traces_async import Trace
 from lyzr_traces_async.cli._links import Dashboard
-from lyzr_traces_async.cli._numbers import dollars, seconds
-from lyzr_traces_async.cli._table import Table, facts_of
-from lyzr_traces_async.cli._text import Glyphs, glyphs_for
-from lyzr_traces_async.cli._trace_columns import bar, layouts, scale_axis
+from lyzr_traces_async.cli._table import Table
+from tests.cli.consoles import console_of, text_of
+from tests.cli.samples import BARE, MOMENT, SESSION, TRACE
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-MOMENT = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
-TRACE = Trace(
-    trace_id="0123456789abcdef0123456789abcdef",
-    name="voice-agent-response",
-    session_id=SESSION,
-    timestamp=MOMENT,
-    latency_seconds=1.25,
-    total_cost_usd=0.0034,
-    observation_count=4,
-    html_path="/traces/view/trace-abc-123",
-)
-BARE = Trace(
-    trace_id="t",
-    name=None,
-    session_id=None,
-    timestamp=MOMENT,
-    latency_seconds=None,
-    total_cost_usd=None,
-    observation_count=0,
-    html_path=None,
-)
 DASH = "\N{EN DASH}"
-ASCII = glyphs_for("ascii")
-
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 TRACES = st.builds(
     Trace,
@@ -79,24 +50,14 @@ def drawn(
     several: bool = False,
 ) -> str:
     """Print the pages of a session that has ``more`` traces than these, without colours."""
-    raw = io.BytesIO()
-    file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-    console = Console(
-        file=file,
-        width=width,
-        force_terminal=terminal,
-        color_system="standard" if colours else None,
-        markup=False,
-        legacy_windows=False,
-    )
+    console = console_of(width, terminal=terminal, encoding=encoding, colours=colours)
     table = Table(console, Dashboard.at(dashboard), ranked=ranked, several=several)
     items = sum(map(len, pages))
     table.open(SESSION, f"{items} traces")
     for traces in pages:
         table.rows(traces)
     table.end(items + more, "" if complete else "stopped")
-    file.flush()
-    return raw.getvalue().decode(encoding)
+    return text_of(console)
 
 
 @pytest.mark.parametrize(
@@ -288,118 +249,3 @@ def test_the_summary_takes_more_lines_where_it_does_not_fit() -> None:
         "latency: median 1.250 s, slowest 1.250 s",
         "incomplete: stopped",
     ]
-
-
-@pytest.mark.parametrize(
-    ("value", "wide", "narrow"),
-    [
-        (0.0, "0.000 s", "0.00 s"),
-        (1.25, "1.250 s", "1.25 s"),
-        (999.9994, "999.999 s", "999.9…"),
-        (12345.678, "12345.7 s", "12346 s"),
-        (1e7, "1.0e+07 s", "1e+07 s"),
-        (-0.5, "-0.500 s", "-0.50 s"),
-        (math.inf, "inf s", "inf s"),
-    ],
-)
-def test_latencies_have_as_many_digits_as_there_is_room(value: float, wide: str, narrow: str) -> None:
-    """To the millisecond where that fits, and never too wide."""
-    assert seconds(value) == wide
-    if "…" not in narrow:
-        assert seconds(value, 7) == narrow
-
-
-@pytest.mark.parametrize(
-    ("value", "wide", "narrow"),
-    [
-        (0.0, "$0.00    ", "$0.00  "),
-        (0.0034, "$0.0034  ", "$0.0034"),
-        (0.000012, "$0.000012", "<$0.0001"),
-        (4e-7, "<$0.000001", "<$0.0001"),
-        (1.5, "$1.50    ", "$1.50  "),
-        (12.345678, "$12.345678", "$12.3457"),
-        (123.456, "$123.46", "$123.46"),
-        (1234567.0, "$1.235e+06", "$1.2e+06"),
-        (-0.25, "-$0.25    ", "-$0.25  "),
-        (-4e-7, "-<$0.000001", "-<$0.0001"),
-    ],
-)
-def test_costs_have_their_points_in_line_and_no_idle_zeros(value: float, wide: str, narrow: str) -> None:
-    """Two decimals at least; what is too small to show is not shown as nothing."""
-    assert dollars(value) == wide
-    assert dollars(value, 8) == narrow
-
-
-@pytest.mark.parametrize(
-    ("latency", "shape"), [(4, "===="), (2, "=="), (1.5, "=-"), (0.01, "-"), (0, ""), (-1, ""), (4.1, "===>")]
-)
-def test_a_bar_has_half_steps_and_anything_that_took_time_is_seen(latency: float, shape: str) -> None:
-    """Four characters for four seconds."""
-    assert bar(latency, 4, 4, ASCII) == shape
-
-
-@pytest.mark.parametrize(
-    ("scale", "width", "axis"),
-    [
-        (4.5678, 10, "0   4.57 s"),
-        (4.5678, 8, "0 4.57 s"),
-        (4.5678, 7, " 4.57 s"),
-        (999.9, 8, "0 1000 s"),
-        (1006.0, 8, "0 1006 s"),
-        (12345678.0, 8, ""),
-    ],
-)
-def test_the_title_of_the_bars_is_their_axis(scale: float, width: int, axis: str) -> None:
-    """From nothing to the full length."""
-    assert scale_axis(scale, width) == axis
-
-
-@pytest.mark.parametrize(
-    ("costs", "facts"),
-    [
-        ([0.1] * 10, ["10 traces", "$1.00 in all"]),
-        ([0.1] * 10 + [1233.5], ["11 traces", "$1,234.50 in all"]),
-        ([1.7e308] * 2, ["2 traces", "$inf in all"]),
-        ([0.0, None], ["2 traces", "$0.00 in all"]),
-        ([None], ["1 trace", "latency: "]),
-    ],
-)
-def test_sums_are_written_as_money(costs: list[float | None], facts: list[str]) -> None:
-    """With cents and separators; a sum beyond all floats is no reason to fail, and no known cost is none."""
-    shown = facts_of(summarize([attrs.evolve(TRACE, total_cost_usd=cost) for cost in costs]))
-    assert [fact[: len(expected)] for fact, expected in zip(shown, facts, strict=False)] == facts
-
-
-def test_glyphs_depend_on_the_encoding() -> None:
-    """All of them or none: a mixture reads badly."""
-    assert isinstance(ASCII, Glyphs)
-    assert "".join(ASCII).isascii()
-    assert glyphs_for("utf-8").bar == "━"
-    assert glyphs_for("cp1252") == ASCII
-
-
-@pytest.mark.parametrize("ranked", [True, False])
-@pytest.mark.parametrize("several", [True, False])
-def test_columns_never_take_more_than_the_line(*, ranked: bool, several: bool) -> None:
-    """At every width that has room for two columns."""
-    long = attrs.evolve(TRACE, name="x" * 500, html_path="/" * 500)
-    for width in range(20, 300):
-        for traces in ([], [TRACE], [BARE], [TRACE, long]):
-            choice = layouts(plain=False, ranked=ranked, several=several)
-            assert least_width(choose_columns(choice, width, traces, Scene("utf-8", ASCII))) <= width
-
-
-@pytest.mark.parametrize(
-    ("width", "widths"),
-    [
-        (129, {"name": 20, "dashboard": 20, "": 8}),
-        (132, {"name": 20, "dashboard": 23, "": 8}),
-        (135, {"name": 20, "dashboard": 26, "": 8}),
-        (144, {"name": 20, "dashboard": 26, "": 17}),
-        (200, {"name": 20, "dashboard": 26, "": 24}),
-    ],
-)
-def test_room_goes_to_what_has_something_to_show(width: int, widths: dict[str, int]) -> None:
-    """First to the names, then to the links, which are of use only whole, and what is left to the bars."""
-    columns = choose_columns(layouts(plain=False), width, [TRACE, BARE], Scene("utf-8", ASCII))
-    assert {column.title: column.width for column in columns if column.most} == widths

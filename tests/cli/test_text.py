@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lyzr_traces_async.cli._text import encodable, fit, fit_tail, json_escaped, visible
+from lyzr_traces_async.cli._text import Glyphs, encodable, fit, fit_tail, glyphs_for, json_escaped, visible
 
 # More of what the tests are about than chance would bring.
 NASTY = st.sampled_from("\x00\x07\t\n\r\x1b\x7f\x85\x9b\u061c\u200b\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff")
@@ -83,3 +83,14 @@ def test_a_long_text_loses_its_end_and_a_long_link_its_beginning(text: str, widt
 def test_what_the_output_has_no_character_for_is_shown_as_an_escape(encoding: str, shown: str) -> None:
     """Writing never fails on the encoding of standard output."""
     assert encodable("é 日", encoding) == shown
+
+
+ASCII = glyphs_for("ascii")
+
+
+def test_glyphs_depend_on_the_encoding() -> None:
+    """All of them or none: a mixture reads badly."""
+    assert isinstance(ASCII, Glyphs)
+    assert "".join(ASCII).isascii()
+    assert glyphs_for("utf-8").bar == "━"
+    assert glyphs_for("cp1252") == ASCII

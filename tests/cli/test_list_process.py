@@ -1,4 +1,4 @@
-"""The command line as a process of its own: what only a real pipe, signal or terminal can show."""
+"""`list` as a process: what only a real pipe, signal or terminal can show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals, pipes and terminals as POSIX has them"),
     pytest.mark.usefixtures("interruptible"),
 ]
-
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 
@@ -98,15 +97,6 @@ def test_a_process_that_fails_leaves_nothing_open(traces_server: FakeTracesServe
         status, out, err = ended(process)
     assert (status, out) == (1, "")
     assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"], ["sessions"]])
-def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arguments: list[str]) -> None:
-    """Help and the demo too, where standard output can write nothing else."""
-    with started(traces_server, *arguments, PYTHONIOENCODING="ascii") as process:
-        status, out, err = ended(process)
-    assert (status, err) == (0, "")
-    assert out.isascii()
 
 
 def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:

@@ -1,0 +1,96 @@
+"""What `--help` and the completion of shells say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cyclopts.completion.detect import ShellDetectionError
+
+from lyzr_traces_async.cli import main
+from lyzr_traces_async.cli._app import app
+from lyzr_traces_async.cli._help import COMMANDS as COMMAND_HELP
+
+Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+def test_help_says_what_there_is(capsys: Captured) -> None:
+    """Without a command too; the environment and the exit statuses are documented there."""
+    assert main([]) == 0
+    bare = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out == bare
+    for word in ("list", "demo", "LYZR_API_KEY", "LYZR_TRACES_BASE_URL", "NO_COLOR", "130"):
+        assert word in bare
+    assert main(["list", "--help"]) == 0
+    text = capsys.readouterr().out
+    for word in ("--limit", "1 to 100", "--format", "table", "jsonl", "csv", "single quote"):
+        assert word in text
+
+
+COMMANDS = ["list", "summary", "show", "report", "sessions", "sync", "demo"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_explained_with_an_example(capsys: Captured, command: str) -> None:
+    """It stands in the list of commands, and its own help has a line to copy that fits in 80 columns."""
+    assert main([]) == 0
+    assert re.search(f"^. {command} +[A-Z]", capsys.readouterr().out, re.MULTILINE)
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    examples = re.findall(f"^ +lyzr-traces {command}.*$", text, re.MULTILINE)
+    assert examples
+    assert max(map(len, examples)) <= 78
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_are_commands_that_there_are(command: str) -> None:
+    """Each is understood by the parser, with its options."""
+    text = COMMAND_HELP[command]
+    for line in re.sub(r"(\\|\|)\n +", r"\1", text).splitlines():
+        for part in re.sub(r"\\", " ", line).split("|") if line.startswith("  ") else []:
+            words = part.partition(">")[0].split()
+            if words[0] == "duckdb":  # reads what is written
+                continue
+            assert words[0] == "lyzr-traces"
+            app.parse_args(words[1:], print_error=False, exit_on_error=False)
+
+
+@pytest.mark.parametrize("arguments", [[], *([command, "--help"] for command in COMMANDS)])
+def test_help_says_the_same_without_docstrings(arguments: list[str]) -> None:
+    """`python -OO` leaves them out."""
+    command = ["-m", "lyzr_traces_async", *arguments]
+    said = [
+        subprocess.run([sys.executable, *flags, *command], check=True, capture_output=True) for flags in ([], ["-OO"])
+    ]
+    assert said[0].stdout == said[1].stdout != b""
+    assert not said[1].stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_installed(capsys: Captured, tmp_path: Path, shell: str) -> None:
+    """The script knows the commands and their options."""
+    path = tmp_path / "completion"
+    assert main(["--install-completion", "--shell", shell, "--output", str(path)]) == 0
+    assert str(path) in capsys.readouterr().out
+    script = path.read_text(encoding="utf-8")
+    for word in ("sessions", "since", "latency"):
+        assert word in script
+
+
+def test_a_shell_that_nobody_knows_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Status 2, and how to say which one it is."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise ShellDetectionError("Unable to detect shell type.")
+
+    monkeypatch.setattr("cyclopts.completion.detect.detect_shell", unknown)
+    assert main(["--install-completion"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--shell" in err
+    assert err.count("\n") == 1

@@ -1,0 +1,74 @@
+"""The table of `sessions`: its columns, and what it shows of incomplete sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from rich.cells import cell_len
+
+from lyzr_traces_async import SessionInfo
+from lyzr_traces_async.cli._session_table import SessionTable
+from tests.cli.consoles import console_of, text_of
+
+AGENT = "69b1f0c24e7d8a5c3b2a1f00"
+MOMENT = datetime(2026, 3, 25, 19, 0, 12, tzinfo=UTC)
+SESSION = SessionInfo(
+    session_id="3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    room_name="room-edb09ff63efc",
+    agent_id=AGENT,
+    close_reason="job_shutdown",
+    started_at=MOMENT - timedelta(minutes=2),
+    ended_at=MOMENT,
+    duration_ms=120_000,
+    message_count=14,
+)
+BARE = attrs.evolve(SESSION, agent_id=None, close_reason=None, duration_ms=None)
+
+
+def drawn(sessions: Iterable[SessionInfo], width: int = 160, *, terminal: bool = True, complete: bool = True) -> str:
+    """Print sessions, without colours."""
+    console = console_of(width, terminal=terminal)
+    table = SessionTable(console)
+    for session in sessions:
+        table.row(session)
+    table.end(complete=complete)
+    return text_of(console)
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (160, ["ended (UTC)", "duration", "msgs", "agent", "close reason", "room", "session"]),
+        (136, ["ended (UTC)", "duration", "msgs", "agent", "close reason", "room", "session"]),
+        (135, ["ended (UTC)", "duration", "msgs", "agent", "close reason", "session"]),
+        (116, ["ended (UTC)", "duration", "msgs", "agent", "session"]),
+        (80, ["ended (UTC)", "duration", "msgs", "session"]),
+        (72, ["ended (UTC)", "duration", "session"]),
+        (60, ["ended (UTC)", "session"]),
+        (20, ["session"]),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_and_the_whole_id(width: int, titles: list[str]) -> None:
+    """It is there to be pasted."""
+    header, row, *_ = drawn([SESSION], width).splitlines()
+    assert re.split(r"  +", header) == titles
+    assert row.endswith(SESSION.session_id)
+    assert cell_len(row) <= max(width, 36)
+
+
+def test_rows_are_in_line_whatever_comes_after_the_first_ones() -> None:
+    """The first twenty decide; what is too long for them is cut on a terminal, and whole in a pipe."""
+    sessions = [SESSION] * 20 + [attrs.evolve(SESSION, room_name="日本" * 50, close_reason="x" * 90, agent_id="y" * 90)]
+    lines = drawn(sessions).splitlines()[1:22]
+    assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
+    assert "日本" * 50 in drawn(sessions, terminal=False)
+    assert "x" * 90 in drawn(sessions, terminal=False)
+
+
+def test_what_is_missing_is_a_dash() -> None:
+    """Neither nothing nor zero."""
+    assert re.search(r"^2026-03-25 19:00:12 +– +14  – +– +room-", drawn([BARE]), re.MULTILINE)  # noqa: RUF001

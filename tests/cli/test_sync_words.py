@@ -1,0 +1,68 @@
+"""How the progress of a sync and its result are worded."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from attrs import evolve
+
+from lyzr_traces_async import QuotaState
+from lyzr_traces_async.cli._sync_words import how_far, what_became
+from lyzr_traces_async.store import SyncProgress
+
+STEP = SyncProgress(
+    done=1234, failed=2, missing=3, due=40_000, given=41_000, traces=45_678, seconds_left=18_720.0, errors=()
+)
+QUOTA = QuotaState(requests=100, remaining=57, resets_in=31.2, window_seconds=60.0)
+
+
+def test_all_is_told_where_there_is_room() -> None:
+    """In a pipe there is any amount of it."""
+    assert how_far(STEP, QUOTA) == (
+        "1,234 of 40,000 sessions, 2 failed, 3 missing, 45,678 traces, 57 requests left in this window, "
+        "5 h 12 min to go"
+    )
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (110, "1,234 of 40,000 sessions, 2 failed, 3 missing, 45,678 traces, 5 h 12 min to go"),
+        (78, "1,234 of 40,000 sessions, 2 failed, 3 missing, 45,678 traces, 5 h 12 min to go"),
+        (77, "1,234 of 40,000 sessions, 2 failed, 3 missing, 5 h 12 min to go"),
+        (62, "1,234 of 40,000 sessions, 2 failed, 5 h 12 min to go"),
+        (51, "1,234 of 40,000 sessions, 5 h 12 min to go"),
+        (41, "1,234 of 40,000 sessions"),
+        (1, "1,234 of 40,000 sessions"),
+    ],
+)
+def test_what_matters_least_is_left_out_first(room: int, text: str) -> None:
+    """Never how many are done; how long it will take goes last."""
+    assert how_far(STEP, QUOTA, room) == text
+
+
+def test_nothing_is_told_of_what_there_is_not() -> None:
+    """No failure, no quota, nothing to come."""
+    bare = evolve(STEP, failed=0, missing=0, seconds_left=None)
+    assert how_far(bare, None) == "1,234 of 40,000 sessions, 45,678 traces"
+    assert how_far(evolve(bare, seconds_left=math.inf), None) == "1,234 of 40,000 sessions, 45,678 traces"
+    done = evolve(bare, done=1, due=1, traces=1, seconds_left=0.0)
+    assert how_far(done, evolve(QUOTA, resets_in=0.0)) == "1 of 1 session, 1 trace"
+
+
+def test_a_window_that_is_used_up_says_when_the_next_one_opens() -> None:
+    """Or nothing would seem to happen."""
+    assert "traces, more requests in 31 s, 5 h" in how_far(STEP, evolve(QUOTA, remaining=0))
+    assert "traces, 1 request left in this window, 5 h" in how_far(STEP, evolve(QUOTA, remaining=1))
+
+
+def test_the_end_is_summed_up_in_a_line() -> None:
+    """Whatever it was."""
+    end = evolve(STEP, done=40_000)
+    assert what_became("a.duckdb", end) == (
+        "a.duckdb: 39,995 sessions read, 2 failed, 3 missing, 1,000 not due, 45,678 traces"
+    )
+    nothing = evolve(STEP, done=0, failed=0, missing=0, due=0, traces=0)
+    assert what_became("a.duckdb", nothing) == "a.duckdb: nothing is due of 41,000 sessions"
+    assert what_became("a.duckdb", evolve(nothing, given=0)) == "a.duckdb: there are no sessions to read"
