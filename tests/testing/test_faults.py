@@ -12,10 +12,7 @@ import pytest
 
 from lyzr_traces_async.errors import InvalidArgumentError
 from lyzr_traces_async.testing import FakeTracesServer
-
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-OTHER = "0f0e0d0c-0b0a-4908-8706-050403020100"
-REQUEST = f"GET /v1/traces/session/{SESSION} HTTP/1.1\r\nHost: x\r\nx-api-key: test-key\r\n\r\n".encode("ascii")
+from tests.testing.asking import OTHER, REQUEST, SESSION, port_of
 
 
 @pytest.fixture
@@ -24,12 +21,6 @@ async def server() -> AsyncIterator[FakeTracesServer]:
         server.add_session(SESSION, 45)
         server.add_session(OTHER, 45)
         yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(headers={"x-api-key": "test-key"}) as http:
-        yield http
 
 
 async def get(
@@ -42,10 +33,6 @@ async def get(
 
 async def status(http: aiohttp.ClientSession, server: FakeTracesServer, session_id: str = SESSION, **query: Any) -> int:
     return (await get(http, server, session_id, **query)).status
-
-
-def port_of(server: FakeTracesServer) -> int:
-    return int(server.base_url.removeprefix("http://127.0.0.1:").removesuffix("/v1"))
 
 
 async def raw(server: FakeTracesServer) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,25 +17,12 @@ from lyzr_traces_async.errors import InvalidArgumentError
 from lyzr_traces_async.models import Observation, Trace
 from lyzr_traces_async.testing import FakeTracesServer
 from lyzr_traces_async.testing._observations import make_up
+from tests.testing.asking import OTHER, SESSION
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-OTHER = "0f0e0d0c-0b0a-4908-8706-050403020100"
 UNKNOWN = "11111111-2222-4333-8444-555555555555"
 BEGAN = datetime(2026, 3, 25, 18, 19, 24, 347_999, tzinfo=UTC)
 TRACE = Trace("trace-abc-123", "voice-agent-response", SESSION, BEGAN, 1.25, 0.0034, 4, "/traces/view/trace-abc-123")
 OBSERVATION = Observation("first", "SPAN", BEGAN)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeTracesServer]:
-    async with FakeTracesServer(quota=None) as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(headers={"x-api-key": "test-key"}) as http:
-        yield http
 
 
 async def get(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -13,14 +12,7 @@ import pytest
 from lyzr_traces_async.errors import InvalidArgumentError
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 from lyzr_traces_async.testing._quota import Window
-
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(headers={"x-api-key": "test-key"}) as http:
-        yield http
+from tests.testing.asking import SESSION
 
 
 async def get(

@@ -1,9 +1,8 @@
-"""The fake server's list of transcripts: the sessions that have ended."""
+"""The list of transcripts of the fake server: the sessions that have ended."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -17,25 +16,12 @@ from hypothesis import strategies as st
 from lyzr_traces_async.errors import InvalidArgumentError
 from lyzr_traces_async.models import SessionInfo, Trace
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
+from tests.testing.asking import OTHER, SESSION
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-OTHER = "0f0e0d0c-0b0a-4908-8706-050403020100"
 ENDED = datetime(2026, 3, 25, 18, 30, 0, 347_000, tzinfo=UTC)
 INFO = SessionInfo(SESSION, "room-1", "agent-1", "job_shutdown", ENDED - timedelta(minutes=1), ENDED, 60_000, 7)
 BEFORE_ALL_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))  # in UTC, there is no such moment
 TRACE = Trace("t", "llm", SESSION, ENDED, 1.25, None, 0, None)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeTracesServer]:
-    async with FakeTracesServer(quota=None) as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(headers={"x-api-key": "test-key"}) as http:
-        yield http
 
 
 async def get(
@@ -57,9 +43,6 @@ async def ids(
 
 def ids_of(infos: tuple[SessionInfo, ...]) -> list[str]:
     return [info.session_id for info in infos]
-
-
-# What an answer looks like
 
 
 async def test_a_transcript_is_sent_as_the_service_sends_it(
@@ -127,9 +110,6 @@ async def test_a_page_can_be_larger_than_sixteen_mebibytes(
     server.add_transcripts(100, chat_bytes=200_000)
     async with http.get(f"{server.base_url}/transcripts", params={"limit": 100}) as answer:
         assert len(await answer.read()) > 16 * 2**20
-
-
-# Which of them, and in which order
 
 
 async def test_the_list_is_sorted_by_the_end(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
@@ -206,59 +186,6 @@ async def test_an_agent_has_a_list_of_its_own(server: FakeTracesServer, http: ai
     assert (await get(http, server, "my%2Fagent", limit=1))[1]["nextOffset"] == 1
     assert await ids(http, server, "nobody") == []
     assert (await get(http, server, "x/y"))[1] == {"error": "Not found"}
-
-
-@pytest.mark.parametrize("agent", [None, "x"])
-@pytest.mark.parametrize(
-    ("query", "codes"),
-    [
-        ([("limit", "0"), ("offset", "-1")], {"limit": "too_small", "offset": "too_small"}),
-        ([("limit", "201")], {"limit": "too_big"}),
-        ([("limit", "x"), ("offset", "1.5")], {"limit": "invalid_type", "offset": "invalid_type"}),
-        ([("sort", "up")], {"sort": "invalid_value"}),
-        ([("sort", "")], {"sort": "invalid_value"}),
-        ([("sort", "asc"), ("sort", "asc")], {"sort": "invalid_type"}),
-        ([("sessionId", "x")], {"sessionId": "invalid_format"}),
-    ],
-)
-async def test_malformed_values_are_400_with_issues(
-    server: FakeTracesServer,
-    http: aiohttp.ClientSession,
-    query: list[tuple[str, str]],
-    codes: dict[str, str],
-    agent: str | None,
-) -> None:
-    """One for each of them, in both lists."""
-    path = "/transcripts" if agent is None else f"/transcripts/agent/{agent}"
-    async with http.get(server.base_url + path, params=query) as answer:
-        body = await answer.json()
-    assert (answer.status, body["error"]) == (400, "Validation failed")
-    assert {issue["path"][0]: issue["code"] for issue in body["issues"]} == codes
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "",
-        "yesterday",
-        "2026",
-        "2026-3-1",
-        "2026-02-30",
-        "2026-03-25T24:00:01Z",
-        "2026-03-25T10:00:00",
-        "2026-03-25 10:00:00Z",
-        "2026-03-25T10:00:00Z ",
-        "٢٠٢٦-03-25",
-        "1774461600",
-    ],
-)
-async def test_what_is_no_moment_is_400(server: FakeTracesServer, http: aiohttp.ClientSession, moment: str) -> None:
-    """A date and a time need an offset."""
-    status, body = await get(http, server, from_=moment, to=moment)
-    assert (status, [issue["path"] for issue in body["issues"]]) == (400, [["from"], ["to"]])
-
-
-# What the list has
 
 
 async def test_every_session_that_was_added_is_listed(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
@@ -389,9 +316,6 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(call: Any, text: str
     assert text in str(caught.value)
     assert server.transcripts() == infos
     assert server.add_transcripts(1) == FakeTracesServer().add_transcripts(3)[2:]
-
-
-# What meets every request
 
 
 async def test_all_that_meets_a_request_meets_one_for_transcripts(http: aiohttp.ClientSession) -> None:

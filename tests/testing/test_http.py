@@ -1,35 +1,19 @@
-"""The fake server's coming and going, and the fixture that does both."""
+"""The life of the fake server and of its connections."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import socket
-import sys
-import threading
-import urllib.request
 from contextlib import suppress
-from typing import Any
-from urllib.error import HTTPError
 
 import aiohttp
 import anyio
 import pytest
 
 from lyzr_traces_async.testing import FakeTracesServer
-
-pytest_plugins = ["pytester"]
-
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-REQUEST = f"GET /v1/traces/session/{SESSION}?limit=100 HTTP/1.1\r\nHost: x\r\nx-api-key: test-key\r\n\r\n".encode(
-    "ascii"
-)
-
-
-def port_of(server: FakeTracesServer) -> int:
-    return int(server.base_url.removeprefix("http://127.0.0.1:").removesuffix("/v1"))
+from tests.testing.asking import REQUEST, SESSION, port_of
 
 
 async def test_the_address_is_known_from_the_start_and_after_the_end() -> None:
@@ -134,103 +118,3 @@ async def test_an_exception_leaves_the_block_as_itself() -> None:
     with pytest.raises(ZeroDivisionError):
         async with FakeTracesServer():
             1 // 0  # noqa: B018 -- raises
-
-
-# The fixture
-
-
-def fetch(server: FakeTracesServer, **query: Any) -> Any:
-    text = "&".join(f"{name}={value}" for name, value in query.items())
-    request = urllib.request.Request(  # noqa: S310 -- the address is the test's own server's
-        f"{server.base_url}/traces/session/{SESSION}?{text}", headers={"x-api-key": server.api_key}
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- likewise
-        return json.load(answer)
-
-
-def test_the_fixture_serves_synchronous_tests(traces_server: FakeTracesServer) -> None:
-    """The test's thread changes the lists, orders failures and reads the records; there is no quota."""
-    traces_server.add_session(SESSION, 30)
-    assert len(fetch(traces_server)["traces"]) == 20
-    traces_server.add_traces(SESSION, 5)
-    traces_server.fail_next(status=502)
-    with pytest.raises(HTTPError) as caught:
-        fetch(traces_server)
-    with caught.value as failure:
-        assert "RateLimit" not in failure.headers
-    assert fetch(traces_server, limit=10)["pagination"]["totalItems"] == 35
-    assert [request.status for request in traces_server.requests] == [200, 502, 200]
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # with the real clock: the server is in another thread
-async def test_the_fixture_serves_asynchronous_tests(traces_server: FakeTracesServer) -> None:
-    """It has an event loop of its own, so the test's may be of any kind."""
-    traces_server.add_session(SESSION, 3)
-    async with (
-        aiohttp.ClientSession(headers={"x-api-key": traces_server.api_key}) as http,
-        http.get(f"{traces_server.base_url}/traces/session/{SESSION}") as answer,
-    ):
-        assert len((await answer.json())["traces"]) == 3
-
-
-def test_each_test_gets_a_server_of_its_own_that_is_gone_after_it(pytester: pytest.Pytester) -> None:
-    """Users need no more than the library installed; the fixture is listed with its purpose."""
-    pytester.makepyfile(
-        f"""
-        import socket
-        import pytest
-
-        seen = []
-
-        @pytest.mark.parametrize("n", [1, 2])
-        def test_it(traces_server, n):
-            traces_server.add_session("{SESSION}")
-            seen.append(traces_server)
-
-        def test_they_are_gone():
-            assert seen[0] is not seen[1]
-            for server in seen:
-                with pytest.raises(ConnectionRefusedError):
-                    socket.create_connection(("127.0.0.1", int(server.base_url[17:-3])))
-        """
-    )
-    pytester.makepyfile(
-        test_hook="""
-        from urllib.request import urlopen
-
-        def test_it(traces_server):
-            traces_server.on_request = lambda request: 1 / 0
-            try:
-                urlopen(traces_server.base_url)
-            except OSError:
-                pass
-        """
-    )
-    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly")
-    ran.assert_outcomes(passed=4, errors=1)  # an exception of a hook is heard of after the test
-    assert "ZeroDivisionError" in ran.stdout.str()
-    listing = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
-    assert "A fake Lyzr traces API on 127.0.0.1 without a quota" in listing
-
-
-def test_traces_may_be_added_from_many_threads() -> None:
-    """No made-up trace comes twice, and none gets lost."""
-    server = FakeTracesServer()
-    server.add_session(SESSION)
-
-    def add() -> None:
-        for _ in range(50):
-            server.add_traces(SESSION, 10)
-
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    ids = [trace.trace_id for trace in server.traces(SESSION)]
-    assert len(ids) == len(set(ids)) == 2000
