@@ -5,34 +5,15 @@ It is part of the contract: see ``test_traces.py``, with which it shares the num
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.contract.service import Reply, Service, check_refusal, optional, serving
+from tests.contract.service import Reply, Service, check_refusal, optional
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """A loop on the real clock: an answer from afar takes its time."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
-    async with serving(request.config) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def session_id(service: Service) -> str:
-    """A session that is there."""
-    return service.deployment.session_id
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -16,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from lyzr_traces_async import AuthenticationError, NotFoundError
-from tests.contract.service import Reply, Service, check_refusal, optional, serving
+from tests.contract.service import Reply, Service, check_refusal, optional
 from tests.helpers import plain_page
 
 pytestmark = pytest.mark.contract
@@ -25,24 +24,6 @@ pytestmark = pytest.mark.contract
 PAGES: Final = 4
 
 TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """A loop on the real clock: an answer from afar takes its time."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
-    async with serving(request.config) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def session_id(service: Service) -> str:
-    """A session that is there."""
-    return service.deployment.session_id
 
 
 @pytest.fixture(scope="module")
