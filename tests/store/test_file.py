@@ -1,4 +1,4 @@
-"""The file of a store: what it may be, what it may not, and who else may have it open."""
+"""The file of a store: its rows, what is refused, and who else may have it open."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from lyzr_traces_async import NotFoundError, ServerError, StorageError, Trace
 from lyzr_traces_async.store._file import StoreFile
-from lyzr_traces_async.store._lock import InUseError, lock
+from lyzr_traces_async.store._lock import InUseError
 from lyzr_traces_async.store._rows import Outcome
+from tests.helpers.databases import rows
 
 NOW = datetime(2026, 3, 25, 18, 0, tzinfo=UTC)
 MISSING = NotFoundError("Trace session not found", status=404)
@@ -42,16 +43,6 @@ def trace(number: int, **fields: object) -> Trace:
 
 def write(file: StoreFile, *outcomes: Outcome) -> None:
     file.write({outcome.session_id: outcome for outcome in outcomes})
-
-
-def rows(path: Path, query: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(path, read_only=True) as database:
-        return database.execute(query).fetchall()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "traces.duckdb"
 
 
 @pytest.fixture
@@ -268,45 +259,3 @@ def test_whoever_has_the_file_open_is_told_of(file: StoreFile, path: Path) -> No
             file.check()
         reader.communicate()
     file.check()
-
-
-def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
-    """In the same process too; afterwards nothing is left of the lock."""
-    release = lock(path)
-    with pytest.raises(InUseError, match=f"another sync of {path} is running"):
-        lock(path)
-    assert list(path.parent.iterdir()) == [path.with_name("traces.duckdb.lock")]
-    release()
-    lock(path)()
-    assert not list(path.parent.iterdir())
-
-
-@pytest.mark.parametrize("another", [False, True])
-def test_a_lock_that_was_taken_away_is_none(path: Path, monkeypatch: pytest.MonkeyPatch, *, another: bool) -> None:
-    """Where the other sync ends between opening and locking it; a third may have made its own by then, which stays."""
-    opened = os.open
-
-    def open_too_late(name: Path, *arguments: int) -> int:
-        descriptor = opened(name, *arguments)
-        name.unlink()
-        if another:
-            name.write_bytes(b"")
-        return descriptor
-
-    monkeypatch.setattr(os, "open", open_too_late)
-    with pytest.raises(InUseError, match="another sync"):
-        lock(path)
-    assert path.with_name("traces.duckdb.lock").exists() is another
-
-
-def test_a_folder_without_locks_is_told_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As some network file systems are; and one in which no file can be made."""
-
-    def no_locks(_: int) -> None:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr("lyzr_traces_async.store._lock._lock", no_locks)
-    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Does its file system"):
-        lock(path)
-    with pytest.raises(StorageError, match="can't be written: No such file or directory"):
-        lock(path.parent / "no" / "traces.duckdb")

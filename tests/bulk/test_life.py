@@ -1,11 +1,9 @@
-"""One event loop and one client a process, for all of its threads, and how they end with it."""
+"""The one event loop and the one client that all threads of a process share."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,16 +18,9 @@ from anyio.from_thread import BlockingPortal
 from lyzr_traces_async import InvalidArgumentError, TracesClient
 from lyzr_traces_async.bulk import _life, pull_sessions
 from lyzr_traces_async.testing import FakeTracesServer
+from tests.bulk.batches import MANY
 
-IDS = [f"3fa85f64-5717-4562-b3fc-{number:012x}" for number in range(24)]
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-@pytest.fixture(autouse=True)
-def sessions(server: FakeTracesServer) -> None:
-    for session_id in IDS:
-        server.add_session(session_id, 3)
+pytestmark = pytest.mark.usefixtures("many_sessions")
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -43,9 +34,6 @@ def loops() -> int:
     return [thread.name for thread in threading.enumerate()].count("lyzr-traces-async-bulk")
 
 
-# In one process
-
-
 def test_all_threads_share_one_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And one event loop: with its quota and its connections."""
     made: list[TracesClient] = []
@@ -56,10 +44,10 @@ def test_all_threads_share_one_client(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(_life, "TracesClient", counted)
     with ThreadPoolExecutor(8) as threads:
-        assert len(set(threads.map(lambda session_id: pull_sessions([session_id], tmp_path), IDS))) == len(IDS)
+        assert len(set(threads.map(lambda session_id: pull_sessions([session_id], tmp_path), MANY))) == len(MANY)
     assert len(made) == 1
     assert loops() == 1
-    assert made[0].stats.requests == len(IDS)
+    assert made[0].stats.requests == len(MANY)
 
 
 def test_a_changed_environment_is_another_client(
@@ -72,17 +60,17 @@ def test_a_changed_environment_is_another_client(
         arrived.set()
         go_on.wait(20)
 
-    pull_sessions(IDS[:1], tmp_path)
+    pull_sessions(MANY[:1], tmp_path)
     old = _life._life._clients._newest
     assert old is not None
     server.on_request = wait
     with ThreadPoolExecutor(1) as threads, FakeTracesServer(api_key="another") as other:
-        first = threads.submit(pull_sessions, IDS[1:3], tmp_path)
+        first = threads.submit(pull_sessions, MANY[1:3], tmp_path)
         assert arrived.wait(20)
         monkeypatch.setenv("LYZR_API_KEY", "another")
         monkeypatch.setenv("LYZR_TRACES_BASE_URL", other.base_url)
-        other.add_session(IDS[4], 5)
-        pull_sessions([IDS[4]], tmp_path)
+        other.add_session(MANY[4], 5)
+        pull_sessions([MANY[4]], tmp_path)
         assert (old.users, len(other.requests)) == (1, 1)
         go_on.set()
         assert first.result()
@@ -99,20 +87,20 @@ def test_ctrl_c_cancels_what_was_waited_for(server: FakeTracesServer, tmp_path: 
     server.on_request = lambda _: signal.pthread_kill(main, signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
-            pull_sessions(IDS[:2], tmp_path)
+            pull_sessions(MANY[:2], tmp_path)
     finally:
         signal.signal(signal.SIGINT, usual)
     wait_until(lambda: not _users())
     assert list(tmp_path.iterdir()) == []
     server.latency, server.on_request = 0, None
-    assert pull_sessions(IDS[:2], tmp_path)
+    assert pull_sessions(MANY[:2], tmp_path)
 
 
 def test_ctrl_c_cancels_what_has_just_begun(
     server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though whoever was to wait for it has nothing in hand to cancel it by."""
-    pull_sessions(IDS[2:], tmp_path)
+    pull_sessions(MANY[2:], tmp_path)
     server.latency = 30
     begin = BlockingPortal.start_task_soon
     begun: list[object] = []
@@ -126,7 +114,7 @@ def test_ctrl_c_cancels_what_has_just_begun(
 
     monkeypatch.setattr(BlockingPortal, "start_task_soon", begin_late)
     with pytest.raises(KeyboardInterrupt):
-        pull_sessions(IDS[:2], tmp_path)
+        pull_sessions(MANY[:2], tmp_path)
     wait_until(lambda: not _users())
 
 
@@ -178,7 +166,7 @@ def test_the_end_closes_what_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyP
     life = _life._Life()
     monkeypatch.setattr(_life, "_life", life)
     life._end(os.getpid())
-    pull_sessions(IDS[:1], tmp_path)
+    pull_sessions(MANY[:1], tmp_path)
     thread, shared = life._thread, life._clients._newest
     assert thread is not None
     assert shared is not None
@@ -197,114 +185,3 @@ def test_after_a_fork_there_is_another_life(monkeypatch: pytest.MonkeyPatch) -> 
     _life._start_anew()
     assert _life._life is not before
     assert _life._life._thread is None
-
-
-# In processes of their own. Whatever they complain of is a failure.
-
-BEGIN = """
-import multiprocessing, os, sys, threading, time
-from concurrent.futures import ThreadPoolExecutor
-from lyzr_traces_async.bulk import pull_sessions
-ids, into = sys.argv[2:], sys.argv[1]
-def done(): return len([name for name in os.listdir(into) if name.endswith(".parquet")])
-"""
-
-
-def run(code: str, into: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program in development mode, in which every object that was forgotten is told of."""
-    program = into.parent / "program.py"
-    program.write_text(BEGIN + code)
-    # A fork while there are threads is what is tested here.
-    command = [sys.executable, "-X", "dev", "-W", "error", "-W", "ignore:This process:DeprecationWarning"]
-    return subprocess.run(
-        [*command, str(program), str(into), *IDS], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-@pytest.fixture
-def into(tmp_path: Path) -> Path:
-    folder = tmp_path / "traces"
-    folder.mkdir()
-    return folder
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])  # a name is looked up in another thread
-def test_a_process_ends_without_a_word(
-    host: str, server: FakeTracesServer, into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its client is closed."""
-    monkeypatch.setenv("LYZR_TRACES_BASE_URL", server.base_url.replace("127.0.0.1", host))
-    done = run("pull_sessions(ids, into); print(done())", into)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
-
-
-def test_a_process_that_fails_says_only_that(into: Path) -> None:
-    """In its own words."""
-    done = run("pull_sessions(ids, into); raise SystemExit('my own')", into)
-    assert (done.returncode, done.stderr) == (1, "my own\n")
-
-
-def test_threads_of_a_pool_are_waited_for(into: Path) -> None:
-    """Also behind the last line, from where on Python 3.12 starts no thread: ours is there by then."""
-    done = run(
-        "pull_sessions(ids[:1], into)\n"
-        "pool = ThreadPoolExecutor(4); [pool.submit(pull_sessions, [i], into) for i in ids]",
-        into,
-    )
-    assert (done.returncode, done.stderr, len(list(into.iterdir()))) == (0, "", len(IDS))
-
-
-def test_a_call_in_a_daemon_does_not_hold_up_the_exit(server: FakeTracesServer, into: Path) -> None:
-    """What was under way is not written."""
-    server.latency = 50
-    done = run(
-        "threading.excepthook = lambda args: None\n"
-        "threading.Thread(target=pull_sessions, args=(ids, into), daemon=True).start(); time.sleep(1)",
-        into,
-    )
-    assert (done.returncode, done.stderr, list(into.iterdir())) == (0, "", [])
-
-
-@needs_fork
-def test_a_forked_child_begins_anew(into: Path) -> None:
-    """Also while other threads are in the middle of a call; and the parent goes on as if nothing had happened."""
-    done = run(
-        """
-pull_sessions(ids[:1], into)
-with ThreadPoolExecutor(4) as pool:
-    for i in ids[1:13]: pool.submit(pull_sessions, [i], into)
-    child = os.fork()
-    if not child:
-        for i in ids[13:20]: pull_sessions([i], into)
-        os.write(1, b"child ")
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-idle = os.fork()
-if not idle: sys.exit()
-assert os.waitpid(idle, 0)[1] == 0
-busy = os.fork()
-if not busy: pull_sessions(ids[20:21], into); sys.exit()
-assert os.waitpid(busy, 0)[1] == 0
-for i in ids[21:]: pull_sessions([i], into)
-print(done())
-""",
-        into,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"child {len(IDS)}\n", "")
-
-
-@pytest.mark.parametrize("method", ["spawn", pytest.param("fork", marks=needs_fork)])
-def test_pools_of_processes_work(method: str, into: Path) -> None:
-    """However they are started, and after the parent has been at it."""
-    done = run(
-        f"""
-if __name__ == "__main__":
-    pull_sessions(ids[:1], into)
-    with multiprocessing.get_context("{method}").Pool(2) as pool:
-        paths = pool.starmap(pull_sessions, [([i], into) for i in ids])
-        pool.close(); pool.join()
-    print(len(paths), done())
-""",
-        into,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{len(IDS)} {len(IDS)}\n", "")

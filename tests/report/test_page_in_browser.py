@@ -1,153 +1,15 @@
-"""The report in a real browser: what it draws, what the reader can do with it, and that hostile data do nothing.
-
-The browser is Chromium, which need not be there, except where the environment variable ``CI`` is set.
-"""
+"""A report in a real browser: what a reader can do with it, and that hostile data do nothing."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Final
-
 import pytest
 
-from benchmarks.browser import MISSING, Tab, browser, chromium
-from lyzr_traces_async import NotFoundError, SessionTraces, Trace
-from lyzr_traces_async.report import write_report
+from benchmarks.browser import Tab
+from lyzr_traces_async import NotFoundError, SessionTraces
+from tests.report.browsing import OTHER, Show, choose, column, search, text, trace
+from tests.report.samples import DASHBOARD, SESSION, session
 
 pytestmark = pytest.mark.browser
-
-SESSION: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-OTHER: Final = "9b2e8c14-7d3a-4f60-8e51-0c6a7d9f2b38"
-BEGIN: Final = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
-DASHBOARD: Final = "https://dashboard.example"
-NAMES: Final = ("speech-to-text", "voice-agent-response", "text-to-speech")
-# What tells of a mistake in the page, or of something that the policy has kept from being done.
-COMPLAINTS: Final = (
-    "Log.entryAdded",
-    "Runtime.exceptionThrown",
-    "Runtime.consoleAPICalled",
-    "Page.javascriptDialogOpening",
-)
-
-
-def trace(number: int, **fields: Any) -> Trace:
-    usual: dict[str, Any] = {
-        "trace_id": f"{number:032x}",
-        "name": NAMES[number % 3],
-        "session_id": SESSION,
-        "timestamp": BEGIN + timedelta(milliseconds=412 * number),
-        "latency_seconds": round(0.2 + number % 7 * 0.1, 3),
-        "total_cost_usd": 0.001 * (number % 5),
-        "observation_count": number % 4,
-        "html_path": f"/project/p/traces/{number:032x}",
-    }
-    return Trace(**usual | fields)
-
-
-def session(*traces: Trace, session_id: str = SESSION) -> SessionTraces:
-    return SessionTraces(session_id, None, traces)
-
-
-Show = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """The browser takes its time, which no clock may jump over."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def running(anyio_backend: str) -> AsyncIterator[Tab]:  # noqa: ARG001 - in its loop
-    """One browser for all tests of this file."""
-    if chromium() is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
-    async with browser() as tab:
-        yield tab
-
-
-@pytest.fixture
-async def tab(running: Tab) -> AsyncIterator[Tab]:
-    """An ordinary window, and after the test a look at what the browser had to complain of and what it asked for."""
-    await running.size(1200, 900)
-    await running.media(scheme="light")
-    yield running
-    assert running.told(*COMPLAINTS) == []
-    requests = [event["request"]["url"] for event in running.told("Network.requestWillBeSent")]
-    assert [url.partition("#")[0] for url in requests] == [await running.run("location.href.split('#')[0]")]
-
-
-@pytest.fixture
-def show(tab: Tab, tmp_path: Path) -> Show:
-    """Write a report and open it."""
-
-    async def show(*sessions: SessionTraces) -> None:
-        page = tmp_path / "report.html"
-        write_report(page, sessions, dashboard_url=DASHBOARD)
-        await tab.open(page)
-
-    return show
-
-
-async def column(tab: Tab, number: int) -> list[str]:
-    """Return what stands in a column of the table, counted from 1."""
-    cells = f"document.querySelectorAll('#table tbody tr > :nth-child({number})')"
-    found: list[str] = await tab.run(f"[...{cells}].map(cell => cell.textContent)")
-    return found
-
-
-async def text(tab: Tab, selector: str) -> str:
-    found: str = await tab.run(f"document.querySelector({json.dumps(selector)}).textContent")
-    return found
-
-
-async def search(tab: Tab, words: str, field: str = "search") -> None:
-    await tab.run(f"document.getElementById('{field}').select(); document.getElementById('{field}').focus()")
-    await tab.do("Input.insertText", text=words)
-
-
-async def choose(tab: Tab, session_id: str) -> None:
-    await tab.run(
-        "{ const select = document.getElementById('session-select');"
-        f"select.value = [...select.options].find(option => option.text.startsWith({json.dumps(session_id)})).value;"
-        "select.dispatchEvent(new Event('change')) }"
-    )
-
-
-async def test_all_of_a_session_is_drawn(tab: Tab, show: Show) -> None:
-    """Totals, a lane, a row of latencies and a row of costs for each name, and the traces with their links."""
-    await show(session(*map(trace, reversed(range(45)))))
-    assert await text(tab, "#totals") == "1 session \u00b7 45 traces \u00b7 $0.090000"
-    assert await tab.run("[...document.querySelectorAll('.lane')].map(lane => lane.textContent)") == list(NAMES)
-    assert await tab.run("document.querySelectorAll('.bars').length") == 6  # three lanes, three costs
-    assert await tab.run("document.querySelectorAll('#latency .dots').length") == 3
-    assert await tab.run("document.querySelectorAll('#latency .mark').length") == 6
-    assert len(await column(tab, 1)) == 45
-    assert await tab.run("document.querySelector('#table a').href.startsWith('https://dashboard.example/project/p/')")
-    assert "the first" in await text(tab, "#detail")
-
-
-async def test_the_bars_are_where_and_as_long_as_the_traces_were(tab: Tab, show: Show) -> None:
-    """So that the pause a caller heard is seen."""
-    one = trace(0, name="a", timestamp=BEGIN, latency_seconds=2.0)
-    two = trace(1, name="a", timestamp=BEGIN + timedelta(seconds=8), latency_seconds=2.0)
-    await show(session(two, one))
-    bars = await tab.run("document.querySelector('#timeline .bars').getAttribute('d')")
-    first, second = ([float(x) for x in bar.replace("H", " ").split()[::2]] for bar in _edges(bars))
-    length = first[1] - first[0]
-    assert second[0] - first[0] == pytest.approx(4 * length, abs=0.1)
-    assert second[1] - second[0] == pytest.approx(length, abs=0.1)
-    assert await text(tab, "#timeline text") == "pause 6.0 s"
-
-
-def _edges(path: str) -> list[str]:
-    """Return ``left y right`` of each bar of a path."""
-    return [bar.partition("v")[0].replace("H", " ") for bar in path.split("M")[1:]]
 
 
 async def test_the_figures_are_those_of_the_session(tab: Tab, show: Show) -> None:
@@ -165,16 +27,6 @@ async def test_the_figures_are_those_of_the_session(tab: Tab, show: Show) -> Non
     ]
     assert await column(tab, 4) == ["0.300 s", "0.200 s", "0.100 s", "\u2013"]
     assert await column(tab, 5) == ["\u2013", "$0.200000", "$0.100000", "$0.700000"]
-
-
-async def test_of_many_latencies_their_number_is_drawn(tab: Tab, show: Show) -> None:
-    """Highest where most are, since hundreds of dots are one smudge."""
-    often = [trace(n, name="a", latency_seconds=1.0) for n in range(200)]
-    await show(session(*often, *(trace(n, name="a", latency_seconds=5.0) for n in range(200, 300))))
-    assert await tab.run("document.querySelectorAll('#latency .dots').length") == 0
-    drawn = await tab.run("document.querySelector('#latency .bars').getAttribute('d')")
-    tops = [float(place.split()[1].partition("h")[0]) for place in drawn.split("M")[1:]]
-    assert tops == [2.0, 8.0]
 
 
 async def test_sums_lose_nothing(tab: Tab, show: Show) -> None:
@@ -367,41 +219,6 @@ async def test_hostile_data_do_nothing(tab: Tab, show: Show) -> None:
     assert set(await column(tab, 3)) == {"__proto__"}
 
 
-@pytest.mark.parametrize(
-    "traces",
-    [
-        [trace(0, name=None, latency_seconds=None, total_cost_usd=None, html_path=None)] * 3,
-        [trace(0)],
-        [trace(0, latency_seconds=1e300, total_cost_usd=1e300)],
-        [trace(0, latency_seconds=sys.float_info.max, total_cost_usd=sys.float_info.max)],
-        [trace(0, latency_seconds=-1.0, total_cost_usd=-1.0)],
-        [trace(n, timestamp=BEGIN, latency_seconds=0.0) for n in range(5)],
-        [trace(0), trace(1, timestamp=BEGIN + timedelta(days=20_000))],
-        [trace(n, name=f"name {n}") for n in range(200)],
-    ],
-    ids=["nulls", "one", "huge", "largest", "negative", "one moment", "decades", "many names"],
-)
-async def test_unusual_sessions_are_drawn(tab: Tab, show: Show, traces: list[Trace]) -> None:
-    """Whole, within the window, and with numbers for all places."""
-    await show(session(*traces))
-    assert len(await column(tab, 1)) == min(len(traces), 100)
-    shapes = await tab.run("document.getElementById('session').outerHTML")
-    assert "NaN" not in shapes
-    assert "Infinity" not in shapes
-    assert await tab.run("document.querySelectorAll('.lane').length") <= 12
-    assert await tab.run("document.documentElement.scrollWidth") <= 1200
-
-
-async def test_a_dark_page_is_dark(tab: Tab, show: Show) -> None:
-    """Where the reader prefers that."""
-    await show(session(trace(0)))
-    colours = []
-    for scheme in ("light", "dark"):
-        await tab.media(scheme=scheme)
-        colours.append(await tab.run("['backgroundColor', 'color'].map(name => getComputedStyle(document.body)[name])"))
-    assert colours == [["rgb(246, 247, 249)", "rgb(27, 36, 48)"], ["rgb(18, 22, 28)", "rgb(230, 234, 240)"]]
-
-
 async def test_a_narrow_window_needs_no_scrolling_sideways(tab: Tab, show: Show) -> None:
     """Nor after it was made narrow while the page was open; only the table may scroll, in its own frame."""
     await show(session(*map(trace, range(45)), trace(45, name="x" * 10_000)), session(trace(1), session_id="y" * 300))
@@ -442,22 +259,3 @@ async def test_everything_has_a_name_for_those_who_cannot_see_it(tab: Tab, show:
         assert all(found[role]), role
     assert {"banner", "main", "contentinfo"} <= found.keys()
     assert len(set(found["link"])) == len(found["link"])
-
-
-async def drawing(tab: Tab, page: Path) -> float:
-    """Return how long it took to draw a page, in seconds from the moment of its opening; the best of three."""
-    times = []
-    for _ in range(3):
-        await tab.open(page)
-        await tab.run("new Promise(done => setTimeout(done, 50))")
-        (measure,) = await tab.run("performance.getEntriesByName('drawn').map(entry => entry.duration)")
-        times.append(float(measure) / 1000)
-    return min(times)
-
-
-@pytest.mark.parametrize(("count", "limit"), [(5000, 1.0), (20_000, 2.0)])
-async def test_thousands_of_traces_are_drawn_soon(tab: Tab, tmp_path: Path, count: int, limit: float) -> None:
-    """5,000 within a second, 20,000 within two: read, laid out and on the screen."""
-    page = tmp_path / "report.html"
-    write_report(page, [session(*map(trace, reversed(range(count))))], dashboard_url=DASHBOARD)
-    assert await drawing(tab, page) < limit

@@ -1,0 +1,127 @@
+"""How `pull_sessions` behaves in processes of its own: at their end, after a fork, in pools."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lyzr_traces_async.testing import FakeTracesServer
+from tests.bulk.batches import MANY
+
+pytestmark = pytest.mark.usefixtures("many_sessions")
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+# In processes of their own. Whatever they complain of is a failure.
+BEGIN = """
+import multiprocessing, os, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from lyzr_traces_async.bulk import pull_sessions
+ids, into = sys.argv[2:], sys.argv[1]
+def done(): return len([name for name in os.listdir(into) if name.endswith(".parquet")])
+"""
+
+
+def run(code: str, into: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program in development mode, in which every object that was forgotten is told of."""
+    program = into.parent / "program.py"
+    program.write_text(BEGIN + code)
+    # A fork while there are threads is what is tested here.
+    command = [sys.executable, "-X", "dev", "-W", "error", "-W", "ignore:This process:DeprecationWarning"]
+    return subprocess.run(
+        [*command, str(program), str(into), *MANY], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    folder = tmp_path / "traces"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])  # a name is looked up in another thread
+def test_a_process_ends_without_a_word(
+    host: str, server: FakeTracesServer, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client is closed."""
+    monkeypatch.setenv("LYZR_TRACES_BASE_URL", server.base_url.replace("127.0.0.1", host))
+    done = run("pull_sessions(ids, into); print(done())", into)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+
+
+def test_a_process_that_fails_says_only_that(into: Path) -> None:
+    """In its own words."""
+    done = run("pull_sessions(ids, into); raise SystemExit('my own')", into)
+    assert (done.returncode, done.stderr) == (1, "my own\n")
+
+
+def test_threads_of_a_pool_are_waited_for(into: Path) -> None:
+    """Also behind the last line, from where on Python 3.12 starts no thread: ours is there by then."""
+    done = run(
+        "pull_sessions(ids[:1], into)\n"
+        "pool = ThreadPoolExecutor(4); [pool.submit(pull_sessions, [i], into) for i in ids]",
+        into,
+    )
+    assert (done.returncode, done.stderr, len(list(into.iterdir()))) == (0, "", len(MANY))
+
+
+def test_a_call_in_a_daemon_does_not_hold_up_the_exit(server: FakeTracesServer, into: Path) -> None:
+    """What was under way is not written."""
+    server.latency = 50
+    done = run(
+        "threading.excepthook = lambda args: None\n"
+        "threading.Thread(target=pull_sessions, args=(ids, into), daemon=True).start(); time.sleep(1)",
+        into,
+    )
+    assert (done.returncode, done.stderr, list(into.iterdir())) == (0, "", [])
+
+
+@needs_fork
+def test_a_forked_child_begins_anew(into: Path) -> None:
+    """Also while other threads are in the middle of a call; and the parent goes on as if nothing had happened."""
+    done = run(
+        """
+pull_sessions(ids[:1], into)
+with ThreadPoolExecutor(4) as pool:
+    for i in ids[1:13]: pool.submit(pull_sessions, [i], into)
+    child = os.fork()
+    if not child:
+        for i in ids[13:20]: pull_sessions([i], into)
+        os.write(1, b"child ")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+idle = os.fork()
+if not idle: sys.exit()
+assert os.waitpid(idle, 0)[1] == 0
+busy = os.fork()
+if not busy: pull_sessions(ids[20:21], into); sys.exit()
+assert os.waitpid(busy, 0)[1] == 0
+for i in ids[21:]: pull_sessions([i], into)
+print(done())
+""",
+        into,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"child {len(MANY)}\n", "")
+
+
+@pytest.mark.parametrize("method", ["spawn", pytest.param("fork", marks=needs_fork)])
+def test_pools_of_processes_work(method: str, into: Path) -> None:
+    """However they are started, and after the parent has been at it."""
+    done = run(
+        f"""
+if __name__ == "__main__":
+    pull_sessions(ids[:1], into)
+    with multiprocessing.get_context("{method}").Pool(2) as pool:
+        paths = pool.starmap(pull_sessions, [([i], into) for i in ids])
+        pool.close(); pool.join()
+    print(len(paths), done())
+""",
+        into,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{len(MANY)} {len(MANY)}\n", "")

@@ -1,0 +1,151 @@
+"""Where a report is written."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lyzr_traces_async import InvalidArgumentError, SessionTraces
+from lyzr_traces_async.report import check_path, write_report
+from tests.report.samples import page_of, session, trace
+
+
+def test_a_path_is_written(tmp_path: Path) -> None:
+    """As a string or a path; nothing is left beside it."""
+    for path in (tmp_path / "a.html", str(tmp_path / "b.html")):
+        write_report(path, [session(trace())])
+        assert Path(path).read_text("utf-8") == page_of(session(trace()))
+    assert {path.name for path in tmp_path.iterdir()} == {"a.html", "b.html"}
+
+
+def test_an_old_report_is_replaced_and_stays_as_private_as_it_was(tmp_path: Path) -> None:
+    """Also through a link, which stays one."""
+    target, link = tmp_path / "report.html", tmp_path / "link.html"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_report(link, [session(trace())])
+    assert link.is_symlink()
+    assert target.read_text("utf-8") == page_of(session(trace()))
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def broken() -> Iterator[SessionTraces]:
+    yield session(trace())
+    raise ZeroDivisionError
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    """Neither half a report nor a file that nobody asked for."""
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        write_report(path, broken())
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("report.html", "old")]
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    """The system's error says what is the matter."""
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_report(path, [session(trace())])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("report.html", "old")]
+
+
+def unasked() -> Iterator[SessionTraces]:
+    pytest.fail("a session was drawn")
+    yield session()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing/report.html", "No such file or directory"),
+        (".", "it is a directory"),
+        ("file/report.html", "Not a directory"),
+        ("nul\0", "embedded null"),
+        ("pipe", "it is no regular file"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_before_a_session_is_drawn(
+    name: str, reason: str, tmp_path: Path
+) -> None:
+    """Named, with the reason; also by the check that a program may make before its first request."""
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    before = set(tmp_path.iterdir())
+    path = os.path.join(tmp_path, name)  # noqa: PTH118 - as given, with its dot
+    for write in (lambda path: write_report(path, unasked()), check_path):
+        with pytest.raises(InvalidArgumentError, match=reason) as caught:
+            write(path)
+        assert repr(path) in str(caught.value)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_the_systems_error_is_the_cause(tmp_path: Path) -> None:
+    """For whoever wants to know its number."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        check_path(tmp_path / "missing" / "report.html")
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+def test_the_check_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """A report that is there, and one that is not."""
+    (tmp_path / "old.html").write_text("old")
+    check_path(tmp_path / "old.html")
+    check_path(tmp_path / "new.html")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("old.html", "old")]
+
+
+def test_a_file_must_take_text(tmp_path: Path) -> None:
+    """Asked before a session is drawn; and a file of the caller's stays open."""
+    closed = io.StringIO()
+    closed.close()
+    (tmp_path / "file").touch()
+    with (tmp_path / "file").open(encoding="utf-8") as unwritable:
+        for file in (io.BytesIO(), closed, unwritable, None, 3):
+            with pytest.raises(InvalidArgumentError, match="open for writing text"):
+                write_report(file, unasked())  # type: ignore[arg-type]
+    kept = io.StringIO()
+    write_report(kept, [])
+    assert not kept.closed
+
+
+def test_what_is_no_session_is_refused(tmp_path: Path) -> None:
+    """The easiest mistakes: one session in place of several, and an asynchronous iterator."""
+    with pytest.raises(InvalidArgumentError, match=r"there is Trace\(.* among them"):
+        write_report(tmp_path / "report.html", session(trace()))  # type: ignore[arg-type]
+
+    async def stream() -> Any:
+        yield session(trace())
+
+    with pytest.raises(InvalidArgumentError, match=r"not async_generator.*\[session async for session in it\]"):
+        write_report(tmp_path / "report.html", stream())
+    assert not list(tmp_path.iterdir())
+
+
+def test_sessions_are_written_as_they_are_drawn() -> None:
+    """So that a thousand need no more memory than one."""
+    file = io.StringIO()
+    sizes = []
+
+    def sessions() -> Iterator[SessionTraces]:
+        for _ in range(3):
+            sizes.append(file.tell())
+            yield session(*map(trace, range(100)))
+
+    write_report(file, sessions())
+    assert sizes[1] - sizes[0] > 1000
+    assert sizes[2] - sizes[1] > 1000

@@ -1,0 +1,53 @@
+"""One sync of a file at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lyzr_traces_async import StorageError
+from lyzr_traces_async.store._lock import InUseError, lock
+
+
+def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
+    """In the same process too; afterwards nothing is left of the lock."""
+    release = lock(path)
+    with pytest.raises(InUseError, match=f"another sync of {path} is under way"):
+        lock(path)
+    assert list(path.parent.iterdir()) == [path.with_name("traces.duckdb.lock")]
+    release()
+    lock(path)()
+    assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_lock_that_was_taken_away_is_none(path: Path, monkeypatch: pytest.MonkeyPatch, *, another: bool) -> None:
+    """Where the other sync ends between opening and locking it; a third may have made its own by then, which stays."""
+    opened = os.open
+
+    def open_too_late(name: Path, *arguments: int) -> int:
+        descriptor = opened(name, *arguments)
+        name.unlink()
+        if another:
+            name.write_bytes(b"")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_too_late)
+    with pytest.raises(InUseError, match="another sync"):
+        lock(path)
+    assert path.with_name("traces.duckdb.lock").exists() is another
+
+
+def test_a_folder_without_locks_is_told_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some network file systems are; and one in which no file can be made."""
+
+    def no_locks(_: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("lyzr_traces_async.store._lock._lock", no_locks)
+    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Is it on a file system"):
+        lock(path)
+    with pytest.raises(StorageError, match="can't be written: No such file or directory"):
+        lock(path.parent / "no" / "traces.duckdb")
