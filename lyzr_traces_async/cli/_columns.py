@@ -143,7 +143,8 @@ def _measured(column: Column[T], rows: Iterable[T], scene: Scene) -> Column[T]:
 
 def longest(column: Column[T], rows: Iterable[T], scene: Scene, width: int) -> int:
     """Return the width of a column's longest cell, in terminal cells, if each may take ``width``."""
-    return max((cell_len(column.cell(row, width, scene) or "") for row in rows), default=0)
+    cells = (column.cell(row, width, scene) for row in rows)
+    return max((cell_len(scene.glyphs.missing if cell is None else cell) for cell in cells), default=0)
 
 
 def header_line(columns: Sequence[Column[T]], style: str = "bold") -> Text:

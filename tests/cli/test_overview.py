@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -133,6 +133,9 @@ def test_numbers_beyond_all_measure_stay_in_their_columns() -> None:
     assert "n" * 10_000 in drawn(traces, terminal=False)
 
 
+@example(
+    traces=[attrs.evolve(TRACE, html_path=None)], width=140, encoding="utf-8", scope="of 2 sessions", terminal=True
+)
 @given(
     traces=st.lists(TRACES, max_size=6),
     width=st.integers(40, 200),
