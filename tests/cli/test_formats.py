@@ -43,7 +43,7 @@ HEADER += ["htmlPath", "extra"]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | NUMBER | TEXT, st.lists)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | NUMBER | TEXT, st.lists, max_leaves=8)
 TRACES = st.builds(
     Trace,
     trace_id=TEXT,

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -64,8 +65,9 @@ def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer
         assert ended(process) == (130, "", "")
 
 
-@pytest.mark.parametrize("ids", [[SESSION], [SESSION, OTHER]])
-@pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
+@pytest.mark.parametrize(
+    ("kind", "ids"), [("table", [SESSION]), ("jsonl", [SESSION]), ("csv", [SESSION]), ("jsonl", [SESSION, OTHER])]
+)
 def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str, ids: list[str]) -> None:
     """A reader that has seen enough is no error to be told of; the status is that of SIGPIPE."""
     for session_id in ids:
@@ -133,15 +135,10 @@ def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces
     assert "\x1b]0;" not in screen
 
 
-@pytest.mark.parametrize("columns", [60, 200])
-def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(
-    traces_server: FakeTracesServer, columns: int
-) -> None:
+def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(traces_server: FakeTracesServer) -> None:
     """A real terminal shows each failure, when the next attempt is, and how long that is ago; in one line."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
-        base_url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
-        env = environment(traces_server, LYZR_TRACES_BASE_URL=base_url)
+
+    def screen_of_width(columns: int) -> str:
         with on_a_terminal(columns, "list", SESSION, env=env) as (process, outside):
             screen = ""
             while "attempt 2 of 6" not in screen or "(1 s)" not in screen:
@@ -151,9 +148,17 @@ def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(
             process.send_signal(signal.SIGINT)
             screen += b"".join(iter(lambda: screen_of(outside), b"")).decode()
             assert process.wait(PATIENCE) == 130
-    lines = screen.split("\r\x1b[2K")
-    assert lines[:2] == ["", "page 1"]
-    assert re.match(r"attempt 1 of 6 failed, the next in \d\.\d s: no", lines[2])
-    assert lines[-1] in ("", "^C")
-    assert ("Connect call failed" in screen) is (columns == 200)
-    assert max(map(len, lines)) < columns
+        return screen
+
+    widths = (60, 200)
+    with socket.socket() as held, ThreadPoolExecutor() as threads:
+        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        env = environment(traces_server, LYZR_TRACES_BASE_URL=f"http://127.0.0.1:{held.getsockname()[1]}/v1")
+        screens = list(threads.map(screen_of_width, widths))  # at the same time: each takes seconds of waiting
+    for columns, screen in zip(widths, screens, strict=True):
+        lines = screen.split("\r\x1b[2K")
+        assert lines[:2] == ["", "page 1"]
+        assert re.match(r"attempt 1 of 6 failed, the next in \d\.\d s: no", lines[2])
+        assert lines[-1] in ("", "^C")
+        assert ("Connect call failed" in screen) is (columns == 200)
+        assert max(map(len, lines)) < columns

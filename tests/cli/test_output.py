@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lyzr_traces_async.cli import main
 from lyzr_traces_async.cli._output import Progress
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 from tests.cli.consoles import Terminal
-from tests.helpers.processes import ended, started
+from tests.helpers.processes import environment
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
@@ -55,15 +56,23 @@ def test_formats_for_programs_do_without_a_binary_standard_output(
     assert len(sys.stdout.getvalue().splitlines()) == 2
 
 
+@pytest.mark.parametrize("ids", [[SESSION], [SESSION, OTHER]])
 @pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
 def test_a_reader_that_has_gone_ends_the_command_quietly(
-    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+    *,
+    server: FakeTracesServer,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: str,
+    ids: list[str],
 ) -> None:
     """With the status of SIGPIPE, and nothing left to be flushed into the broken pipe at the end."""
-    server.add_session(SESSION, traces=2)
+    for session_id in ids:
+        server.add_session(session_id, traces=2)
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(sys, "stdout", Unwritable(BrokenPipeError(32, "Broken pipe"), file.fileno()))
-        assert main(["list", SESSION, "--format", kind]) == 141
+        assert main(["list", *ids, "--format", kind]) == 141
         os.write(file.fileno(), b"goes nowhere")
     assert (tmp_path / "out").read_bytes() == b""
     assert capsys.readouterr().err == ""
@@ -225,6 +234,7 @@ async def test_what_a_server_says_is_harmless_while_it_is_waited_for(monkeypatch
     assert sys.stderr.getvalue() == f"{ERASE}HTTP 502: a\\x1b[31m\\nb\\u202ec{ERASE}"
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_terminal_shows_what_has_failed_and_is_tried_again(
     server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
@@ -240,6 +250,7 @@ def test_a_terminal_shows_what_has_failed_and_is_tried_again(
     assert len(capsys.readouterr().out.splitlines()) == 5
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_pipe_is_told_nothing_of_what_was_mended(server: FakeTracesServer, capsys: Captured) -> None:
     """Of a job that succeeded, nobody wants mail."""
     server.add_session(SESSION, traces=5)
@@ -271,10 +282,16 @@ def test_a_terminal_gets_styles_unless_they_are_not_wanted(
     assert "━" in out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["demo"], ["sessions"]])
-def test_everything_can_be_written_in_ascii(traces_server: FakeTracesServer, arguments: list[str]) -> None:
-    """Help and the demo too, where standard output can write nothing else."""
-    with started(traces_server, *arguments, PYTHONIOENCODING="ascii") as process:
-        status, out, err = ended(process)
-    assert (status, err) == (0, "")
-    assert out.isascii()
+def test_everything_can_be_written_in_ascii(server: FakeTracesServer) -> None:
+    """If standard output takes only ASCII, then help, the demo and a list are still written."""
+    code = (
+        "import sys; from lyzr_traces_async.cli import main; "
+        "sys.exit([main(arguments.split()) for arguments in sys.argv[1:]] != [0, 0, 0, 0])"
+    )
+    env = environment(server, PYTHONIOENCODING="ascii")
+    commands = ["--help", "list --help", "demo", "sessions"]
+    done = subprocess.run([sys.executable, "-c", code, *commands], env=env, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+    for words in (b"Usage: lyzr-traces COMMAND", b"Usage: lyzr-traces list", b"1,234 traces, $", b"0 sessions"):
+        assert words in done.stdout

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -317,6 +317,7 @@ OBSERVATIONS = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(
     observations=st.lists(OBSERVATIONS, max_size=6),
     width=st.integers(24, 200),

@@ -15,7 +15,6 @@ from pathlib import Path
 import attrs
 import pytest
 
-from lyzr_traces_async import RetryPolicy, TracesClient
 from lyzr_traces_async.cli import main
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
 from tests.cli.consoles import Terminal
@@ -44,13 +43,6 @@ def file(tmp_path: Path) -> Path:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each session be written as it comes."""
     monkeypatch.setattr("lyzr_traces_async.store._sync.BATCH_TRACES", 1)
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let retries wait for next to nothing."""
-    retry = RetryPolicy(wait_initial=0.01, wait_jitter=0.0)
-    monkeypatch.setattr("lyzr_traces_async.cli._sync.open_client", lambda: TracesClient(retry=retry))
 
 
 def traces_in(file: Path) -> Counter[tuple[str, str]]:

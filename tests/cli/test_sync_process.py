@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,34 +27,38 @@ SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 
 
-@pytest.mark.parametrize(
-    ("columns", "first"),
-    [
-        (60, r"0 of 12 sessions, 0 traces, \d s to go"),
-        (80, r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go"),
-        (120, r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go"),
-    ],
-)
-def test_a_terminal_shows_how_far_it_is(tmp_path: Path, columns: int, first: str) -> None:
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     """In one line, as far as there is room, and never for long anything else; at the end only the sum of it is left."""
-    file = tmp_path / "traces.duckdb"
-    with FakeTracesServer(quota=Quota(requests=10, seconds=3)) as server:
-        for session in server.add_transcripts(12):
-            server.add_session(session.session_id, traces=99)
-        arguments = ["sync", str(file), "--since", "2020-01-01"]
-        with on_a_terminal(columns, *arguments, env=environment(server)) as (process, outside):
-            screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
-            assert process.wait(PATIENCE) == 0
-    shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
-    assert shown[:2] == ["", "the list of sessions: 0 so far"]
-    assert re.fullmatch(first, shown[2])
-    assert any(line.startswith("the service takes no more requests for now: waiting ") for line in shown)
-    told = [line for line in shown if " of 12 sessions" in line]
+
+    def screen_of_width(columns: int) -> str:
+        with FakeTracesServer(quota=Quota(requests=10, seconds=3)) as server:
+            for session in server.add_transcripts(12):
+                server.add_session(session.session_id, traces=99)
+            arguments = ["sync", str(tmp_path / f"{columns}.duckdb"), "--since", "2020-01-01"]
+            with on_a_terminal(columns, *arguments, env=environment(server)) as (process, outside):
+                screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
+                assert process.wait(PATIENCE) == 0
+        return screen
+
+    firsts = {
+        60: r"0 of 12 sessions, 0 traces, \d s to go",
+        80: r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go",
+        120: r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go",
+    }
+    with ThreadPoolExecutor() as threads:
+        screens = list(threads.map(screen_of_width, firsts))  # at the same time: each waits for its quota
     quota = r"(, (\d requests? left in this window|more requests in \d s))?"
-    assert len(told) > 1
-    assert all(re.fullmatch(rf"\d+ of 12 sessions, [\d,]+ traces{quota}(, \d+ s to go)?", line) for line in told)
-    assert max(map(cell_len, shown[:-1])) < columns
-    assert shown[-1] == f"{file}: 12 sessions read, 0 failed, 0 missing, 0 not due, 1,188 traces\r\n"
+    for (columns, first), screen in zip(firsts.items(), screens, strict=True):
+        shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
+        assert shown[:2] == ["", "the list of sessions: 0 so far"]
+        assert re.fullmatch(first, shown[2])
+        assert any(line.startswith("the service takes no more requests for now: waiting ") for line in shown)
+        told = [line for line in shown if " of 12 sessions" in line]
+        assert len(told) > 1
+        assert all(re.fullmatch(rf"\d+ of 12 sessions, [\d,]+ traces{quota}(, \d+ s to go)?", line) for line in told)
+        assert max(map(cell_len, shown[:-1])) < columns
+        file = tmp_path / f"{columns}.duckdb"
+        assert shown[-1] == f"{file}: 12 sessions read, 0 failed, 0 missing, 0 not due, 1,188 traces\r\n"
 
 
 def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp_path: Path) -> None:
@@ -141,11 +146,20 @@ def test_the_key_is_in_no_process_listing_and_in_no_file(tmp_path: Path) -> None
     with FakeTracesServer(api_key="sk-canary-4711", quota=None) as server:
         server.add_session(SESSION, traces=3)
         server.fail_next(status=400, message="no sk-canary-4711", session_id=OTHER)
-        server.fail_next(stall=1.0, session_id=SESSION)
-        with started(server, "sync", str(file), SESSION, OTHER) as process:
-            wait_for(server, process, 2)
-            listing = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-            status, out, err = ended(process)
+        looked = threading.Event()
+
+        def wait(_: RecordedRequest) -> None:
+            looked.wait(PATIENCE)
+
+        server.on_request = wait
+        try:
+            with started(server, "sync", str(file), SESSION, OTHER) as process:
+                wait_for(server, process, 1)
+                listing = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                looked.set()
+                status, out, err = ended(process)
+        finally:
+            looked.set()
     assert status == 1
     assert "no ***" in err
     assert b"sync" in listing

@@ -75,7 +75,7 @@ def test_a_trace_is_kept_with_every_field(file: StoreFile, path: Path) -> None:
 
 
 @settings(max_examples=5)
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.none(), min_size=100))
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.none(), min_size=30))
 def test_every_number_is_kept_as_it_is(numbers: list[float | None]) -> None:
     """To the last bit, on its way through a text."""
     with TemporaryDirectory() as folder:

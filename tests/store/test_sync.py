@@ -200,10 +200,10 @@ async def test_a_trace_that_fits_into_no_column_fails_its_session(
 async def test_the_quota_tells_how_long_it_takes(store: TraceStore, tmp_path: Path) -> None:
     """In windows of as many requests as a session has needed so far."""
     async with FakeTracesServer(quota=Quota(requests=10, seconds=1)) as server:
-        for session_id in IDS[:15]:
+        for session_id in IDS[:8]:
             server.add_session(session_id, traces=150)
         async with TracesClient(server.api_key, base_url=server.base_url) as client:
-            found = [progress async for progress in store.sync(client, IDS[:15])]
+            found = [progress async for progress in store.sync(client, IDS[:8])]
             assert found[0].seconds_left is None
             assert found[-1].seconds_left == 0
             first = await anext(TraceStore(tmp_path / "other.duckdb").sync(client, IDS))
