@@ -36,7 +36,9 @@ def test_a_place_that_cannot_be_written_is_told_before_the_first_request(
     """A file in place of a folder, a folder in place of the file, and one that nobody may write to."""
     (tmp_path / "file").touch()
     for into in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(StorageError, match=r"can't be kept in '.*file.*': (Not a directory|File exists)") as caught:
+        with pytest.raises(
+            StorageError, match=r"can't be read or written in '.*file.*': (Not a directory|File exists)"
+        ) as caught:
             pull_sessions(IDS, into)
         assert isinstance(caught.value.__cause__, OSError)
     path = Path(pull_sessions([], tmp_path))
@@ -136,7 +138,7 @@ def test_what_goes_wrong_at_a_uri_is_told(server: FakeTracesServer, monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr(memory, "makedirs", fail)
-        text = r"can't be kept in 'memory://\*\*\*@bucket/x': RuntimeError: no such bucket"
+        text = r"can't be read or written in 'memory://\*\*\*@bucket/x': RuntimeError: no such bucket"
         with pytest.raises(StorageError, match=text):
             pull_sessions(IDS, "memory://me:secret@bucket/x")
     assert server.requests == []
@@ -152,8 +154,10 @@ def test_a_uri_that_fsspec_does_not_know_is_refused() -> None:
         pull_sessions(IDS, "xyz://bucket/traces")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "s3fs", None)
-        with pytest.raises(ModuleNotFoundError, match="needs a package for the scheme: Install s3fs"):
+        with pytest.raises(
+            ModuleNotFoundError, match="fsspec needs another package to write to 's3://bucket/traces': Install s3fs"
+        ):
             pull_sessions(IDS, "s3://bucket/traces")
         patch.setitem(sys.modules, "fsspec.core", None)
-        with pytest.raises(ModuleNotFoundError, match="pip install fsspec, and for s3:// for example s3fs"):
+        with pytest.raises(ModuleNotFoundError, match="pip install fsspec, and for s3://, for example, s3fs"):
             pull_sessions(IDS, "s3://bucket/traces")

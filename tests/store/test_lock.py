@@ -14,7 +14,7 @@ from lyzr_traces_async.store._lock import InUseError, lock
 def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
     """In the same process too; afterwards nothing is left of the lock."""
     release = lock(path)
-    with pytest.raises(InUseError, match=f"another sync of {path} is under way"):
+    with pytest.raises(InUseError, match=f"another sync of {path} is running"):
         lock(path)
     assert list(path.parent.iterdir()) == [path.with_name("traces.duckdb.lock")]
     release()
@@ -47,7 +47,7 @@ def test_a_folder_without_locks_is_told_of(path: Path, monkeypatch: pytest.Monke
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("lyzr_traces_async.store._lock._lock", no_locks)
-    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Is it on a file system"):
+    with pytest.raises(StorageError, match=r"can't be locked: No locks available\. Does its file system"):
         lock(path)
     with pytest.raises(StorageError, match="can't be written: No such file or directory"):
         lock(path.parent / "no" / "traces.duckdb")

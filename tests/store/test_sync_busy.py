@@ -32,7 +32,7 @@ async def test_somebody_who_reads_the_file_is_waited_for(
     asyncio.get_running_loop().call_later(0.3, reader.close)
     assert (await run(store, client, IDS[:1])).traces == 1
     (said,) = [text for text in caplog.messages if "waiting" in text]
-    assert said.startswith(f"waiting up to 5 s until the file is free: {store.path} is in use, close it there: ")
+    assert said.startswith(f"waiting up to 5 s until the file is free: {store.path} is in use by another program")
 
 
 async def test_a_file_that_stays_in_use_is_told_of(
@@ -56,7 +56,7 @@ async def test_a_file_that_is_no_store_is_told_of_before_the_first_request(
         raise AssertionError("drawn too early")
         yield ""
 
-    with pytest.raises(StorageError, match="is no DuckDB database"):
+    with pytest.raises(StorageError, match="is not a DuckDB database"):
         await run(store, client, ids())
     assert asked(service) == []
 

@@ -59,7 +59,7 @@ def test_a_store_is_where_it_was_meant_to_be(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("library", "said"),
     [
-        ("duckdb", "duckdb is not installed; a store needs: pip install 'lyzr-traces-async[store]'"),
+        ("duckdb", "duckdb is not installed. A store needs it: pip install 'lyzr-traces-async[store]'"),
         ("anyio.to_thread", "import of anyio.to_thread halted; None in sys.modules"),
     ],
 )

@@ -64,7 +64,7 @@ def test_a_name_stands_for_an_address() -> None:
 @pytest.mark.parametrize("host", ["", " ", "http://x", "127.0.0.1:80", "[::1]", "a/b", "a\nb", "é", None, 5, b"x"])
 def test_what_is_no_host_is_refused(host: Any) -> None:
     """Before anything is opened."""
-    with pytest.raises(InvalidArgumentError, match="host must be a name or an IP address, without brackets and port"):
+    with pytest.raises(InvalidArgumentError, match="host must be a name or an IP address without brackets and port"):
         FakeTracesServer(host=host)
 
 

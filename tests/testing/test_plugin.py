@@ -87,4 +87,4 @@ def test_each_test_gets_a_server_of_its_own_that_is_gone_after_it(pytester: pyte
     ran.assert_outcomes(passed=4, errors=1)  # an exception of a hook is heard of after the test
     assert "ZeroDivisionError" in ran.stdout.str()
     listing = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
-    assert "A fake Lyzr traces API on 127.0.0.1, without a quota" in listing
+    assert "A fake Lyzr traces API on 127.0.0.1 without a quota" in listing

@@ -92,4 +92,4 @@ def test_a_key_that_cannot_be_sent_is_refused(api_key: str) -> None:
     """At once, and without being shown."""
     with pytest.raises(InvalidArgumentError) as caught:
         FakeTracesServer(api_key=api_key)
-    assert str(caught.value) == "api_key must be printable ASCII, without spaces around it"
+    assert str(caught.value) == "api_key must be printable ASCII without spaces at its ends"

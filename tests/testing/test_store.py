@@ -86,30 +86,30 @@ async def test_hidden_rows_count_but_are_not_shown(server: FakeTracesServer, htt
     [
         (lambda server: server.add_session("not-a-uuid"), "must be a UUID"),
         (lambda server: server.add_session(5), "must be a UUID"),
-        (lambda server: server.add_session(SESSION), "is there already"),
+        (lambda server: server.add_session(SESSION), "is already there"),
         (lambda server: server.add_session(OTHER, -1), "must be an integer >= 0, not -1"),
         (lambda server: server.add_session(OTHER, True), "must be an integer >= 0, not True"),
         (lambda server: server.add_session(OTHER, 1.0), "must be an integer >= 0, not 1.0"),
-        (lambda server: server.add_session(OTHER, "abc"), "iterable of Trace; there is 'a'"),
+        (lambda server: server.add_session(OTHER, "abc"), "iterable of Trace, but one item is 'a'"),
         (
             lambda server: server.add_session(
                 OTHER, [attrs.evolve(TRACE, timestamp=TRACE.timestamp.replace(tzinfo=None))]
             ),
-            "'trace-abc-123' must be aware",
+            "'trace-abc-123' must have a time zone",
         ),
         (
             lambda server: server.add_session(OTHER, [attrs.evolve(TRACE, extra={"o": object()})]),
-            "'trace-abc-123' cannot be sent as JSON",
+            "'trace-abc-123' can't be sent as JSON",
         ),
         (lambda server: server.add_traces(OTHER), f"no session {OTHER}"),
         (lambda server: server.add_traces(SESSION, at=4), "at must be an integer from 0 to 3, not 4"),
         (lambda server: server.add_traces(SESSION, at=-1), "at must be an integer from 0 to 3, not -1"),
         (lambda server: server.remove_traces(OTHER), f"no session {OTHER}"),
-        (lambda server: server.remove_traces(SESSION, 4), "there are 3 rows: no 4 of them from row 0 on"),
-        (lambda server: server.remove_traces(SESSION, 2, at=2), "there are 3 rows: no 2 of them from row 2 on"),
+        (lambda server: server.remove_traces(SESSION, 4), "at + n must be at most 3, the number of rows, not 4"),
+        (lambda server: server.remove_traces(SESSION, 2, at=2), "at + n must be at most 3, the number of rows, not 4"),
         (lambda server: server.remove_traces(SESSION, -1), "n must be an integer >= 0, not -1"),
         (lambda server: server.hide_traces(OTHER, 1), f"no session {OTHER}"),
-        (lambda server: server.hide_traces(SESSION, 1, at=3), "there are 3 rows: no 1 of them from row 3 on"),
+        (lambda server: server.hide_traces(SESSION, 1, at=3), "at + n must be at most 3, the number of rows, not 4"),
         (lambda server: server.traces(OTHER), f"no session {OTHER}"),
     ],
 )
