@@ -1,4 +1,4 @@
-"""Ids of sessions, the note in a batch's file, and the files in a folder."""
+"""Session ids for batches, and how to read their files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANY = [f"0b54e1f2-8c1d-4a7e-9f63-{number:012x}" for number in range(24)]
 
 
 def note(path: str) -> Any:
-    """Return the note that the file of a batch has of its sessions."""
+    """Return the note about the sessions in the file of a batch."""
     return json.loads(parquet.read_schema(path).metadata[b"lyzr_traces_async"])
 
 

@@ -1,4 +1,4 @@
-"""Sessions for the batches."""
+"""Sessions to pull."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.bulk.batches import IDS, MANY
 
 @pytest.fixture
 def sessions(server: FakeTracesServer) -> None:
-    """Add a few sessions, of none to 125 traces."""
+    """Add a few sessions with 0 to 125 traces."""
     for number, session_id in enumerate(IDS):
         server.add_session(session_id, 25 * number)
 

@@ -1,4 +1,4 @@
-"""The ids of a batch, the name of its file, and which file is taken for it."""
+"""The ids of a batch, the name of its file, and files that are replaced."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from tests.bulk.batches import IDS, left
 pytestmark = pytest.mark.usefixtures("sessions")
 
 
-def test_the_name_tells_batches_apart() -> None:
-    """It is the same on every machine and in every version, or finished batches would be read again."""
+def test_each_batch_has_its_own_file_name() -> None:
+    """The name is the same on every machine and in every version. Otherwise batches would be read again."""
     assert name_of(()) == "traces-e3b0c44298fc1c149afbf4c8996fb924.parquet"
     assert name_of((IDS[0], IDS[1])) == "traces-510abf0c29ea30873b3e0ee2ba2ecf5c.parquet"
     assert len({name_of(ids) for ids in [(), (IDS[0],), (IDS[0], IDS[1]), (IDS[1], IDS[0]), (IDS[0].upper(),)]}) == 5
 
 
-def test_what_iter_sessions_yields_is_taken(tmp_path: Path) -> None:
-    """By its id."""
+def test_listed_sessions_are_taken_by_their_id(tmp_path: Path) -> None:
+    """`iter_sessions` yields them."""
     moment = datetime(2026, 3, 1, tzinfo=UTC)
     info = SessionInfo(IDS[1], "room", None, None, moment, moment, None, 0)
     assert pull_sessions([info], tmp_path) == pull_sessions([IDS[1]], tmp_path)
@@ -58,7 +58,7 @@ def test_what_iter_sessions_yields_is_taken(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_the_batch_is_replaced(server: FakeTracesServer, tmp_path: Path, damage: Any) -> None:
-    """One that was cut short, another program's, another batch's."""
+    """It may be damaged, or belong to another program or another batch."""
     path = Path(pull_sessions(IDS[1:3], tmp_path))
     whole = parquet.read_table(path)
     asked = len(server.requests)
@@ -70,15 +70,15 @@ def test_a_file_that_is_not_the_batch_is_replaced(server: FakeTracesServer, tmp_
 
 
 @pytest.mark.parametrize("ids", [IDS[0], IDS[0].encode(), None, 5])
-def test_what_is_no_list_of_ids_is_refused(ids: Any, tmp_path: Path) -> None:
-    """An id in place of a list would be 36 of one letter."""
+def test_ids_that_are_no_list_are_refused(ids: Any, tmp_path: Path) -> None:
+    """A single string would be taken for 36 ids of one letter."""
     with pytest.raises(InvalidArgumentError, match=rf"^ids must be .* not {type(ids).__name__}\."):
         pull_sessions(ids, tmp_path / "new")
     assert left(tmp_path) == []
 
 
 def test_an_asynchronous_iterable_is_refused(tmp_path: Path) -> None:
-    """The text says what would do."""
+    """The error says how to make a list of it."""
 
     async def ids() -> AsyncIterator[str]:
         yield IDS[0]
@@ -87,8 +87,8 @@ def test_an_asynchronous_iterable_is_refused(tmp_path: Path) -> None:
         pull_sessions(ids(), tmp_path)  # type: ignore[arg-type]
 
 
-def test_a_malformed_id_is_refused_before_anything(server: FakeTracesServer, tmp_path: Path) -> None:
-    """Nothing is sent or made; and a key in place of an id is not shown."""
+def test_a_malformed_id_is_refused_before_the_first_request(server: FakeTracesServer, tmp_path: Path) -> None:
+    """No folder is made, and a key in place of an id is masked."""
     for wrong in ("x", None, server.api_key):
         with pytest.raises(InvalidArgumentError, match="session_id must be a UUID") as caught:
             pull_sessions([IDS[0], wrong], tmp_path / "new")  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""Traces as a table: the same columns whatever is in them, for whoever reads Arrow."""
+"""Traces as an Arrow table with fixed columns."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ BARE = Trace("t-2", None, None, datetime(1, 1, 1, tzinfo=UTC), None, None, 0, No
 
 
 def but(**values: Any) -> Trace:
+    """Return the full trace with other values."""
     return attrs.evolve(FULL, **values)
 
 
 def test_the_columns_are_those_of_the_documentation() -> None:
-    """In the order of the fields of a trace, and without nulls where a trace always has a value."""
+    """They are in the order of a trace's fields, and mandatory fields are not nullable."""
     assert TRACES_SCHEMA.names == list(attrs.fields_dict(Trace))
     assert str(TRACES_SCHEMA).splitlines() == [
         "trace_id: string not null",
@@ -55,8 +56,8 @@ def test_the_columns_are_those_of_the_documentation() -> None:
     ]
 
 
-def test_a_row_has_what_its_trace_has() -> None:
-    """To the microsecond, and with `extra` as JSON."""
+def test_a_row_has_the_values_of_its_trace() -> None:
+    """Times keep their microseconds, and `extra` is JSON."""
     rows = to_arrow([FULL, BARE]).to_pylist()
     full = rows[0] | {"extra": json.loads(rows[0]["extra"])}
     assert full == attrs.asdict(FULL)
@@ -73,21 +74,21 @@ def test_a_row_has_what_its_trace_has() -> None:
         {FULL: 1, BARE: 2},
     ],
 )
-def test_whatever_yields_traces_is_taken(traces: Any) -> None:
-    """Also a generator, which is read once."""
+def test_any_iterable_of_traces_is_taken(traces: Any) -> None:
+    """A generator is read once."""
     assert to_arrow(traces) == to_arrow([FULL, BARE])
     assert to_arrow(trace for trace in traces) == to_arrow([FULL, BARE])
 
 
 def test_a_failed_session_raises_its_error() -> None:
-    """Forgetting to check loses nothing silently."""
+    """A caller who forgets to check the session notices."""
     error = NotFoundError("Trace session not found", status=404)
     with pytest.raises(NotFoundError):
         to_arrow(SessionTraces("x", error))
 
 
-def test_a_long_list_is_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In which the places are counted on."""
+def test_a_long_list_becomes_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error has the index in the whole list."""
     monkeypatch.setattr("lyzr_traces_async.bulk._columns._ROWS", 2)
     many = [but(trace_id=str(number)) for number in range(5)]
     table = to_arrow(iter(many))
@@ -98,7 +99,7 @@ def test_a_long_list_is_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_column_without_values_keeps_its_type() -> None:
-    """Also one of a session without traces; so tables of different sessions fit together."""
+    """Tables of different sessions can be joined, even empty ones."""
     tables = [to_arrow([]), to_arrow([BARE]), to_arrow([FULL])]
     assert all(table.schema.equals(TRACES_SCHEMA) for table in tables)
     joined = pa.concat_tables(tables)
@@ -107,7 +108,7 @@ def test_a_column_without_values_keeps_its_type() -> None:
 
 
 def test_pandas_polars_and_duckdb_read_the_table() -> None:
-    """Each with the types that it has for them."""
+    """Each library gets its own types."""
     table = to_arrow([FULL, BARE])
     frame = table.to_pandas()
     assert frame["timestamp"][0].to_pydatetime() == FULL.timestamp
@@ -122,7 +123,7 @@ def test_pandas_polars_and_duckdb_read_the_table() -> None:
 
 
 def test_numbers_are_as_in_json() -> None:
-    """What JSON does not have is null, and an integer is a legal number of seconds or dollars."""
+    """Values that JSON lacks become null. Integers are accepted as seconds and as dollars."""
     traces = [
         but(latency_seconds=value, total_cost_usd=value) for value in (math.nan, math.inf, -math.inf, 2, 0.5, None)
     ]
@@ -132,13 +133,13 @@ def test_numbers_are_as_in_json() -> None:
 
 
 def test_times_are_in_utc() -> None:
-    """Whatever zone they were given in."""
+    """Times in another zone are converted."""
     elsewhere = FULL.timestamp.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert to_arrow([but(timestamp=elsewhere)]) == to_arrow([FULL])
 
 
-def test_half_of_a_surrogate_pair_is_no_character() -> None:
-    """In a column as within `extra`, under whatever name."""
+def test_lone_surrogates_are_replaced() -> None:
+    """This includes the names and values within `extra`."""
     halves = but(
         trace_id="a\ud800", name="\udc00b😀", html_path=None, extra={"k\ud83d": ["\ude00", {"n": math.nan}, 1]}
     )
@@ -149,7 +150,7 @@ def test_half_of_a_surrogate_pair_is_no_character() -> None:
 
 
 def test_a_huge_integer_in_extra_is_written_out() -> None:
-    """JSON has no bound for them."""
+    """JSON has no limit for integers."""
     assert to_arrow([but(extra={"n": 10**400})])["extra"].to_pylist() == [f'{{"n":{10**400}}}']
 
 
@@ -174,14 +175,14 @@ def test_a_huge_integer_in_extra_is_written_out() -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(values: dict[str, Any], text: str) -> None:
-    """With the path to it, and never coerced."""
+    """The error has the path to the value. Values are never coerced."""
     with pytest.raises(InvalidArgumentError) as caught:
         to_arrow([FULL, but(**values)])
     assert str(caught.value).startswith(f"traces[1].{text}")
 
 
-def test_a_kind_of_a_text_is_one() -> None:
-    """A value of a subclass stands for what it is a kind of."""
+def test_a_subclass_of_str_is_a_text() -> None:
+    """Its value is used as it is."""
 
     class Text(str):
         __slots__ = ()
@@ -190,8 +191,8 @@ def test_a_kind_of_a_text_is_one() -> None:
 
 
 @pytest.mark.parametrize("traces", [None, 5, FULL])
-def test_what_yields_no_traces_is_refused(traces: Any) -> None:
-    """The text says what would do."""
+def test_an_argument_that_yields_no_traces_is_refused(traces: Any) -> None:
+    """The error says which arguments are accepted."""
     with pytest.raises(
         InvalidArgumentError, match=r"^traces must be an iterable of Trace, not (NoneType|int|Trace)\. "
     ):
@@ -199,14 +200,14 @@ def test_what_yields_no_traces_is_refused(traces: Any) -> None:
 
 
 @pytest.mark.parametrize("other", [None, "t-1", SessionTraces("x", None, (FULL,)), {"traceId": "t-1"}])
-def test_something_else_among_the_traces_is_refused(other: Any) -> None:
-    """The text says where it is, and what."""
+def test_an_item_that_is_no_trace_is_refused(other: Any) -> None:
+    """The error has its index and type."""
     with pytest.raises(InvalidArgumentError, match=rf"^traces\[1\] must be Trace, not {type(other).__name__}$"):
         to_arrow([FULL, other])
 
 
 def test_a_failure_of_the_callers_generator_is_raised_as_it_is() -> None:
-    """It is no matter of the table."""
+    """The error is not wrapped."""
 
     def traces() -> Iterator[Trace]:
         yield FULL
@@ -224,7 +225,7 @@ _json: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=25)  # each makes a table
+@settings(max_examples=25)  # each example makes a table
 @given(
     st.lists(
         st.builds(
@@ -243,7 +244,7 @@ _json: st.SearchStrategy[Any] = st.recursive(
     )
 )
 def test_any_traces_make_a_table_that_is_valid(traces: list[Trace]) -> None:
-    """As many rows as traces, and all that a reader may rely on."""
+    """The table has a row for each trace and passes Arrow's full validation."""
     table = to_arrow(traces)
     table.validate(full=True)
     assert table.schema.equals(TRACES_SCHEMA)
@@ -256,7 +257,7 @@ def test_any_traces_make_a_table_that_is_valid(traces: list[Trace]) -> None:
 
 
 def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the room is imported, and not before."""
+    """The error comes when `bulk` is imported."""
     for name in [name for name in sys.modules if name.startswith("lyzr_traces_async.bulk")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("lyzr_traces_async.bulk")

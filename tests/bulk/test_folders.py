@@ -1,4 +1,4 @@
-"""Where `pull_sessions` keeps its files: a folder, or a URI that fsspec knows."""
+"""Where `pull_sessions` keeps files: in a local folder, or at a URI of fsspec."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ pytestmark = pytest.mark.usefixtures("sessions")
 
 
 @pytest.mark.parametrize("into", [None, 5, b"traces", "", "a\0b", Path("s3://bucket/traces")])
-def test_what_is_no_place_is_refused(into: Any) -> None:
-    """A URI as a path has lost a slash, and would be a folder of each worker's own."""
+def test_a_place_that_is_neither_folder_nor_uri_is_refused(into: Any) -> None:
+    """A URI within a Path has lost a slash, and would become a folder on each worker."""
     with pytest.raises(InvalidArgumentError, match=r"^into must be "):
         pull_sessions(IDS, into)
 
 
-def test_a_place_that_cannot_be_written_is_told_before_the_first_request(
+def test_a_place_that_cannot_be_written_is_an_error_before_the_first_request(
     server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file in place of a folder, a folder in place of the file, and one that nobody may write to."""
+    """It is a file, has a folder in place of the file, or has no permission."""
     (tmp_path / "file").touch()
     for into in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(
@@ -50,19 +50,19 @@ def test_a_place_that_cannot_be_written_is_told_before_the_first_request(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "touch", refuse)  # since root may write everywhere
+    monkeypatch.setattr(Path, "touch", refuse)  # root may write everywhere, so permissions would not do
     with pytest.raises(StorageError, match="Permission denied"):
         pull_sessions(IDS, tmp_path)
     assert server.requests == []
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    """What was there before is still there."""
+def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+    """No temporary file is left."""
     resource = pytest.importorskip("resource")
     path = Path(pull_sessions(IDS[1:3], tmp_path))
     path.write_text("as it was")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # a disk with room for that
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # as a disk with so many bytes left
     try:
         with pytest.raises(StorageError, match="File too large"):
             pull_sessions(IDS[1:3], tmp_path)
@@ -72,10 +72,10 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     assert left(tmp_path) == [path.name]
 
 
-def test_a_disk_that_fails_while_it_is_read_is_told(
+def test_a_disk_that_cannot_be_read_is_an_error(
     server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The batch may be there: nothing is asked for again."""
+    """The batch may be there, so it is not read from the service again."""
     pull_sessions([], tmp_path)
 
     def fail(_: object) -> None:
@@ -88,7 +88,7 @@ def test_a_disk_that_fails_while_it_is_read_is_told(
 
 
 def test_readers_do_not_see_an_unfinished_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its name is hidden, is no Parquet file's, and nobody else's; it is on the disk before it gets its own."""
+    """Its name is hidden, unique and without `.parquet`. It is flushed to disk before it is renamed."""
     seen = []
     fsync = os.fsync
 
@@ -104,8 +104,8 @@ def test_readers_do_not_see_an_unfinished_file(tmp_path: Path, monkeypatch: pyte
     assert all(name.startswith(".") and name.endswith(".tmp") for name in hidden)
 
 
-def test_a_uri_is_left_to_fsspec(server: FakeTracesServer) -> None:
-    """With the same promises: one file, replaced where it is not whole, the answer where it is."""
+def test_a_uri_is_opened_with_fsspec(server: FakeTracesServer) -> None:
+    """A complete file is the answer, and an incomplete one is replaced, as in a folder."""
     memory = fsspec.filesystem("memory")
     into = "memory://bucket/traces/"
     uri = pull_sessions(IDS[:3], into)
@@ -122,15 +122,15 @@ def test_a_uri_is_left_to_fsspec(server: FakeTracesServer) -> None:
     assert len(memory.ls("/bucket/traces")) == 1
 
 
-def test_a_uri_of_a_local_folder_is_one(tmp_path: Path) -> None:
-    """By fsspec too."""
+def test_a_file_uri_is_a_local_folder(tmp_path: Path) -> None:
+    """The library fsspec writes there too."""
     uri = pull_sessions(IDS[:2], f"file://{tmp_path}/new")
     assert uri.startswith(f"file://{tmp_path}/new/traces-")
     assert len(left(tmp_path / "new")) == 1
 
 
-def test_what_goes_wrong_at_a_uri_is_told(server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of a folder, whatever kind of error it is there, and without a password."""
+def test_a_failure_at_a_uri_is_a_storage_error(server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This holds for any kind of exception. The error does not contain the password."""
     memory = type(fsspec.filesystem("memory"))
 
     def fail(*_: object, **__: object) -> None:
@@ -149,7 +149,7 @@ def test_what_goes_wrong_at_a_uri_is_told(server: FakeTracesServer, monkeypatch:
 
 
 def test_a_uri_that_fsspec_does_not_know_is_refused() -> None:
-    """Before anything is sent; or what is missing for it is named."""
+    """The error comes before the first request. If a package is missing, the error names it."""
     with pytest.raises(InvalidArgumentError, match="Protocol not known: xyz"):
         pull_sessions(IDS, "xyz://bucket/traces")
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""The one event loop and the one client that all threads of a process share."""
+"""The event loop and the client that all threads of a process share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def loops() -> int:
 
 
 def test_all_threads_share_one_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one event loop: with its quota and its connections."""
+    """They share its event loop, its quota and its connections."""
     made: list[TracesClient] = []
 
     def counted() -> TracesClient:
@@ -50,10 +50,10 @@ def test_all_threads_share_one_client(tmp_path: Path, monkeypatch: pytest.Monkey
     assert made[0].stats.requests == len(MANY)
 
 
-def test_a_changed_environment_is_another_client(
+def test_a_changed_environment_gets_a_new_client(
     server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is under way with the old one ends as it began; after that it is closed."""
+    """Calls in progress keep the old client, which is closed after them."""
     arrived, go_on = threading.Event(), threading.Event()
 
     def wait(_: object) -> None:
@@ -79,10 +79,10 @@ def test_a_changed_environment_is_another_client(
         old.client._sender.check_open()
 
 
-def test_ctrl_c_cancels_what_was_waited_for(server: FakeTracesServer, tmp_path: Path) -> None:
-    """At once, with no file; and the next call is answered as ever."""
+def test_ctrl_c_cancels_a_call(server: FakeTracesServer, tmp_path: Path) -> None:
+    """The call ends at once without a file, and the next call works."""
     main = threading.main_thread().ident or 0
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # asynchronous tests may have left another
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # asynchronous tests may have left another handler
     server.latency = 30
     server.on_request = lambda _: signal.pthread_kill(main, signal.SIGINT)
     try:
@@ -96,10 +96,10 @@ def test_ctrl_c_cancels_what_was_waited_for(server: FakeTracesServer, tmp_path: 
     assert pull_sessions(MANY[:2], tmp_path)
 
 
-def test_ctrl_c_cancels_what_has_just_begun(
+def test_ctrl_c_cancels_a_call_that_has_just_begun(
     server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though whoever was to wait for it has nothing in hand to cancel it by."""
+    """The caller has no future yet by which it could cancel the call."""
     pull_sessions(MANY[2:], tmp_path)
     server.latency = 30
     begin = BlockingPortal.start_task_soon
@@ -124,8 +124,8 @@ def _users() -> int:
     return shared.users
 
 
-def test_a_loop_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it; and the next call tries again."""
+def test_a_loop_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call does not hang, and the next call tries again."""
 
     def fail(*_: object) -> None:
         raise OSError("too many open files")
@@ -144,11 +144,11 @@ def test_a_loop_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     over.cancel()
     with monkeypatch.context() as patch:
         patch.setattr(anyio, "run", fail)
-        life._run(over)  # what goes wrong when it has been running is nobody's any more
+        life._run(over)  # nobody waits for an error after the start any more
 
 
-def test_a_life_without_a_client_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where there is no key."""
+def test_a_loop_without_a_client_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no client without a key."""
 
     async def never(_: TracesClient) -> None:
         raise AssertionError
@@ -161,8 +161,8 @@ def test_a_life_without_a_client_ends_too(monkeypatch: pytest.MonkeyPatch) -> No
     life._end(os.getpid())
 
 
-def test_the_end_closes_what_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only that of this process, and only where there is something."""
+def test_the_end_closes_the_client_and_its_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked process does not close those of its parent. Without a client, nothing happens."""
     life = _life._Life()
     monkeypatch.setattr(_life, "_life", life)
     life._end(os.getpid())
@@ -178,8 +178,8 @@ def test_the_end_closes_what_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyP
         shared.client._sender.check_open()
 
 
-def test_after_a_fork_there_is_another_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which has nothing of the first one."""
+def test_after_a_fork_there_is_a_new_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shares nothing with the first one."""
     before = _life._life
     monkeypatch.setattr(_life, "_life", before)
     _life._start_anew()

@@ -1,4 +1,4 @@
-"""How `pull_sessions` behaves in processes of its own: at their end, after a fork, in pools."""
+"""`pull_sessions` in real processes: at their end, after a fork, and in pools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.usefixtures("many_sessions")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 
-# In processes of their own. Whatever they complain of is a failure.
 BEGIN = """
 import multiprocessing, os, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +27,10 @@ def done(): return len([name for name in os.listdir(into) if name.endswith(".par
 
 
 def run(code: str, into: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program that complains of everything that it has not closed."""
+    """Run a program in which every warning about an unclosed resource is an error."""
     program = into.parent / "program.py"
     program.write_text(BEGIN + code)
-    # A fork while there are threads is what is tested here.
+    # Python warns about a fork of a process with threads, which is tested here.
     command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"]
     return subprocess.run(
         [*command, str(program), str(into), *MANY], capture_output=True, text=True, timeout=60, check=False
@@ -45,21 +44,23 @@ def into(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_process_ends_without_a_word(server: FakeTracesServer, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its client is closed. The host is a name, which another thread looks up; all others below have an address."""
+def test_a_process_ends_without_complaints(
+    server: FakeTracesServer, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client is closed. Another thread looks up the host name here; the tests below use an address."""
     monkeypatch.setenv("LYZR_TRACES_BASE_URL", server.base_url.replace("127.0.0.1", "localhost"))
     done = run("pull_sessions(ids, into); print(done())", into)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
 
 
-def test_a_process_that_fails_says_only_that(into: Path) -> None:
-    """In its own words."""
+def test_a_process_that_fails_prints_only_its_own_error(into: Path) -> None:
+    """The client is closed without a complaint."""
     done = run("pull_sessions(ids, into); raise SystemExit('my own')", into)
     assert (done.returncode, done.stderr) == (1, "my own\n")
 
 
 def test_threads_of_a_pool_are_waited_for(into: Path) -> None:
-    """Also behind the last line, from where on Python 3.12 starts no thread: ours is there by then."""
+    """They go on after the last line. Python 3.12 starts no thread then, so the first call has started ours."""
     done = run(
         "pull_sessions(ids[:1], into)\n"
         "pool = ThreadPoolExecutor(4); [pool.submit(pull_sessions, [i], into) for i in ids]",
@@ -69,7 +70,7 @@ def test_threads_of_a_pool_are_waited_for(into: Path) -> None:
 
 
 def test_a_call_in_a_daemon_does_not_hold_up_the_exit(server: FakeTracesServer, into: Path) -> None:
-    """What was under way is not written."""
+    """The call is cancelled and writes no file."""
     server.latency = 50
     server.on_request = lambda _: into.with_name("arrived").touch()
     done = run(
@@ -84,8 +85,8 @@ while not os.path.exists(os.path.join(os.path.dirname(into), "arrived")): time.s
 
 
 @needs_fork
-def test_a_forked_child_begins_anew(into: Path) -> None:
-    """Also while other threads are in the middle of a call; and the parent goes on as if nothing had happened."""
+def test_a_forked_child_has_its_own_loop(into: Path) -> None:
+    """Other threads may be in the middle of a call, and the parent goes on undisturbed."""
     done = run(
         """
 pull_sessions(ids[:1], into)
@@ -112,7 +113,7 @@ print(done())
 
 
 def test_pools_of_processes_work(into: Path) -> None:
-    """However they are started, and after the parent has been at it."""
+    """They work with each start method, even if the parent has made a call before."""
     done = run(
         """
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A batch of sessions as one Parquet file, which is written once and is the answer from then on."""
+"""A batch of sessions as one Parquet file, which is written once and reused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("sessions")
 
 
 def test_a_batch_becomes_one_file(server: FakeTracesServer, tmp_path: Path) -> None:
-    """In a folder that is made: rows in the order of the ids, and each session's in that of the server."""
+    """The folder is created. Rows are in the order of the ids, and within a session in that of the service."""
     asked_for = [IDS[5], IDS[0], IDS[2]]
     path = pull_sessions(asked_for, tmp_path / "new" / "folder", limit=50)
     table = parquet.read_table(path)
@@ -43,10 +43,10 @@ def test_a_batch_becomes_one_file(server: FakeTracesServer, tmp_path: Path) -> N
     assert {request.query["limit"] for request in server.requests} == {"50"}
 
 
-def test_the_file_is_the_answer_from_then_on(
+def test_an_existing_file_is_the_answer(
     server: FakeTracesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is sent, and no key is needed; in the same folder, in whatever form the ids come."""
+    """No request is sent and no key is needed, in whatever form the same ids come."""
     path = pull_sessions(IDS[:3], tmp_path)
     asked = len(server.requests)
     monkeypatch.delenv("LYZR_API_KEY")
@@ -56,8 +56,8 @@ def test_the_file_is_the_answer_from_then_on(
         pull_sessions(reversed(IDS[:3]), tmp_path)
 
 
-def test_a_session_that_is_not_found_is_named(server: FakeTracesServer, tmp_path: Path) -> None:
-    """It has no rows, and is not asked for again."""
+def test_a_missing_session_is_noted_in_the_file(server: FakeTracesServer, tmp_path: Path) -> None:
+    """It has no rows, and is not requested again."""
     unknown = "00000000-0000-4000-8000-000000000000"
     path = pull_sessions([unknown, IDS[1]], tmp_path)
     assert note(path) == {"sessions": {unknown: 0, IDS[1]: 25}, "missing": [unknown]}
@@ -66,16 +66,16 @@ def test_a_session_that_is_not_found_is_named(server: FakeTracesServer, tmp_path
     assert len(server.requests) == asked
 
 
-def test_a_404_of_somebody_else_settles_nothing(server: FakeTracesServer, tmp_path: Path) -> None:
-    """As with a wrong base URL: the batch would be without rows for good."""
+def test_a_404_that_is_not_of_the_service_is_an_error(server: FakeTracesServer, tmp_path: Path) -> None:
+    """With a wrong base URL, the batch would lose its rows for good."""
     server.fail_next(status=404, body=b"<html>")
     with pytest.raises(NotFoundError, match="Or the base URL does not lead to the API"):
         pull_sessions([IDS[1]], tmp_path)
     assert left(tmp_path) == []
 
 
-def test_the_session_asked_for_stands_in_its_column(server: FakeTracesServer, tmp_path: Path) -> None:
-    """Whatever the trace says of its session."""
+def test_the_column_has_the_requested_session(server: FakeTracesServer, tmp_path: Path) -> None:
+    """The session id of a trace does not matter."""
     traces = [attrs.evolve(trace, session_id=None) for trace in server.traces(IDS[1])]
     other = "11111111-0000-4000-8000-000000000000"
     server.add_session(other, traces)
@@ -83,7 +83,7 @@ def test_the_session_asked_for_stands_in_its_column(server: FakeTracesServer, tm
 
 
 def test_a_batch_without_sessions_is_a_file_without_rows(server: FakeTracesServer, tmp_path: Path) -> None:
-    """Spark has partitions without anything in them."""
+    """Spark has empty partitions."""
     path = pull_sessions([], tmp_path)
     assert len(parquet.read_table(path)) == 0
     assert note(path) == {"sessions": {}, "missing": []}
@@ -91,7 +91,7 @@ def test_a_batch_without_sessions_is_a_file_without_rows(server: FakeTracesServe
 
 
 def test_pandas_polars_duckdb_and_datasets_read_the_files(tmp_path: Path) -> None:
-    """All files of a folder together, one without rows among them."""
+    """They read all files of a folder together, including one without rows."""
     for batch in (IDS[:1], IDS[1:3], IDS[3:]):
         pull_sessions(batch, tmp_path)
     pattern = str(tmp_path / "*.parquet")
@@ -104,7 +104,7 @@ def test_pandas_polars_duckdb_and_datasets_read_the_files(tmp_path: Path) -> Non
 
 
 def test_a_session_that_fails_fails_the_batch(server: FakeTracesServer, tmp_path: Path) -> None:
-    """With its own error, and no file: the engine calls again. Nothing else is asked for after it."""
+    """Its own error is raised, no file is written and no further request is sent. The engine tries again."""
     server.fail_next(status=501)
     with pytest.raises(ServerError, match="501"):
         pull_sessions(IDS, tmp_path)
@@ -113,8 +113,8 @@ def test_a_session_that_fails_fails_the_batch(server: FakeTracesServer, tmp_path
     assert len(left(tmp_path)) == 1
 
 
-def test_an_error_goes_to_another_process_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some engines pickle it with what it came from, and not everything of the HTTP library can be pickled."""
+def test_an_error_has_no_cause_and_no_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some engines pickle both, and errors of the HTTP library cannot always be pickled."""
 
     def fail(_: object) -> None:
         try:
@@ -128,8 +128,8 @@ def test_an_error_goes_to_another_process_alone(tmp_path: Path, monkeypatch: pyt
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_a_wrong_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A changed one is a new client, without a new process."""
+def test_a_wrong_key_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A corrected key gets a new client in the same process."""
     pull_sessions(IDS[:2], tmp_path)
     with monkeypatch.context() as patch:
         patch.setenv("LYZR_API_KEY", "wrong")
@@ -139,15 +139,15 @@ def test_a_wrong_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("limit", [0, 101, "5", True])
-def test_a_limit_of_no_use_is_refused(limit: Any, tmp_path: Path) -> None:
-    """Before anything is made."""
+def test_a_limit_out_of_range_is_refused(limit: Any, tmp_path: Path) -> None:
+    """No folder is made."""
     with pytest.raises(InvalidArgumentError, match="limit must be an integer from 1 to 100"):
         pull_sessions(IDS, tmp_path / "new", limit=limit)
     assert left(tmp_path) == []
 
 
 async def test_a_thread_with_an_event_loop_is_refused(server: FakeTracesServer, tmp_path: Path) -> None:
-    """It would be held up, and with it perhaps what is waited for. In another thread it is welcome."""
+    """The call would block the loop. It works in another thread."""
     with pytest.raises(InvalidArgumentError, match=r"use `await asyncio\.to_thread\(pull_sessions, ids, into\)`"):
         pull_sessions(IDS, tmp_path)
     assert (left(tmp_path), server.requests) == ([], [])
@@ -155,15 +155,15 @@ async def test_a_thread_with_an_event_loop_is_refused(server: FakeTracesServer, 
 
 
 def test_the_task_is_pickled_by_its_name(server: FakeTracesServer) -> None:
-    """Nothing of the environment goes with it."""
+    """The pickle contains nothing of the environment."""
     pickled = pickle.dumps((pull_sessions, IDS))
     assert pickle.loads(pickled) == (pull_sessions, IDS)  # noqa: S301 - our own
     assert len(pickle.dumps(pull_sessions)) < 100
     assert server.api_key.encode() not in pickled
 
 
-def test_threads_with_the_same_batch_do_not_meet(tmp_path: Path) -> None:
-    """All get the one file, which is whole."""
+def test_threads_with_the_same_batch_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """All get the same complete file."""
     with ThreadPoolExecutor(8) as threads:
         paths = set(threads.map(lambda _: pull_sessions(IDS, tmp_path), range(8)))
     assert left(tmp_path) == [Path(path).name for path in paths]

@@ -8,7 +8,7 @@ from rich.console import Console
 
 
 def console_of(width: int, *, terminal: bool, encoding: str = "utf-8", colours: bool = False) -> Console:
-    """Make a console that keeps what it is given."""
+    """Make a console whose output can be read with `text_of`."""
     return Console(
         file=io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline=""),
         width=width,
@@ -22,7 +22,7 @@ def console_of(width: int, *, terminal: bool, encoding: str = "utf-8", colours: 
 
 
 def text_of(console: Console) -> str:
-    """Return what it was given."""
+    """Return the text that was printed to the console."""
     console.file.flush()
     assert isinstance(console.file, io.TextIOWrapper)
     buffer = console.file.buffer
@@ -31,8 +31,8 @@ def text_of(console: Console) -> str:
 
 
 class Terminal(io.StringIO):
-    """A text file that says it is a terminal."""
+    """A text file that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Claim to be a terminal."""
         return True

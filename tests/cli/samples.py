@@ -1,4 +1,4 @@
-"""Traces to print: a complete one, one with only the mandatory fields, and the inside of one."""
+"""Samples for the tables: a complete trace, one with only the mandatory fields, and observations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DETAIL = TraceDetail("t1", "voice-agent-response", SESSION, MOMENT, 2.0, 0.0084,
 
 
 def after(seconds: float) -> datetime:
-    """Return the moment so long after the trace began."""
+    """Return the moment ``seconds`` after the trace began."""
     return MOMENT + timedelta(seconds=seconds)
 
 

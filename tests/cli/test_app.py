@@ -1,4 +1,4 @@
-"""How the program begins and ends: imports, missing libraries, unknown commands, Ctrl-C."""
+"""How the program starts and ends: imports, missing libraries, unknown commands, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_the_version_is_told(capsys: Captured) -> None:
-    """One line."""
+    """`--version` prints one line."""
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"lyzr-traces {__version__}\n"
 
 
 def test_the_package_can_be_run_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """`python -m lyzr_traces_async` takes its arguments from the command line, and exits with the status."""
+    """`python -m lyzr_traces_async` reads its arguments from the command line and exits with the status."""
     monkeypatch.setattr(sys, "argv", ["lyzr_traces_async", "list", "not-a-uuid"])
     monkeypatch.setenv("LYZR_API_KEY", "test-key")
     path = str(Path(lyzr_traces_async.__file__).with_name("__main__.py"))
-    runpy.run_path(path, run_name="imported")  # by a tool that looks at all modules: nothing happens
+    runpy.run_path(path, run_name="imported")  # a tool that imports all modules must not start the program
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(path, run_name="__main__")
     assert ended.value.code == 2
@@ -39,7 +39,7 @@ def test_the_package_can_be_run_as_a_module(monkeypatch: pytest.MonkeyPatch, cap
 
 
 def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    """Let ``library`` not be installed. Afterwards, all is as if the rooms had been imported once."""
+    """Make ``library`` look uninstalled. After the test, the modules are as if they had been imported once."""
     rooms = [room.name for room in pkgutil.iter_modules(lyzr_traces_async.cli.__path__)]
     for room in rooms:
         importlib.import_module(f"lyzr_traces_async.cli.{room}")
@@ -50,10 +50,10 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
         monkeypatch.delitem(sys.modules, name)
 
     class Missing:
-        """Finds nothing, and says so as Python does."""
+        """A finder that finds no module, and reports it as Python does."""
 
         def find_spec(self, name: str, *_: object) -> None:
-            """Refuse the library."""
+            """Refuse to find the library."""
             if f"{name}.".startswith(f"{library}."):
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -64,7 +64,7 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
 def test_without_the_extra_it_says_which_one_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured, library: str
 ) -> None:
-    """One line and status 2, no traceback."""
+    """The program prints one line and ends with status 2, without a traceback."""
     without(monkeypatch, library)
     assert main(["--version"]) == 2
     assert capsys.readouterr().err == (
@@ -73,7 +73,7 @@ def test_without_the_extra_it_says_which_one_to_install(
 
 
 def test_another_missing_library_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broken installation shows as what it is."""
+    """A broken installation ends in an ImportError that names the missing library."""
     without(monkeypatch, "msgspec")
     with pytest.raises(ImportError) as caught:
         main(["list", SESSION])
@@ -81,15 +81,17 @@ def test_another_missing_library_is_not_blamed_on_the_extra(monkeypatch: pytest.
 
 
 def test_a_missing_file_of_this_package_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even before there is a command to look for."""
+    """The error names the missing module, even if that module is needed before any command."""
     without(monkeypatch, "lyzr_traces_async.cli._help")
     with pytest.raises(ModuleNotFoundError, match="_help"):
         main(["--version"])
 
 
 @pytest.mark.parametrize("where", ["lyzr_traces_async.cli._demo.run_demo", "lyzr_traces_async.cli._app.run"])
-def test_ctrl_c_is_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str) -> None:
-    """130, and not a word."""
+def test_ctrl_c_ends_the_program_quietly_with_status_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str
+) -> None:
+    """The program prints nothing."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -99,8 +101,8 @@ def test_ctrl_c_is_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_command_costs_no_more_than_what_it_needs() -> None:
-    """To say its version, the program imports neither aiohttp nor the rooms of its commands."""
+def test_the_version_is_printed_without_importing_the_commands() -> None:
+    """`--version` imports neither aiohttp nor the modules of the commands."""
     code = (
         "import sys; from lyzr_traces_async.cli import main; main(['--version']); "
         "sys.exit(' '.join({'aiohttp', 'msgspec', 'lyzr_traces_async.cli._list', 'lyzr_traces_async.cli._demo'} "
@@ -110,8 +112,8 @@ def test_a_command_costs_no_more_than_what_it_needs() -> None:
     assert done.stderr.strip() == ""
 
 
-def test_a_command_that_there_is_not_is_wrong_use(capsys: Captured) -> None:
-    """The hint leads to the list of those that there are."""
+def test_an_unknown_command_is_wrong_use(capsys: Captured) -> None:
+    """The hint leads to the list of commands."""
     assert main(["lst"]) == 2
     line, hint, _ = capsys.readouterr().err.split("\n")
     assert "lst" in line

@@ -1,4 +1,4 @@
-"""The branches before each observation of a tree."""
+"""The lines of the tree before the name of an observation."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ UNICODE, ASCII = glyphs_for("utf-8"), glyphs_for("ascii")
         ((True, True), 9, 99, "…  │  ├─ ", "…  │  │  "),
     ],
 )
-def test_the_outer_levels_go_where_there_is_no_room(
+def test_the_outer_levels_are_cut_if_there_is_no_room(
     *, goes_on: tuple[bool, ...], depth: int, room: int, here: str, below: str
 ) -> None:
-    """With a mark in their place."""
+    """An ellipsis stands for the levels that were cut."""
     (branch,) = branches(attrs.evolve(DETAIL, observations=(observed("a"),)))
     branch = attrs.evolve(branch, depth=depth, goes_on=goes_on)
     assert (twigs(branch, room, UNICODE), twigs(branch, room, UNICODE, below=True)) == (here, below)

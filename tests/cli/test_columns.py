@@ -16,7 +16,7 @@ ASCII = glyphs_for("ascii")
 @pytest.mark.parametrize("ranked", [True, False])
 @pytest.mark.parametrize("several", [True, False])
 def test_columns_never_take_more_than_the_line(*, ranked: bool, several: bool) -> None:
-    """At every width that has room for two columns."""
+    """The columns fit into every width that has room for two columns."""
     long = attrs.evolve(TRACE, name="x" * 500, html_path="/" * 500)
     for width in range(20, 300):
         for traces in ([], [TRACE], [BARE], [TRACE, long]):
@@ -34,7 +34,7 @@ def test_columns_never_take_more_than_the_line(*, ranked: bool, several: bool) -
         (200, {"name": 20, "dashboard": 26, "": 24}),
     ],
 )
-def test_room_goes_to_what_has_something_to_show(width: int, widths: dict[str, int]) -> None:
-    """First to the names, then to the links, which are of use only whole, and what is left to the bars."""
+def test_spare_width_goes_to_names_then_links_then_bars(width: int, widths: dict[str, int]) -> None:
+    """Links come before bars because a cut link is useless."""
     columns = choose_columns(layouts(plain=False), width, [TRACE, BARE], Scene("utf-8", ASCII))
     assert {column.title: column.width for column in columns if column.most} == widths

@@ -1,4 +1,4 @@
-"""`demo`: every feature without an account."""
+"""`demo`: all features without an account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_the_demo_needs_no_account_and_ends_with_a_summary(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A walk, several sessions at once with one that fails, what it took, a program that does the same, a summary."""
+    """It walks a session, streams several with one that fails, and prints statistics, a program and a summary."""
     monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
     monkeypatch.setenv("LYZR_TRACES_BASE_URL", "not a URL")
     assert main(["demo"]) == 0
@@ -40,7 +40,7 @@ def test_the_demo_needs_no_account_and_ends_with_a_summary(capsys: Captured, mon
 
 
 def test_the_code_to_copy_runs(server: FakeTracesServer, capsys: Captured) -> None:
-    """Exactly as the demo prints it, within an async function."""
+    """The code runs exactly as the demo prints it, within an async function."""
     traces = server.add_session(SESSION, traces=3)
     code = compile(SNIPPET, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     asyncio.run(eval(code, {}))  # noqa: S307 - that is what is to be shown

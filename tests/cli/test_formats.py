@@ -1,4 +1,4 @@
-"""JSON lines stand for the same traces; CSV is safe to open."""
+"""JSON lines contain the same traces as the answers; CSV is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def parsed(text: str) -> list[list[str]]:
         (MOMENT.astimezone(timezone(timedelta(hours=5, minutes=30))), "2026-03-25T18:19:24.347Z"),
     ],
 )
-def test_a_time_is_written_with_milliseconds_or_all_it_has(moment: datetime, text: str) -> None:
-    """RFC 3339, in UTC, with a Z."""
+def test_a_time_is_written_with_milliseconds_or_with_microseconds(moment: datetime, text: str) -> None:
+    """A time is written as RFC 3339 has it, in UTC with a Z, and loses no digits."""
     assert rfc3339(moment) == text
 
 
-def test_a_json_line_has_the_names_of_the_api_and_the_fields_it_does_not_know() -> None:
-    """In the order of the API's documentation; null where there is no value."""
+def test_a_json_line_has_the_names_of_the_api_and_unknown_fields() -> None:
+    """The fields are in the order of the API's documentation, and a missing value is null."""
     line = json_line(attrs.evolve(TRACE, name=None, extra={"tags": ["a"], "model": "m"}))
     assert line == (
         '{"traceId":"trace-abc-123","name":null,"sessionId":"3fa85f64-5717-4562-b3fc-2c963f66afa6",'
@@ -90,7 +90,7 @@ def test_a_json_line_has_the_names_of_the_api_and_the_fields_it_does_not_know() 
 @settings(max_examples=40)
 @given(TRACES)
 def test_a_json_line_is_read_back_as_the_same_trace(trace: Trace) -> None:
-    """One line, without a control character, which stands for the trace as an answer of the API does."""
+    """A JSON line is one line without control characters, and decodes to the same trace."""
     line = json_line(trace)
     assert len(line.splitlines()) == 1
     assert "\x7f" not in line
@@ -98,7 +98,7 @@ def test_a_json_line_is_read_back_as_the_same_trace(trace: Trace) -> None:
 
 
 def read_back(row: str) -> Trace:
-    """Read a trace as it stands in an answer."""
+    """Decode a trace from its JSON, as within an answer."""
     pagination = '{"page": 1, "limit": 1, "totalItems": 1, "totalPages": 1}'
     (trace,) = decode_page(f'{{"traces": [{row}], "pagination": {pagination}}}'.encode())
     return trace
@@ -120,8 +120,8 @@ def read_back(row: str) -> Trace:
         ('"x":0', '"name":null'),
     ],
 )
-def test_a_json_line_keeps_of_an_answer_what_is_said_of_it(received: str, written: str) -> None:
-    """The value, not the spelling: digits below a microsecond, and whether seconds had a point, are not kept."""
+def test_a_json_line_keeps_the_values_of_an_answer(received: str, written: str) -> None:
+    """The spelling may change: digits below a microsecond are cut, and seconds always get a decimal point."""
     row = {"traceId": '"t"', "timestamp": '"2026-03-25T18:19:24Z"', "observationCount": "4"}
     name, _, value = received.partition(":")
     fields = row | {name.strip('"'): value}
@@ -152,14 +152,14 @@ def test_a_json_line_keeps_of_an_answer_what_is_said_of_it(received: str, writte
     ],
 )
 def test_a_cell_that_a_spreadsheet_would_run_begins_with_a_quote(text: str, cell: str) -> None:
-    """Also behind white space and controls, also in full width; controls themselves are shown."""
+    """White space, controls and full-width signs before a formula do not help. Controls are shown as escapes."""
     assert safe_cell(text) == cell
 
 
 @settings(max_examples=40)
 @given(TRACES)
 def test_a_row_reads_back_as_the_cells_that_were_written(trace: Trace) -> None:
-    """RFC 4180, one record a line, numbers exact, nothing that a spreadsheet would run."""
+    """A record is one line as in RFC 4180, its numbers are exact, and no cell is a formula."""
     written: list[str] = []
     sink = CsvSink(written.append)
     sink.open("", "")
@@ -175,13 +175,13 @@ def test_a_row_reads_back_as_the_cells_that_were_written(trace: Trace) -> None:
 
 
 def test_a_missing_value_is_an_empty_cell_and_a_negative_number_stays_a_number() -> None:
-    """Neither zero nor a word stands for what is not known; only text can be a formula."""
+    """A missing value is neither zero nor a word. Numbers get no quote, because only text can be a formula."""
     assert csv_row(BARE) == ["t", "", "", "2026-03-25T18:19:24.347Z", "", "", "0", "", ""]
     assert csv_row(attrs.evolve(BARE, latency_seconds=-0.5))[4] == "-0.5"
 
 
-def test_the_header_of_csv_comes_once_and_also_for_an_empty_session() -> None:
-    """It comes with the first session, not again with the next, and even without any rows."""
+def test_the_header_of_csv_is_written_once_and_also_for_an_empty_session() -> None:
+    """The header is written with the first session, even if that session has no rows."""
     written: list[str] = []
     sink = CsvSink(written.append)
     for _ in range(2):
@@ -191,8 +191,8 @@ def test_the_header_of_csv_comes_once_and_also_for_an_empty_session() -> None:
     assert "".join(written) == ",".join(HEADER) + "\r\n"
 
 
-def test_a_byte_order_mark_comes_once_and_before_all() -> None:
-    """Excel knows by it that the file is UTF-8."""
+def test_a_byte_order_mark_is_written_once_before_everything_else() -> None:
+    """Excel recognises UTF-8 by the byte order mark."""
     written: list[str] = []
     sink = CsvSink(written.append, bom=True)
     for _ in range(2):
@@ -205,7 +205,7 @@ def test_a_byte_order_mark_comes_once_and_before_all() -> None:
 
 
 def test_json_lines_are_written_a_page_at_a_time() -> None:
-    """One write for each page, so that a pipe gets whole pages."""
+    """Each page is one write, so that a pipe gets whole pages."""
     written: list[str] = []
     sink = JsonlSink(written.append)
     sink.open("", "")

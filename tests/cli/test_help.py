@@ -1,4 +1,4 @@
-"""What `--help` and the completion of shells say."""
+"""The help texts and the shell completion."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
-def test_help_says_what_there_is(capsys: Captured) -> None:
-    """Without a command too; the environment and the exit statuses are documented there."""
+def test_help_lists_commands_variables_and_exit_statuses(capsys: Captured) -> None:
+    """The program prints the same help if it is called without a command."""
     assert main([]) == 0
     bare = capsys.readouterr().out
     assert main(["--help"]) == 0
@@ -37,7 +37,7 @@ COMMANDS = ["list", "summary", "show", "report", "sessions", "sync", "demo"]
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_explained_with_an_example(capsys: Captured, command: str) -> None:
-    """It stands in the list of commands, and its own help has a line to copy that fits in 80 columns."""
+    """Each command is in the list, and its help has an example that fits into 80 columns."""
     assert main([]) == 0
     assert re.search(f"^. {command} +[A-Z]", capsys.readouterr().out, re.MULTILINE)
     assert main([command, "--help"]) == 0
@@ -48,20 +48,20 @@ def test_every_command_is_explained_with_an_example(capsys: Captured, command: s
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_examples_are_commands_that_there_are(command: str) -> None:
-    """Each is understood by the parser, with its options."""
+def test_the_examples_can_be_parsed(command: str) -> None:
+    """The parser accepts each example with its options."""
     text = COMMAND_HELP[command]
     for line in re.sub(r"(\\|\|)\n +", r"\1", text).splitlines():
         for part in re.sub(r"\\", " ", line).split("|") if line.startswith("  ") else []:
             words = part.partition(">")[0].split()
-            if words[0] == "duckdb":  # reads what is written
+            if words[0] == "duckdb":  # a command of DuckDB, which reads the file
                 continue
             assert words[0] == "lyzr-traces"
             app.parse_args(words[1:], print_error=False, exit_on_error=False)
 
 
 def test_help_says_the_same_without_docstrings() -> None:
-    """`python -OO` leaves docstrings out, and the help of every command is the same without them."""
+    """`python -OO` removes docstrings, and the help of every command stays the same."""
     code = """
 import sys
 from lyzr_traces_async.cli import main
@@ -82,7 +82,7 @@ main([])
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_installed(capsys: Captured, tmp_path: Path, shell: str) -> None:
-    """The script knows the commands and their options."""
+    """The script contains the commands and their options."""
     path = tmp_path / "completion"
     assert main(["--install-completion", "--shell", shell, "--output", str(path)]) == 0
     assert str(path) in capsys.readouterr().out
@@ -91,8 +91,8 @@ def test_completion_can_be_installed(capsys: Captured, tmp_path: Path, shell: st
         assert word in script
 
 
-def test_a_shell_that_nobody_knows_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """Status 2, and how to say which one it is."""
+def test_an_unknown_shell_is_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """The program ends with status 2 and one line, which names the option for the shell."""
 
     def unknown(*_: object, **__: object) -> None:
         raise ShellDetectionError("Unable to detect shell type.")

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 @pytest.fixture
 def feed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Feed]:
-    """Return what makes given bytes the standard input."""
+    """Return a function that makes the given bytes the standard input."""
     path = tmp_path / "stdin"
     path.touch()
     with path.open() as file:
@@ -48,7 +48,7 @@ def feed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Feed]:
 
 
 async def drawn(*given: str) -> tuple[list[str], list[str], int | None]:
-    """Iterate over ids; return them, the complaints, and how many were announced."""
+    """Return the ids that an iteration yields, its complaints, and the number of ids known in advance."""
     complaints: list[str] = []
     ids = SessionIds(given, complaints.append)
     found = [session_id async for session_id in ids]
@@ -57,13 +57,13 @@ async def drawn(*given: str) -> tuple[list[str], list[str], int | None]:
 
 
 async def test_arguments_come_in_their_order_and_once(feed: Feed) -> None:
-    """The service compares letter by letter, and so does this. Nobody reads the standard input."""
+    """Ids that differ in case are different, as they are for the service. The standard input is not read."""
     feed(b"nothing of it")
     assert await drawn(TWO, ONE, TWO, UPPER, THREE) == ([TWO, ONE, UPPER, THREE], [], 4)
 
 
-def test_one_id_is_the_only_one() -> None:
-    """Also where it is given twice; not where the standard input may bring more."""
+def test_the_only_id_is_known_unless_standard_input_may_bring_more() -> None:
+    """An id that is given twice is still the only one."""
     assert SessionIds([ONE, ONE], print).only == ONE
     assert SessionIds([ONE, TWO], print).only is None
     assert SessionIds([ONE, "-"], print).only is None
@@ -81,32 +81,32 @@ def test_one_id_is_the_only_one() -> None:
     ],
 )
 async def test_lines_may_have_blanks_comments_and_repetitions(feed: Feed, content: str) -> None:
-    """And line ends of Windows, a byte order mark, no line end after the last, or a comment of megabytes."""
+    """Also Windows line ends, a byte order mark, no line end after the last line, or a comment of a megabyte."""
     feed(content.encode())
     assert await drawn("-") == ([ONE, TWO], [], None)
 
 
-async def test_a_line_that_is_no_id_is_told_of_and_the_others_go_on(feed: Feed) -> None:
-    """With its number, counted as an editor counts."""
+async def test_a_malformed_line_is_reported_and_the_others_are_read(feed: Feed) -> None:
+    """The complaint has the number of the line, counted as an editor counts."""
     feed(f"{ONE}\n\n# comment\nx\n{TWO}\n\xff\x00\n{ONE}{TWO}\n".encode("latin-1"))
     found, complaints, _ = await drawn("-")
     assert found == [ONE, TWO]
     assert [re.sub("such as .*, not", "not", complaint)[:60] for complaint in complaints] == [
-        "line 4: the session id must be a UUID not 'x'",
-        "line 6: the session id must be a UUID not '\ufffd\\x00'",
-        f"line 7: the session id must be a UUID not '{ONE}"[:60],
+        "line 4: session_id must be a UUID not 'x'",
+        "line 6: session_id must be a UUID not '\ufffd\\x00'",
+        f"line 7: session_id must be a UUID not '{ONE}"[:60],
     ]
 
 
-async def test_standard_input_stands_where_the_dash_is(feed: Feed) -> None:
-    """Among other ids; a second dash has nothing left to read."""
+async def test_ids_of_standard_input_take_the_place_of_the_dash(feed: Feed) -> None:
+    """The dash may stand among other ids. A second dash has nothing left to read."""
     feed(f"{TWO}\n{ONE}\n".encode())
     assert await drawn(THREE, "-", ONE, "-", UPPER) == ([THREE, TWO, ONE, UPPER], [], None)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"# none today\n\n"])
 async def test_no_id_at_all_is_wrong_use(feed: Feed, content: bytes) -> None:
-    """Where it comes from is said: an argument, or the standard input."""
+    """The error says where ids can come from."""
     with pytest.raises(InvalidArgumentError, match="no session id: give one or more, or - to read"):
         SessionIds([], print)
     feed(content)
@@ -115,15 +115,15 @@ async def test_no_id_at_all_is_wrong_use(feed: Feed, content: bytes) -> None:
 
 
 def test_an_argument_that_is_no_id_is_refused_before_anything_is_read() -> None:
-    """One that looks like an option is called an unknown one."""
+    """An argument that looks like an option is called an unknown option."""
     with pytest.raises(InvalidArgumentError, match="must be a UUID"):
         SessionIds([ONE, "x"], print)
     with pytest.raises(InvalidArgumentError, match="unknown option: --lim"):
         SessionIds(["--lim", "3"], print)
 
 
-async def test_a_key_in_place_of_an_id_is_not_repeated(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither as an argument nor from a line."""
+async def test_a_key_in_place_of_an_id_is_masked_in_the_error(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key may come as an argument or in a line."""
     monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
     feed(b"sk-secret-canary\n")
     with pytest.raises(InvalidArgumentError, match="not '\\*\\*\\*'"):
@@ -132,8 +132,8 @@ async def test_a_key_in_place_of_an_id_is_not_repeated(feed: Feed, monkeypatch: 
     assert "canary" not in complaints[0]
 
 
-async def test_ids_are_read_no_further_than_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a pipe that is still open: the first is there before the second is written, and the loop goes on."""
+async def test_ids_of_an_open_pipe_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first id is there before the second is written, and reading does not block the event loop."""
     reader, writer = os.pipe()
     with open(reader) as stdin, open(writer, "wb", buffering=0) as pipe:  # noqa: ASYNC230, PTH123 - descriptors
         monkeypatch.setattr(sys, "stdin", stdin)
@@ -148,7 +148,7 @@ async def test_ids_are_read_no_further_than_they_are_asked_for(monkeypatch: pyte
             assert await second == TWO
             third = asyncio.ensure_future(anext(ids))
             await asyncio.sleep(0)
-            third.cancel()  # the thread that reads is left alone
+            third.cancel()  # the thread goes on reading
             with pytest.raises(asyncio.CancelledError):
                 await third
             pipe.write(f"{THREE}\n".encode())
@@ -156,14 +156,14 @@ async def test_ids_are_read_no_further_than_they_are_asked_for(monkeypatch: pyte
 
 
 async def test_a_line_without_an_end_does_not_fill_the_memory(feed: Feed) -> None:
-    """Of a file that is no list at all, 4 KiB of each line are kept."""
+    """At most 4 KiB of each line are kept, because a file may not be a list of ids at all."""
     feed(b"x" * 1_000_000 + b"\n" + b"y" * 1_000_000)
     assert [len(line) async for line in read_lines()] == [4096, 4096]
 
 
 @given(st.lists(st.binary().map(lambda line: line.replace(b"\n", b""))))
-def test_a_line_is_an_id_or_nothing_whatever_its_bytes_are(lines: list[bytes]) -> None:
-    """Nothing is raised, and no blank or comment is left."""
+def test_any_bytes_of_a_line_are_taken_without_an_error(lines: list[bytes]) -> None:
+    """No blank and no comment is left in the text."""
     for line in lines:
         text = id_in_line(line)
         assert "#" not in text
@@ -172,20 +172,20 @@ def test_a_line_is_an_id_or_nothing_whatever_its_bytes_are(lines: list[bytes]) -
 
 
 @given(st.uuids())
-def test_an_id_is_found_as_it_stands(session_id: UUID) -> None:
-    """In upper case too."""
+def test_an_id_keeps_its_case(session_id: UUID) -> None:
+    """An id in upper case stays in upper case."""
     for text in (str(session_id), str(session_id).upper()):
         assert id_in_line(text.encode()) == text
 
 
-def test_a_standard_input_that_cannot_be_read_is_told_in_a_line(
+def test_a_standard_input_that_cannot_be_read_is_an_error(
     server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
 ) -> None:
-    """Where it is closed, is no file, or is a directory. Nothing is asked for."""
+    """It may be closed, be a directory, or have no descriptor. No request is sent."""
     directory = os.open(tmp_path, os.O_RDONLY)
 
     class Directory(io.StringIO):
-        """A standard input that opens but does not read."""
+        """A standard input that can be opened but not read."""
 
         def fileno(self) -> int:
             return directory
@@ -204,22 +204,22 @@ def test_a_standard_input_that_cannot_be_read_is_told_in_a_line(
     assert not server.requests
 
 
-def test_a_malformed_line_is_a_failure_of_its_own(server: FakeTracesServer, feed: Feed, capsys: Captured) -> None:
-    """The others are listed; status 1, and one line about it."""
+def test_a_malformed_line_fails_alone(server: FakeTracesServer, feed: Feed, capsys: Captured) -> None:
+    """The other sessions are listed. The command ends with status 1, and one line on standard error."""
     server.add_session(ONE, traces=1)
     server.add_session(TWO, traces=2)
     feed(f"{ONE}\nx\n{TWO}\n".encode())
     assert main(["list", "-", "--format", "jsonl"]) == 1
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 3
-    assert re.fullmatch("lyzr-traces: line 2: the session id must be a UUID [^\n]+\n", err)
+    assert re.fullmatch("lyzr-traces: line 2: session_id must be a UUID [^\n]+\n", err)
 
 
 def test_an_empty_standard_input_is_wrong_use(server: FakeTracesServer, feed: Feed, capsys: Captured) -> None:
-    """Status 2, and nothing is asked for."""
+    """The command ends with status 2, and no request is sent."""
     feed(b"# none\n")
     assert main(["list", "-"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("lyzr-traces: no session id on standard input: write one id per line\nTry ")
+    assert err.startswith("lyzr-traces: no session id on standard input: it takes one a line\nTry ")
     assert not server.requests

@@ -1,4 +1,4 @@
-"""Links lead to the dashboard or to https, and to nothing else."""
+"""Links lead to the dashboard or to an https address, and to nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PREFIX = "https://dash.example/base"
     ],
 )
 def test_the_dashboard_is_https_or_on_this_machine(address: str, prefix: str) -> None:
-    """With or without a slash at its end."""
+    """The address may end with a slash."""
     assert Dashboard.at(address).prefix == prefix
 
 
@@ -48,7 +48,7 @@ def test_the_dashboard_is_https_or_on_this_machine(address: str, prefix: str) ->
     ],
 )
 def test_any_other_dashboard_is_refused(address: str) -> None:
-    """With what it has to be."""
+    """The error says which addresses are allowed."""
     with pytest.raises(InvalidArgumentError, match="LYZR_DASHBOARD_URL: the dashboard's URL must be https"):
         Dashboard.at(address)
 
@@ -72,10 +72,10 @@ def test_any_other_dashboard_is_refused(address: str) -> None:
         ("http://localhost:3000", "/t", "http://localhost:3000/t", "http://localhost:3000/t"),
     ],
 )
-def test_a_path_stands_under_the_dashboard_and_an_address_for_itself(
+def test_a_path_is_joined_to_the_dashboard_and_an_address_stays(
     prefix: str, path: str, whole: str, target: str | None
 ) -> None:
-    """What is neither can be read, but not clicked on."""
+    """Any other text can be read, but not clicked."""
     dashboard = Dashboard.at(prefix)
     assert dashboard.whole(path) == whole
     assert dashboard.target(path) == target
@@ -85,8 +85,8 @@ def test_a_path_stands_under_the_dashboard_and_an_address_for_itself(
     st.sampled_from(["", "/", "//", "https://", "https://e.example/", "https://e.example/?", "https://e.example/#"]),
     st.text(st.one_of(st.characters(), st.sampled_from("\x00\x07\x1b\x9c\\;/@:?# \u202e"))),
 )
-def test_no_address_gets_out_of_the_escape_code_that_it_is_part_of(begin: str, rest: str) -> None:
-    """Printable ASCII without blanks and semicolons, on the dashboard's host where it is a path."""
+def test_no_address_ends_the_escape_code_around_it(begin: str, rest: str) -> None:
+    """A target is printable ASCII without blanks and semicolons. A path stays on the dashboard's host."""
     target = Dashboard.at(PREFIX).target(begin + rest)
     if target is not None:
         assert target.isascii()

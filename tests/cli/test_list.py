@@ -1,4 +1,4 @@
-"""`list`: the formats, the errors, and what is refused."""
+"""`list`: the formats, the errors, and the arguments that are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_a_session_is_listed_as_a_table_with_every_trace(server: FakeTracesServer, capsys: Captured) -> None:
-    """The default format; all pages are walked, and the summary is about all of them."""
+    """The table is the default format. All pages are read, and the summary counts all traces."""
     server.add_session(SESSION, traces=45)
     assert main(["list", SESSION, "--limit", "10"]) == 0
     out, err = capsys.readouterr()
@@ -32,16 +32,16 @@ def test_a_session_is_listed_as_a_table_with_every_trace(server: FakeTracesServe
     assert [request.query["limit"] for request in server.requests] == ["10"] * 5
 
 
-def test_pages_are_of_100_traces_unless_said_otherwise(server: FakeTracesServer, capsys: Captured) -> None:
-    """The fewest requests for the same traces."""
+def test_pages_have_100_traces_by_default(server: FakeTracesServer, capsys: Captured) -> None:
+    """Full pages need the fewest requests."""
     server.add_session(SESSION, traces=150)
     assert main(["list", SESSION]) == 0
     assert "150 traces on 2 pages" in capsys.readouterr().out
     assert [request.query["limit"] for request in server.requests] == ["100", "100"]
 
 
-def test_json_lines_are_what_the_api_sent(server: FakeTracesServer, capsys: Captured) -> None:
-    """Its own names, in its order, with fields that the library does not know."""
+def test_json_lines_have_the_fields_that_the_api_sent(server: FakeTracesServer, capsys: Captured) -> None:
+    """They have the names of the API, its order, and fields that the library does not know."""
     first, *rest = server.add_session(SESSION, traces=3)
     server.add_traces(SESSION, [attrs.evolve(first, trace_id="new", name="\x1b[2J日本", extra={"new": [1, None]})])
     assert main(["list", SESSION, "--format", "jsonl"]) == 0
@@ -53,7 +53,7 @@ def test_json_lines_are_what_the_api_sent(server: FakeTracesServer, capsys: Capt
 
 
 def test_csv_has_a_header_and_a_row_for_each_trace(server: FakeTracesServer, capfdbinary: object) -> None:
-    """RFC 4180: lines end with CR LF."""
+    """Lines end with CR LF, as RFC 4180 requires."""
     assert isinstance(capfdbinary, pytest.CaptureFixture)
     server.add_session(SESSION, traces=12)
     assert main(["list", SESSION, "--format", "csv", "--limit", "5"]) == 0
@@ -64,8 +64,10 @@ def test_csv_has_a_header_and_a_row_for_each_trace(server: FakeTracesServer, cap
     assert text.count("\r\n") == 13
 
 
-def test_a_failure_in_the_middle_keeps_what_was_shown_and_says_so(server: FakeTracesServer, capsys: Captured) -> None:
-    """One line on standard error, status 1, and a summary that calls itself incomplete."""
+def test_a_failure_in_the_middle_keeps_the_rows_and_marks_the_summary_incomplete(
+    server: FakeTracesServer, capsys: Captured
+) -> None:
+    """The command prints one line on standard error and ends with status 1."""
     server.add_session(SESSION, traces=30)
     server.fail_next(status=403, message="no\x1b[31m\nmore", page=2)
     assert main(["list", SESSION, "--limit", "10"]) == 1
@@ -80,15 +82,15 @@ def test_a_failure_in_the_middle_keeps_what_was_shown_and_says_so(server: FakeTr
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
 def test_a_failure_at_once_leaves_standard_output_empty(capsys: Captured, kind: str) -> None:
-    """An unknown session is the API's error: status 1."""
+    """An unknown session is an error of the API, with status 1."""
     assert main(["list", SESSION, "--format", kind]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
 
 
-def test_a_server_that_says_too_much_is_cut_short(server: FakeTracesServer, capsys: Captured) -> None:
-    """What went wrong is told in a line that can be read."""
+def test_a_long_message_of_the_server_is_cut(server: FakeTracesServer, capsys: Captured) -> None:
+    """The error stays short enough to be read."""
     server.fail_next(status=400, message="x" * 100_000)
     assert main(["list", SESSION]) == 1
     assert len(capsys.readouterr().err) < 3000
@@ -96,7 +98,7 @@ def test_a_server_that_says_too_much_is_cut_short(server: FakeTracesServer, caps
 
 @pytest.mark.usefixtures("server")
 def test_a_wrong_key_is_an_error_of_the_api(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It does not show the key."""
+    """The output does not contain the key."""
     monkeypatch.setenv("LYZR_API_KEY", "sk-secret-canary")
     assert main(["list", SESSION]) == 1
     out, err = capsys.readouterr()
@@ -121,7 +123,7 @@ def test_a_wrong_key_is_an_error_of_the_api(capsys: Captured, monkeypatch: pytes
 def test_wrong_use_is_refused_in_a_line_with_a_hint(
     server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
 ) -> None:
-    """Status 2, before anything is sent."""
+    """The command ends with status 2 before any request."""
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -134,7 +136,7 @@ def test_wrong_use_is_refused_in_a_line_with_a_hint(
 
 
 def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:
-    """The line names the variable to set."""
+    """The error names the variable to set."""
     assert main(["list", SESSION]) == 2
     assert capsys.readouterr().err.startswith(
         "lyzr-traces: no API key: set the environment variable LYZR_API_KEY\nTry "
@@ -142,7 +144,7 @@ def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:
 
 
 def test_two_sessions_do_not_mix(server: FakeTracesServer, capsys: Captured) -> None:
-    """Only the session that was asked for is listed."""
+    """Only the requested session is listed."""
     other = str(uuid4())
     server.add_session(SESSION, traces=1)
     server.add_session(other, traces=2)
@@ -155,7 +157,7 @@ TWO = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 
 
 def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, capsys: Captured) -> None:
-    """Once, also for several sessions, and only where it was asked for."""
+    """The byte order mark is written once for several sessions, and only with `--bom`."""
     server.add_session(ONE, traces=2)
     server.add_session(TWO, traces=2)
     assert main(["list", ONE, TWO, "--format", "csv", "--bom"]) == 0
@@ -178,10 +180,10 @@ def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, c
         (["--lim", "3"], "unknown option: --lim"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_sent(
+def test_options_that_make_no_sense_are_refused_before_the_first_request(
     server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
 ) -> None:
-    """Status 2 and a line that says why."""
+    """The command ends with status 2 and a line that says why."""
     assert main(["list", ONE, *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -189,10 +191,10 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
     assert not server.requests
 
 
-def test_a_dashboard_that_is_none_is_wrong_use(
+def test_a_malformed_dashboard_is_wrong_use(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is found before anything is sent."""
+    """The command checks the dashboard before the first request."""
     monkeypatch.setenv("LYZR_DASHBOARD_URL", "dash.example")
     assert main(["list", ONE]) == 2
     assert "LYZR_DASHBOARD_URL: the dashboard's URL must be https, or http" in capsys.readouterr().err
@@ -200,7 +202,7 @@ def test_a_dashboard_that_is_none_is_wrong_use(
 
 
 def test_links_are_whole_in_a_pipe(server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the dashboard before them; JSON and CSV have what the API has."""
+    """The table has the whole address; JSON and CSV have the path as the API sends it."""
     monkeypatch.setenv("LYZR_DASHBOARD_URL", "https://dash.example/base/")
     (trace,) = server.add_session(ONE, traces=1)
     assert main(["list", ONE]) == 0

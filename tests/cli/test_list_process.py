@@ -1,4 +1,4 @@
-"""`list` as a process: what only a real pipe, signal or terminal can show."""
+"""`list` as a process: behaviour that needs a real pipe, signal or terminal."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
     ("kind", "head", "row"),
     [("table", 2, "^2026-03-25 "), ("jsonl", 0, '^{"traceId":"'), ("csv", 1, "^[0-9a-f]{32},")],
 )
-def test_the_first_page_is_out_before_the_second_has_come(
+def test_the_first_page_is_written_before_the_second_has_arrived(
     traces_server: FakeTracesServer, kind: str, head: int, row: str
 ) -> None:
-    """Through a pipe, in every format; Ctrl-C then ends the wait for the second page, without a word."""
+    """Every format writes page by page to a pipe. Ctrl-C then ends the wait for the second page quietly."""
     traces_server.add_session(SESSION, traces=30)
     traces_server.fail_next(stall=PATIENCE * 2, page=2)
     with started(traces_server, "list", SESSION, "--limit", "10", "--format", kind) as process:
@@ -43,8 +43,8 @@ def test_the_first_page_is_out_before_the_second_has_come(
         assert ended(process) == (130, "", "")
 
 
-def test_ids_are_taken_from_a_pipe_as_they_come(traces_server: FakeTracesServer) -> None:
-    """The first session is out while the pipe is still open; Ctrl-C then ends the wait for another id, quietly."""
+def test_a_session_is_listed_while_the_pipe_of_ids_is_open(traces_server: FakeTracesServer) -> None:
+    """Ctrl-C then ends the wait for another id quietly."""
     traces_server.add_session(SESSION, traces=3)
     with started(traces_server, "list", "-", "--format", "jsonl", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -56,7 +56,7 @@ def test_ids_are_taken_from_a_pipe_as_they_come(traces_server: FakeTracesServer)
 
 
 def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer) -> None:
-    """Nothing was shown, and nothing is."""
+    """The command prints nothing and ends with status 130."""
     traces_server.add_session(SESSION, traces=1)
     traces_server.fail_next(stall=PATIENCE * 2)
     with started(traces_server, "list", SESSION) as process:
@@ -69,7 +69,7 @@ def test_ctrl_c_before_the_first_answer_is_quiet(traces_server: FakeTracesServer
     ("kind", "ids"), [("table", [SESSION]), ("jsonl", [SESSION]), ("csv", [SESSION]), ("jsonl", [SESSION, OTHER])]
 )
 def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: str, ids: list[str]) -> None:
-    """A reader that has seen enough is no error to be told of; the status is that of SIGPIPE."""
+    """A reader that closes the pipe is no error. The status is that of SIGPIPE."""
     for session_id in ids:
         traces_server.add_session(session_id, traces=1000)
     traces_server.latency = 0.05
@@ -83,7 +83,7 @@ def test_head_ends_the_command_quietly(traces_server: FakeTracesServer, kind: st
 
 
 def test_a_process_that_succeeds_leaves_nothing_open(traces_server: FakeTracesServer) -> None:
-    """Status 0, exact output in UTF-8 whatever the locale is, and no complaint of Python's at the end."""
+    """The output is UTF-8 in any locale, and Python reports no unclosed resource."""
     traces = traces_server.add_session(SESSION, traces=25)
     with started(
         traces_server, "list", SESSION, "--limit", "10", "--format", "jsonl", PYTHONIOENCODING="ascii"
@@ -94,15 +94,15 @@ def test_a_process_that_succeeds_leaves_nothing_open(traces_server: FakeTracesSe
 
 
 def test_a_process_that_fails_leaves_nothing_open(traces_server: FakeTracesServer) -> None:
-    """Status 1, one line, no traceback."""
+    """The command ends with status 1 and one line, without a traceback."""
     with started(traces_server, "list", SESSION, PYTHONIOENCODING="ascii") as process:
         status, out, err = ended(process)
     assert (status, out) == (1, "")
     assert re.fullmatch(r"lyzr-traces: HTTP 404: [^\n]+\n", err)
 
 
-def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -> None:
-    """On a real terminal, whose one screen standard output and standard error share."""
+def test_the_table_fits_a_real_terminal(traces_server: FakeTracesServer) -> None:
+    """Standard output and standard error share the terminal, and the progress line leaves nothing behind."""
     traces_server.add_session(SESSION, traces=25)
     with on_a_terminal(80, "list", SESSION, "--limit", "10", env=environment(traces_server)) as (process, outside):
         screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
@@ -114,8 +114,8 @@ def test_a_terminal_is_filled_and_not_overrun(traces_server: FakeTracesServer) -
     assert all(line.isprintable() for line in shown)
 
 
-def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces_server: FakeTracesServer) -> None:
-    """The escape codes of a real terminal: each address is closed again, and what the server sends stays within."""
+def test_links_can_be_clicked_and_no_escape_code_of_the_server_is_written(traces_server: FakeTracesServer) -> None:
+    """Each escape code of a link is closed, and text of the server stays within it."""
     (trace,) = traces_server.add_session(SESSION, traces=1)
     evil = attrs.evolve(trace, trace_id="evil", html_path="/\x1b\\\x1b]0;title\x07;é")
     http = attrs.evolve(trace, trace_id="http", html_path="http://other.example/")
@@ -135,8 +135,8 @@ def test_links_open_the_dashboard_at_a_click_and_nothing_gets_out_of_them(traces
     assert "\x1b]0;" not in screen
 
 
-def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(traces_server: FakeTracesServer) -> None:
-    """A real terminal shows each failure, when the next attempt is, and how long that is ago; in one line."""
+def test_a_terminal_shows_failed_attempts_and_the_next_one(traces_server: FakeTracesServer) -> None:
+    """One line shows each failure, the wait before the next attempt, and the seconds that have passed."""
 
     def screen_of_width(columns: int) -> str:
         with on_a_terminal(columns, "list", SESSION, env=env) as (process, outside):
@@ -152,9 +152,9 @@ def test_a_port_where_nobody_listens_does_not_look_like_a_program_that_hangs(tra
 
     widths = (60, 200)
     with socket.socket() as held, ThreadPoolExecutor() as threads:
-        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        held.bind(("127.0.0.1", 0))  # reserves the port, so nobody listens on it
         env = environment(traces_server, LYZR_TRACES_BASE_URL=f"http://127.0.0.1:{held.getsockname()[1]}/v1")
-        screens = list(threads.map(screen_of_width, widths))  # at the same time: each takes seconds of waiting
+        screens = list(threads.map(screen_of_width, widths))  # at the same time, because each waits for seconds
     for columns, screen in zip(widths, screens, strict=True):
         lines = screen.split("\r\x1b[2K")
         assert lines[:2] == ["", "page 1"]

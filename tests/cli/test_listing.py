@@ -1,4 +1,4 @@
-"""`list`: which traces are shown, and in which order."""
+"""`list`: which traces are listed, and in which order."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def rows(text: str) -> list[str]:
-    """Return the lines of a table in a pipe that are traces."""
+    """Return the lines with traces of a table in a pipe."""
     return [line for line in text.splitlines() if "2026-03-25 " in line]
 
 
 def latencies(traces: tuple[Trace, ...]) -> list[Trace]:
-    """Sort traces as --sort latency does."""
+    """Sort traces as `--sort latency` does."""
     known = [trace for trace in traces if trace.latency_seconds is not None]
     return [
         *sorted(known, key=lambda trace: -(trace.latency_seconds or 0.0)),
@@ -36,10 +36,10 @@ def latencies(traces: tuple[Trace, ...]) -> list[Trace]:
 
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
-def test_a_trace_that_does_not_say_its_session_gets_the_one_that_was_asked_for(
+def test_a_trace_without_a_session_id_gets_the_requested_one(
     server: FakeTracesServer, capsys: Captured, kind: str, *, several: bool
 ) -> None:
-    """Or nobody could tell whose it is; one that does say it is left alone."""
+    """Rows of several sessions could not be told apart otherwise. An id that is there stays as it is."""
     first, second = server.add_session(ONE, traces=2)
     server.add_traces(ONE, [attrs.evolve(first, trace_id="a", session_id=None)])
     server.add_traces(ONE, [attrs.evolve(second, trace_id="b", session_id=ONE.upper())])
@@ -52,7 +52,7 @@ def test_a_trace_that_does_not_say_its_session_gets_the_one_that_was_asked_for(
 
 @pytest.mark.parametrize("sort", ["latency", "cost"])
 def test_the_largest_come_first_over_all_sessions(server: FakeTracesServer, capsys: Captured, sort: str) -> None:
-    """One table, which says of each trace which session it is of; what is not known comes last."""
+    """One table has the traces of all sessions, with the session of each. Unknown values come last."""
     every = (*server.add_session(ONE, traces=40), *server.add_session(TWO, traces=40))
     assert main(["list", ONE, TWO, "--sort", sort, "--format", "jsonl"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -71,8 +71,8 @@ def test_the_largest_come_first_over_all_sessions(server: FakeTracesServer, caps
     assert table[4].startswith("3 of 80 traces · $")
 
 
-def test_one_session_is_ranked_when_all_of_it_is_there(server: FakeTracesServer, capsys: Captured) -> None:
-    """Without a column for what is the same in each row."""
+def test_one_session_is_ranked_after_all_its_pages_are_read(server: FakeTracesServer, capsys: Captured) -> None:
+    """The table has no column for the session, which is the same in each row."""
     traces = server.add_session(ONE, traces=25)
     assert main(["list", ONE, "--sort", "latency", "--limit", "10"]) == 0
     out = capsys.readouterr().out
@@ -80,8 +80,8 @@ def test_one_session_is_ranked_when_all_of_it_is_there(server: FakeTracesServer,
     assert [line.split()[-2] for line in rows(out)] == [trace.trace_id for trace in latencies(traces)]
 
 
-def test_a_ranking_that_could_not_be_completed_says_so(server: FakeTracesServer, capsys: Captured) -> None:
-    """What was read until then is not lost; before anything was read, nothing is written."""
+def test_an_incomplete_ranking_says_so(server: FakeTracesServer, capsys: Captured) -> None:
+    """The traces read so far are listed. If none were read, nothing is written."""
     server.add_session(ONE, traces=30)
     server.fail_next(status=403, page=2)
     assert main(["list", ONE, "--sort", "latency", "--limit", "10"]) == 1
@@ -94,8 +94,8 @@ def test_a_ranking_that_could_not_be_completed_says_so(server: FakeTracesServer,
     assert capsys.readouterr().out == ""
 
 
-def test_nothing_is_ranked_where_every_session_failed(server: FakeTracesServer, capsys: Captured) -> None:
-    """A table of nothing would look like an answer."""
+def test_nothing_is_written_if_every_session_failed(server: FakeTracesServer, capsys: Captured) -> None:
+    """An empty table would look like an answer."""
     assert main(["list", ONE, UNKNOWN, "--sort", "latency"]) == 1
     assert len(server.requests) == 2
     out, err = capsys.readouterr()
@@ -103,8 +103,8 @@ def test_nothing_is_ranked_where_every_session_failed(server: FakeTracesServer, 
     assert err.count("\n") == 2
 
 
-def test_the_newest_of_a_session_are_had_without_reading_the_rest(server: FakeTracesServer, capsys: Captured) -> None:
-    """The walk ends with the page that has the last of them; the summary is of those, and says how many there are."""
+def test_the_newest_traces_are_listed_without_reading_the_rest(server: FakeTracesServer, capsys: Captured) -> None:
+    """The walk ends with the page of the last one. The summary says how many traces the session has."""
     traces = server.add_session(ONE, traces=100)
     assert main(["list", ONE, "--top", "12", "--limit", "10"]) == 0
     out = capsys.readouterr().out
@@ -113,8 +113,8 @@ def test_the_newest_of_a_session_are_had_without_reading_the_rest(server: FakeTr
     assert len(server.requests) < 5
 
 
-def test_the_newest_of_each_of_several_sessions(server: FakeTracesServer, capsys: Captured) -> None:
-    """The number is meant for each, since each is sorted for itself."""
+def test_top_applies_to_each_session(server: FakeTracesServer, capsys: Captured) -> None:
+    """Each session is sorted for itself."""
     server.add_session(ONE, traces=5)
     server.add_session(TWO, traces=1)
     assert main(["list", ONE, TWO, "--top", "2"]) == 0
@@ -124,8 +124,8 @@ def test_the_newest_of_each_of_several_sessions(server: FakeTracesServer, capsys
     assert "\n1 trace · $" in out
 
 
-def test_only_traces_of_the_names_that_were_given(server: FakeTracesServer, capsys: Captured) -> None:
-    """Exactly those, page by page; the summary says of how many they are."""
+def test_only_traces_of_the_given_names_are_listed(server: FakeTracesServer, capsys: Captured) -> None:
+    """Names must match exactly. The summary says how many traces the session has."""
     first = server.add_session(ONE, traces=45)[0]
     server.add_traces(ONE, [attrs.evolve(first, trace_id="a", name=None)])
     names = ["--name", "text-to-speech", "--name", "speech-to-text"]

@@ -1,4 +1,4 @@
-"""Many sessions at once: one that fails has its own line, and the others go on."""
+"""Many sessions at once: a session that fails has its own line, and the others go on."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def rows(text: str) -> list[str]:
-    """Return the lines of a table in a pipe that are traces."""
+    """Return the lines with traces of a table in a pipe."""
     return [line for line in text.splitlines() if "2026-03-25 " in line]
 
 
 def test_several_sessions_have_a_heading_and_a_summary_each(server: FakeTracesServer, capsys: Captured) -> None:
-    """In the order in which they are done, each whole, with a line between them."""
+    """Sessions are listed as they finish, one after the other, with an empty line between them."""
     server.add_session(ONE, traces=3)
     server.add_session(TWO, traces=5)
     assert main(["list", ONE, TWO, ONE]) == 0
@@ -45,8 +45,8 @@ def test_several_sessions_have_a_heading_and_a_summary_each(server: FakeTracesSe
     assert blocks[0].endswith("\n\n")
 
 
-def test_one_session_that_fails_keeps_none_of_the_others_back(server: FakeTracesServer, capsys: Captured) -> None:
-    """It has a line on standard error, and the status tells that not all was well."""
+def test_a_session_that_fails_does_not_stop_the_others(server: FakeTracesServer, capsys: Captured) -> None:
+    """The failure has a line on standard error, and the command ends with status 1."""
     server.add_session(ONE, traces=3)
     server.add_session(TWO, traces=5)
     for arguments in ([], ["--sort", "cost"]):
@@ -56,10 +56,10 @@ def test_one_session_that_fails_keeps_none_of_the_others_back(server: FakeTraces
         assert re.fullmatch(rf"lyzr-traces: HTTP 404: [^\n]+ \[session {UNKNOWN}[^\n]+\n", err)
 
 
-def test_a_key_that_is_refused_ends_all_with_one_line(
+def test_a_refused_key_ends_the_command_with_one_line(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other session will fare better."""
+    """Every other session would fail too."""
     server.add_session(ONE, traces=3)
     monkeypatch.setenv("LYZR_API_KEY", "wrong")
     assert main(["list", ONE, TWO, "--sort", "cost"]) == 1
@@ -68,10 +68,10 @@ def test_a_key_that_is_refused_ends_all_with_one_line(
     assert re.fullmatch(r"lyzr-traces: HTTP 401: [^\n]+\n", err)
 
 
-def test_ids_come_from_a_file_of_many(
+def test_ids_can_come_from_a_file(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As `sessions --format ids` writes them."""
+    """The file is one that `sessions --format ids` has written."""
     for number in range(30):
         server.add_session(f"3fa85f64-5717-4562-b3fc-{number:012}", traces=2)
     assert main(["sessions", "--format", "ids"]) == 0
@@ -85,10 +85,10 @@ def test_ids_come_from_a_file_of_many(
     assert len(set(found)) == 30
 
 
-async def test_what_the_quota_held_back_is_told_beside_the_sessions(
+async def test_the_progress_says_for_how_long_the_quota_held_requests_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As it grows, and with the number of sessions only where that is known."""
+    """The number of sessions is shown only if it is known."""
     async with FakeTracesServer(quota=Quota(requests=2, seconds=5)) as server:
         for session_id in (ONE, TWO, UNKNOWN):
             server.add_session(session_id, traces=1)

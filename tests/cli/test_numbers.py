@@ -1,4 +1,4 @@
-"""Latencies, costs, durations and sizes are written as people read them."""
+"""Latencies, costs, durations and sizes as people read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lyzr_traces_async.cli._numbers import clock, dollars, rough, seconds, size
     ],
 )
 def test_latencies_have_as_many_digits_as_there_is_room(value: float, wide: str, narrow: str) -> None:
-    """To the millisecond where that fits, and never too wide."""
+    """Latencies have milliseconds if these fit, and never take more than the width."""
     assert seconds(value) == wide
     if "…" not in narrow:
         assert seconds(value, 7) == narrow
@@ -43,8 +43,8 @@ def test_latencies_have_as_many_digits_as_there_is_room(value: float, wide: str,
         (-4e-7, "-<$0.000001", "-<$0.0001"),
     ],
 )
-def test_costs_have_their_points_in_line_and_no_idle_zeros(value: float, wide: str, narrow: str) -> None:
-    """Two decimals at least; what is too small to show is not shown as nothing."""
+def test_costs_are_aligned_at_the_point_without_trailing_zeros(value: float, wide: str, narrow: str) -> None:
+    """A cost has at least two decimals. A cost too small to show is marked with `<`, and is not shown as zero."""
     assert dollars(value) == wide
     assert dollars(value, 8) == narrow
 
@@ -63,8 +63,8 @@ def test_costs_have_their_points_in_line_and_no_idle_zeros(value: float, wide: s
         (360_000_000, "100:00:00"),
     ],
 )
-def test_a_duration_is_read_as_on_a_clock(milliseconds: int, text: str) -> None:
-    """Hours only where there are any; a negative one, of clocks that disagree, says so."""
+def test_a_duration_is_written_like_a_clock(milliseconds: int, text: str) -> None:
+    """Hours are written only if there are any. A negative duration, of clocks that disagree, keeps its sign."""
     assert clock(milliseconds) == text
 
 
@@ -84,8 +84,8 @@ def test_a_duration_is_read_as_on_a_clock(milliseconds: int, text: str) -> None:
         (432_000_000, "5,000 d"),
     ],
 )
-def test_a_long_time_is_told_by_its_two_largest_units(seconds: float, text: str) -> None:
-    """Nobody needs the seconds of hours."""
+def test_a_long_time_is_written_in_its_two_largest_units(seconds: float, text: str) -> None:
+    """The seconds of a wait of hours do not matter."""
     assert rough(seconds) == text
 
 
@@ -93,6 +93,6 @@ def test_a_long_time_is_told_by_its_two_largest_units(seconds: float, text: str)
     ("count", "text"),
     [(0, "0 kB"), (1499, "1 kB"), (999_999, "1,000 kB"), (1_000_000, "1.0 MB"), (2.5e9, "2,500.0 MB")],
 )
-def test_sizes_are_as_people_read_them(count: int, text: str) -> None:
-    """In thousands of bytes, or millions."""
+def test_sizes_are_written_in_kilobytes_or_megabytes(count: int, text: str) -> None:
+    """A kilobyte is 1,000 bytes."""
     assert size(count) == text

@@ -1,4 +1,4 @@
-"""Standard output and standard error as terminals and pipes, and when they are full, closed or gone."""
+"""Standard output and standard error as terminals and as pipes, and when they are full, closed or broken."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 class Unwritable(io.StringIO):
-    """A standard output that cannot be written to, on a descriptor of its own."""
+    """A standard output that raises an error at each write, and has its own descriptor."""
 
     def __init__(self, error: OSError, descriptor: int) -> None:
         super().__init__()
@@ -37,18 +37,18 @@ class Unwritable(io.StringIO):
         self.descriptor = descriptor
 
     def write(self, _: str) -> int:
-        """Fail."""
+        """Raise the error."""
         raise self.error
 
     def fileno(self) -> int:
-        """Give the descriptor that is to be abandoned."""
+        """Return the descriptor that the program is to abandon."""
         return self.descriptor
 
 
-def test_formats_for_programs_do_without_a_binary_standard_output(
+def test_formats_for_programs_work_without_a_binary_standard_output(
     server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where someone put a text buffer in its place."""
+    """Somebody may have replaced `sys.stdout` with a text buffer."""
     server.add_session(SESSION, traces=2)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert main(["list", SESSION, "--format", "jsonl"]) == 0
@@ -58,7 +58,7 @@ def test_formats_for_programs_do_without_a_binary_standard_output(
 
 @pytest.mark.parametrize("ids", [[SESSION], [SESSION, OTHER]])
 @pytest.mark.parametrize("kind", ["table", "jsonl", "csv"])
-def test_a_reader_that_has_gone_ends_the_command_quietly(
+def test_a_broken_pipe_ends_the_command_quietly(
     *,
     server: FakeTracesServer,
     capsys: Captured,
@@ -67,7 +67,7 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(
     kind: str,
     ids: list[str],
 ) -> None:
-    """With the status of SIGPIPE, and nothing left to be flushed into the broken pipe at the end."""
+    """The status is that of SIGPIPE, and nothing is left to be flushed into the broken pipe at exit."""
     for session_id in ids:
         server.add_session(session_id, traces=2)
     with (tmp_path / "out").open("w") as file:
@@ -78,10 +78,10 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(
     assert capsys.readouterr().err == ""
 
 
-def test_a_full_disk_is_told_in_a_line(
+def test_a_full_disk_is_an_error_of_one_line(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Status 1: the output is not what was asked for."""
+    """The command ends with status 1, because the output is incomplete."""
     server.add_session(SESSION, traces=2)
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(sys, "stdout", Unwritable(OSError(28, "No space left on device"), file.fileno()))
@@ -89,10 +89,10 @@ def test_a_full_disk_is_told_in_a_line(
     assert capsys.readouterr().err == "lyzr-traces: [Errno 28] No space left on device\n"
 
 
-def test_a_closed_standard_output_is_told_in_a_line(
+def test_a_closed_standard_output_is_an_error_before_the_first_request(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python has no `sys.stdout` at all then. Nothing is asked for that nobody could see."""
+    """Python sets `sys.stdout` to None then."""
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["list", SESSION]) == 1
     assert server.requests == []
@@ -100,32 +100,28 @@ def test_a_closed_standard_output_is_told_in_a_line(
 
 
 @pytest.mark.usefixtures("server")
-def test_a_closed_standard_error_changes_nothing_but_the_silence(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The complaint does not end up on standard output instead."""
+def test_a_closed_standard_error_only_silences_the_error(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is not written to standard output instead."""
     monkeypatch.setattr(sys, "stderr", None)
     assert main(["list", SESSION]) == 1
     assert capsys.readouterr().out == ""
 
 
-def test_a_terminal_shows_what_is_being_waited_for_and_takes_it_back(
+def test_a_terminal_shows_progress_and_erases_it(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On standard error only, and gone before anything else is written."""
+    """Progress goes to standard error, and is erased before anything else is written."""
     server.add_session(SESSION, traces=25)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main(["list", SESSION, "--limit", "10", "--format", "jsonl"]) == 0
     assert isinstance(sys.stderr, Terminal)
-    shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # of a busy machine
+    shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # on a busy machine
     assert shown == f"{ERASE}page 1{ERASE}{ERASE}page 2 of 3{ERASE}{ERASE}page 3 of 3{ERASE}"
     assert "page" not in capsys.readouterr().out
 
 
-def test_a_terminal_shows_for_how_long_the_quota_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    """Or it would look as if it hung. The library's logger is left as it was."""
+def test_a_terminal_shows_the_wait_for_the_quota(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Otherwise the program would seem to hang. The library's logger is left unchanged."""
     logger = logging.getLogger("lyzr_traces_async")
     before = (logger.level, list(logger.handlers))
     with start_blocking_portal() as portal:
@@ -143,19 +139,19 @@ def test_a_terminal_shows_for_how_long_the_quota_is_waited_for(
 
 
 def test_a_terminal_shows_how_many_sessions_are_done(server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And takes it away for every line of an error, which begins on a clean line."""
+    """The progress is erased before each error line, and shown again after it."""
     server.add_session(SESSION, traces=2)
     server.add_session(OTHER, traces=2)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main(["list", SESSION, UNKNOWN, OTHER, "--format", "jsonl"]) == 1
     assert isinstance(sys.stderr, Terminal)
-    shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # of a busy machine
+    shown = re.sub(r"\r\x1b\[2K[^\r]+ \(\d+ s\)", "", sys.stderr.getvalue())  # on a busy machine
     assert re.fullmatch(r"\r\x1b\[2K0 of 3 sessions\r.*\r\x1b\[2K3 of 3 sessions\r\x1b\[2K", shown, re.DOTALL)
     assert re.search(r"\r\x1b\[2Klyzr-traces: HTTP 404: [^\r]+\n\r\x1b\[2K\d of 3 sessions\r", shown)
 
 
-async def test_a_complaint_leaves_what_was_shown_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shown or not: it is shown again only where it was."""
+async def test_a_complaint_restores_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The progress is shown again only if it was shown before."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     with Progress() as progress:
         progress.complain("one")
@@ -167,8 +163,8 @@ async def test_a_complaint_leaves_what_was_shown_as_it_was(monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("server")
-def test_progress_is_gone_when_an_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The complaint begins on a clean line."""
+def test_progress_is_erased_before_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error begins at the start of a line."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main(["list", SESSION]) == 1
     assert isinstance(sys.stderr, Terminal)
@@ -177,7 +173,7 @@ def test_progress_is_gone_when_an_error_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_wait_is_counted_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the first one on, anew for each, and not after its end."""
+    """The count starts anew for each text, and stops when the text is cleared."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     with Progress() as progress:
         progress.show("page 1")
@@ -194,8 +190,8 @@ async def test_a_wait_is_counted_in_seconds(monkeypatch: pytest.MonkeyPatch) -> 
     assert sys.stderr.getvalue() == "".join(f"{ERASE}{line}" for line in lines)
 
 
-async def test_what_is_logged_may_give_way_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After so many seconds, unless it was taken away or another text is shown by then; a complaint changes nothing."""
+async def test_a_log_message_gives_way_to_the_progress_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This does not happen if the line was cleared or another text is shown. A complaint changes nothing."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     logger = logging.getLogger("lyzr_traces_async")
     with Progress(remark_seconds=2.5) as progress:
@@ -216,7 +212,7 @@ async def test_what_is_logged_may_give_way_again(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_long_line_is_cut_and_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stays one line, or erasing it would leave the rest behind. Here the terminal does not say how wide it is."""
+    """A second line would not be erased. Here the terminal does not tell its width."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     with Progress() as progress:
         progress.show("x" * 200)
@@ -225,8 +221,8 @@ async def test_a_long_line_is_cut_and_still_counted(monkeypatch: pytest.MonkeyPa
     assert sys.stderr.getvalue() == f"{ERASE}{'x' * 76}...{ERASE}{'x' * 70}... (1 s){ERASE}"
 
 
-async def test_what_a_server_says_is_harmless_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in everything else that is written to a terminal."""
+async def test_escape_codes_in_a_log_message_are_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log message may contain text of the server."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     with Progress():
         logging.getLogger("lyzr_traces_async").info("HTTP 502: %s", "a\x1b[31m\nb\u202ec")
@@ -235,10 +231,10 @@ async def test_what_a_server_says_is_harmless_while_it_is_waited_for(monkeypatch
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_terminal_shows_what_has_failed_and_is_tried_again(
+def test_a_terminal_shows_a_failure_until_its_retry_succeeds(
     server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """While it lasts: afterwards nothing is left of it."""
+    """Nothing of it is left at the end."""
     server.add_session(SESSION, traces=5)
     server.fail_next(status=502, message="Langfuse request timed out")
     monkeypatch.setattr(sys, "stderr", Terminal())
@@ -251,8 +247,8 @@ def test_a_terminal_shows_what_has_failed_and_is_tried_again(
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_pipe_is_told_nothing_of_what_was_mended(server: FakeTracesServer, capsys: Captured) -> None:
-    """Of a job that succeeded, nobody wants mail."""
+def test_a_successful_retry_writes_nothing_to_a_pipe(server: FakeTracesServer, capsys: Captured) -> None:
+    """Cron would send mail about a job that succeeded."""
     server.add_session(SESSION, traces=5)
     server.fail_next(status=502)
     assert main(["list", SESSION, "--format", "jsonl"]) == 0
@@ -262,7 +258,7 @@ def test_a_pipe_is_told_nothing_of_what_was_mended(server: FakeTracesServer, cap
 
 
 @pytest.mark.parametrize(("no_color", "styled"), [(None, True), ("", True), ("1", False)])
-def test_a_terminal_gets_styles_unless_they_are_not_wanted(
+def test_a_terminal_gets_styles_unless_no_color_is_set(
     server: FakeTracesServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: Captured,
@@ -270,7 +266,7 @@ def test_a_terminal_gets_styles_unless_they_are_not_wanted(
     no_color: str | None,
     styled: bool,
 ) -> None:
-    """NO_COLOR with any value turns all of them off; the bars stay."""
+    """NO_COLOR with any value removes all styles. The bars stay."""
     server.add_session(SESSION, traces=5)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
@@ -283,7 +279,7 @@ def test_a_terminal_gets_styles_unless_they_are_not_wanted(
 
 
 def test_everything_can_be_written_in_ascii(server: FakeTracesServer) -> None:
-    """If standard output takes only ASCII, then help, the demo and a list are still written."""
+    """Help, the demo and a list are written even if standard output takes only ASCII."""
     code = (
         "import sys; from lyzr_traces_async.cli import main; "
         "sys.exit([main(arguments.split()) for arguments in sys.argv[1:]] != [0, 0, 0, 0])"

@@ -39,7 +39,7 @@ TRACES = st.builds(
 def drawn(
     traces: list[Trace], width: int = 120, *, terminal: bool = True, scope: str | None = None, encoding: str = "utf-8"
 ) -> str:
-    """Print the summary of traces, with what stands before it of many sessions."""
+    """Print the summary of traces, with a line for the session before it if there is a ``scope``."""
     console = console_of(width, terminal=terminal, encoding=encoding)
     summary = summarize(traces)
     if scope is not None:
@@ -48,8 +48,8 @@ def drawn(
     return text_of(console)
 
 
-def test_what_is_not_known_is_a_dash() -> None:
-    """Never zero; a step that has no name too."""
+def test_unknown_values_are_dashes() -> None:
+    """An unknown value is never shown as zero. A step without a name has a dash too."""
     bare = attrs.evolve(TRACE, name=None, latency_seconds=None, total_cost_usd=None)
     head, _, row, *_ = drawn([bare]).splitlines()
     assert head.startswith("1 trace in 0.0 s, no cost known, 1 without a latency · from ")
@@ -68,8 +68,8 @@ def test_what_is_not_known_is_a_dash() -> None:
         (120, "step traces p50 p95 max cost share"),
     ],
 )
-def test_a_narrow_terminal_has_what_matters_most(width: int, titles: str) -> None:
-    """The share goes first, then the median and the maximum; the name is cut last."""
+def test_a_narrow_terminal_keeps_the_most_important_columns(width: int, titles: str) -> None:
+    """The share is dropped first, then the median and the maximum. The name is cut last."""
     shown = drawn([TRACE], width).splitlines()
     header = next(line for line in shown if line.startswith("step"))
     assert " ".join(header.split()) == titles
@@ -82,7 +82,7 @@ def test_a_narrow_terminal_has_what_matters_most(width: int, titles: str) -> Non
     ("width", "titles"), [(32, "session p95 cost"), (60, "session p95 cost"), (80, "session traces p95 max cost")]
 )
 def test_the_ids_of_sessions_are_cut_last(width: int, titles: str) -> None:
-    """They are for pasting, like all ids."""
+    """People copy ids, so ids stay whole as long as possible."""
     console = console_of(width, terminal=True)
     summary = summarize([attrs.evolve(TRACE, name=ONE)])
     print_overview(console, summary, Dashboard(), scope="of 1 session", sessions=list(summary.by_name.values()))
@@ -94,16 +94,16 @@ def test_the_ids_of_sessions_are_cut_last(width: int, titles: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "there"), [(50, False), (70, True), (80, True), (160, True)])
-def test_the_id_of_an_extreme_trace_is_whole_or_not_there(width: int, *, there: bool) -> None:
-    """It is for pasting."""
+def test_the_id_of_a_slow_trace_is_whole_or_left_out(width: int, *, there: bool) -> None:
+    """People copy ids, and a part of an id is useless."""
     line = next(line for line in drawn([TRACE], width).splitlines() if line.startswith("slowest"))
     assert (TRACE.trace_id in line) is there
     assert (TRACE.trace_id[:8] in line) is there
 
 
 @pytest.mark.parametrize(("width", "places"), [(60, (0, 0)), (80, (0, 1)), (120, (1, 0)), (160, (1, 0))])
-def test_of_many_sessions_both_ids_stand_beside_or_below(width: int, places: tuple[int, int]) -> None:
-    """As `show` takes them, where there is room for both."""
+def test_both_ids_stand_beside_a_trace_of_many_sessions_or_below_it(width: int, places: tuple[int, int]) -> None:
+    """`show` takes both ids. They are left out if there is no room for both."""
     shown = drawn([TRACE], width, scope="of 2 sessions").splitlines()
     at = next(number for number, line in enumerate(shown) if line.startswith("slowest"))
     ids = f"{ONE}  {TRACE.trace_id}"
@@ -112,14 +112,14 @@ def test_of_many_sessions_both_ids_stand_beside_or_below(width: int, places: tup
 
 
 def test_ids_and_links_can_be_clicked_on() -> None:
-    """On a terminal; the address is the dashboard's."""
+    """On a terminal they link to the dashboard."""
     console = console_of(200, terminal=True, colours=True)
     print_overview(console, summarize([TRACE]), Dashboard("https://dash.example"))
     assert text_of(console).count(";https://dash.example/t/abc\x1b\\") == 4
 
 
-def test_numbers_beyond_all_measure_stay_in_their_columns() -> None:
-    """Sums that no float can hold, latencies below zero, and names of ten thousand characters."""
+def test_extreme_numbers_stay_in_their_columns() -> None:
+    """Sums beyond a float, negative latencies and names of 10,000 characters do not break the table."""
     traces = [
         attrs.evolve(TRACE, name="n" * 10_000, total_cost_usd=1.7e308, latency_seconds=-3.0),
         attrs.evolve(TRACE, name="n" * 10_000, total_cost_usd=1.7e308, latency_seconds=1e300),
@@ -146,7 +146,7 @@ def test_numbers_beyond_all_measure_stay_in_their_columns() -> None:
 def test_any_traces_fit_any_terminal(
     *, traces: list[Trace], width: int, encoding: str, scope: str | None, terminal: bool
 ) -> None:
-    """No line is too long, and nothing that a terminal would act upon is in it."""
+    """No line is too long, and no control character is written."""
     shown = drawn(traces, width, scope=scope, encoding=encoding, terminal=terminal).split("\n")
     assert not any(map(UNSAFE.search, shown))
     if terminal:

@@ -1,4 +1,4 @@
-"""`report`: sessions as a page."""
+"""`report`: sessions as an HTML page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 def test_sessions_are_written_as_a_page(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """To `report.html` unless said otherwise; one line says what is where, and links lead to the dashboard."""
+    """The default file is `report.html`. One line says what was written, and links lead to the dashboard."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LYZR_DASHBOARD_URL", "https://dash.example/base/")
     traces = [*server.add_session(ONE, traces=45), *server.add_session(TWO, traces=2)]
@@ -38,7 +38,7 @@ def test_sessions_are_written_as_a_page(
 def test_a_session_that_failed_is_in_the_page_too(
     server: FakeTracesServer, capsys: Captured, tmp_path: Path, option: str
 ) -> None:
-    """And on standard error; the status tells."""
+    """The error is also on standard error, and the status is 1."""
     server.add_session(ONE, traces=3)
     path = tmp_path / "a b.html"
     assert main(["report", ONE, UNKNOWN, option, str(path)]) == 1
@@ -49,7 +49,7 @@ def test_a_session_that_failed_is_in_the_page_too(
 
 
 def test_a_page_of_failures_only_is_written(server: FakeTracesServer, capsys: Captured, tmp_path: Path) -> None:
-    """It says why; the status tells."""
+    """The page has the reason, and the status is 1."""
     path = tmp_path / "report.html"
     assert main(["report", UNKNOWN, "-o", str(path)]) == 1
     assert capsys.readouterr().out.startswith(f"{path}: 0 sessions (1 more failed), 0 traces, ")
@@ -69,7 +69,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_first_request(
     path: str,
     reason: str,
 ) -> None:
-    """Status 2 and the reason."""
+    """The status is 2, and the error has the reason."""
     monkeypatch.chdir(tmp_path)
     server.add_session(ONE, traces=3)
     assert main(["report", ONE, "-o", path]) == 2
@@ -83,17 +83,17 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_first_request(
 def test_a_dashboard_that_the_page_cannot_link_to_is_refused_before_the_first_request(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The page takes fewer characters than a terminal does."""
+    """A page allows fewer characters in addresses than a terminal."""
     monkeypatch.setenv("LYZR_DASHBOARD_URL", "https://dash.example/(x)")
     assert main(["report", ONE, "-o", str(tmp_path / "report.html")]) == 2
     assert "the dashboard's URL must be https" in capsys.readouterr().err
     assert not server.requests
 
 
-def test_a_report_that_was_there_stays_where_the_key_is_refused(
+def test_a_refused_key_leaves_the_old_report(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """An error that no session can survive ends it all."""
+    """The command ends before it writes anything, because every session would fail."""
     server.add_session(ONE, traces=3)
     path = tmp_path / "report.html"
     path.write_text("before", encoding="utf-8")
@@ -119,7 +119,7 @@ def test_without_an_id_no_page_is_written(
     status: int,
     complaint: str,
 ) -> None:
-    """An empty one would look like an answer, and take the place of one."""
+    """An empty page would look like an answer, and would replace an older one."""
     path = tmp_path / "ids"
     path.write_bytes(given)
     with path.open() as stdin:

@@ -1,4 +1,4 @@
-"""`demo --serve`: a made-up API for trying the commands."""
+"""`demo --serve`: a local API with made-up sessions, for trying the commands."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and shells as POS
     ],
 )
 def test_an_address_that_makes_no_sense_is_refused(capsys: Captured, arguments: list[str], complaint: str) -> None:
-    """Status 2, before anything listens."""
+    """The command ends with status 2 before it listens."""
     assert main(["demo", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert complaint in err.splitlines()[0]
 
 
-def test_a_port_that_is_taken_is_an_error_in_a_line(traces_server: FakeTracesServer, capsys: Captured) -> None:
-    """Status 1."""
+def test_a_port_in_use_is_an_error_of_one_line(traces_server: FakeTracesServer, capsys: Captured) -> None:
+    """The command ends with status 1."""
     port = re.findall("[0-9]+", traces_server.base_url)[-2]
     assert main(["demo", "--serve", "--port", port]) == 1
     out, err = capsys.readouterr()
@@ -52,10 +52,10 @@ def test_a_port_that_is_taken_is_an_error_in_a_line(traces_server: FakeTracesSer
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-async def test_what_is_served_is_found_there(
+async def test_the_made_up_sessions_are_served_until_the_command_is_cancelled(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch, *, terminal: bool
 ) -> None:
-    """Sessions of several sizes, one of them empty, each listed among those that have ended; gone when cancelled."""
+    """The sessions have several sizes, one is empty, and each is in the list of ended sessions."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     serving = asyncio.create_task(serve("127.0.0.1", 0))
     script = ""
@@ -83,13 +83,13 @@ async def test_what_is_served_is_found_there(
 
 @posix
 def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two lines for the shell and commands to copy, each of which works with them; nothing is left afterwards."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background may ignore it
+    """It prints two lines for the shell and commands to copy. Each command works, and the port is closed at the end."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background may ignore SIGINT
     with subprocess.Popen([*COMMAND, "demo", "--serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         signal.signal(signal.SIGINT, before)
         try:
             assert process.stdout is not None
-            script = process.stdout.read().decode()  # to its end, though the process goes on
+            script = process.stdout.read().decode()  # standard output ends, and the process goes on
             assert process.poll() is None
             exports = dict(re.findall("^export ([A-Z_]+)=(.+)$", script, re.MULTILINE))
             assert set(exports) == {"LYZR_API_KEY", "LYZR_TRACES_BASE_URL"}
@@ -117,7 +117,7 @@ def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.Mo
 
 @posix
 def test_a_shell_can_take_the_lines_while_the_api_is_served() -> None:
-    """As the help says; on a terminal, standard output would stay open."""
+    """The command closes its standard output if that is a pipe, so `eval` goes on."""
     script = f'eval "$({shlex.join(COMMAND)} demo --serve & echo SERVER=$!)"; echo $LYZR_API_KEY; kill $SERVER'
     done = subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == (b"test-key\n", b"")

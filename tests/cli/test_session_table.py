@@ -1,4 +1,4 @@
-"""The table of `sessions`: its columns, and what it shows of incomplete sessions."""
+"""The table of `sessions`: its columns, and missing values."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def drawn(sessions: Iterable[SessionInfo], width: int = 160, *, terminal: bool =
     ],
 )
 def test_a_narrow_terminal_gets_fewer_columns_and_the_whole_id(width: int, titles: list[str]) -> None:
-    """It is there to be pasted."""
+    """People copy the id, so it is never cut."""
     header, row, *_ = drawn([SESSION], width).splitlines()
     assert re.split(r"  +", header) == titles
     assert row.endswith(SESSION.session_id)
     assert cell_len(row) <= max(width, 36)
 
 
-def test_rows_are_in_line_whatever_comes_after_the_first_ones() -> None:
-    """The first twenty decide; what is too long for them is cut on a terminal, and whole in a pipe."""
+def test_the_first_twenty_rows_decide_the_widths() -> None:
+    """Longer values in later rows are cut on a terminal and whole in a pipe."""
     sessions = [SESSION] * 20 + [attrs.evolve(SESSION, room_name="日本" * 50, close_reason="x" * 90, agent_id="y" * 90)]
     lines = drawn(sessions).splitlines()[1:22]
     assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
@@ -69,6 +69,6 @@ def test_rows_are_in_line_whatever_comes_after_the_first_ones() -> None:
     assert "x" * 90 in drawn(sessions, terminal=False)
 
 
-def test_what_is_missing_is_a_dash() -> None:
-    """Neither nothing nor zero."""
+def test_a_missing_value_is_a_dash() -> None:
+    """A missing value is neither blank nor zero."""
     assert re.search(r"^2026-03-25 19:00:12 +– +14  – +– +room-", drawn([BARE]), re.MULTILINE)  # noqa: RUF001

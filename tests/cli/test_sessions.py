@@ -1,4 +1,4 @@
-"""`sessions`: the list of the sessions that have ended."""
+"""`sessions`: the list of sessions that have ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_sessions_are_listed_as_a_table(server: FakeTracesServer, capsys: Captured) -> None:
-    """All of them, in the order in which they ended, with whole ids."""
+    """All sessions are listed with whole ids, in the order in which they ended."""
     sessions = server.add_transcripts(250)
     assert main(["sessions"]) == 0
     out, err = capsys.readouterr()
@@ -41,14 +41,14 @@ def test_sessions_are_listed_as_a_table(server: FakeTracesServer, capsys: Captur
 
 
 def test_ids_are_one_a_line(server: FakeTracesServer, capsys: Captured) -> None:
-    """For `lyzr-traces list -`."""
+    """`lyzr-traces list -` reads this format."""
     sessions = server.add_transcripts(30)
     assert main(["sessions", "--format", "ids"]) == 0
     assert capsys.readouterr().out == "".join(f"{session.session_id}\n" for session in sessions)
 
 
 def test_json_lines_have_the_fields_of_the_api(server: FakeTracesServer, capsys: Captured) -> None:
-    """Without the heavy ones."""
+    """The heavy fields are left out."""
     sessions = server.add_transcripts(3)
     assert main(["sessions", "--format", "jsonl"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -56,8 +56,8 @@ def test_json_lines_have_the_fields_of_the_api(server: FakeTracesServer, capsys:
     assert not {"chatHistory", "sessionReport"} & set(found[0])
 
 
-def test_sessions_of_an_agent_and_of_a_time(server: FakeTracesServer, capsys: Captured) -> None:
-    """The first and the last moment belong to it."""
+def test_sessions_can_be_chosen_by_agent_and_time(server: FakeTracesServer, capsys: Captured) -> None:
+    """Both bounds of the time are included."""
     server.add_transcripts(5)
     mine = server.add_transcripts(5, agent_id=AGENT)
     begin, end = mine[1].ended_at.isoformat(), mine[3].ended_at.isoformat()
@@ -65,8 +65,8 @@ def test_sessions_of_an_agent_and_of_a_time(server: FakeTracesServer, capsys: Ca
     assert capsys.readouterr().out.split() == [session.session_id for session in mine[1:4]]
 
 
-def test_what_is_asked_for_may_be_said_in_words(server: FakeTracesServer, capsys: Captured) -> None:
-    """From the present on, as the clock has it."""
+def test_a_time_can_be_given_relative_to_now(server: FakeTracesServer, capsys: Captured) -> None:
+    """`12h` is twelve hours before the current time."""
     now = datetime.now(UTC)
     old, new = (attrs.evolve(SESSION, session_id=f"{n}fa85f64-5717-4562-b3fc-2c963f66afa6") for n in (1, 2))
     server.add_transcripts([attrs.evolve(old, ended_at=now - timedelta(days=3))])
@@ -91,7 +91,7 @@ def test_what_is_asked_for_may_be_said_in_words(server: FakeTracesServer, capsys
 def test_wrong_use_is_refused_before_anything_is_sent(
     server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
 ) -> None:
-    """Status 2, one line, and where to read on."""
+    """The command ends with status 2, one line, and a hint at the help."""
     assert main(["sessions", *arguments]) == 2
     out, err = capsys.readouterr()
     line, hint, _ = err.split("\n")
@@ -101,8 +101,8 @@ def test_wrong_use_is_refused_before_anything_is_sent(
     assert not server.requests
 
 
-def test_no_sessions_are_told_in_a_line(server: FakeTracesServer, capsys: Captured) -> None:
-    """In a table; for programs there is nothing."""
+def test_an_empty_list_is_a_line_of_the_table(server: FakeTracesServer, capsys: Captured) -> None:
+    """The formats for programs write nothing."""
     assert main(["sessions"]) == 0
     assert capsys.readouterr() == ("0 sessions\n", "")
     assert main(["sessions", "--format", "ids"]) == 0
@@ -110,8 +110,8 @@ def test_no_sessions_are_told_in_a_line(server: FakeTracesServer, capsys: Captur
     assert len(server.requests) == 2
 
 
-def test_a_failure_in_the_middle_keeps_what_came_before(server: FakeTracesServer, capsys: Captured) -> None:
-    """Also those rows that the widths were still to be found from; before anything came, nothing is written."""
+def test_a_failure_in_the_middle_keeps_the_rows_before_it(server: FakeTracesServer, capsys: Captured) -> None:
+    """This includes the rows held back for measuring the widths. Without any row, nothing is written."""
     server.add_transcripts(250)
 
     def refuse(kind: str) -> tuple[str, str]:
@@ -131,8 +131,8 @@ def test_a_failure_in_the_middle_keeps_what_came_before(server: FakeTracesServer
     assert refuse("table")[0] == ""
 
 
-def test_hostile_text_is_shown_and_not_obeyed(server: FakeTracesServer, capsys: Captured) -> None:
-    """In every column and format: no escape code, no line of its own."""
+def test_control_characters_of_a_session_are_shown_as_escapes(server: FakeTracesServer, capsys: Captured) -> None:
+    """No column and no format writes an escape code or an additional line."""
     evil = "a\x1b[31m\nb\u202e"
     server.add_transcripts(
         [attrs.evolve(SESSION, session_id=evil, room_name=evil, agent_id=evil, close_reason=evil, extra={"x": evil})]

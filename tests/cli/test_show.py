@@ -1,4 +1,4 @@
-"""`show`: the inside of a trace as a tree, prompts and answers when asked for, and nothing that a terminal obeys."""
+"""`show`: one trace as a tree, prompts and answers with `--full`, and no control characters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def drawn(
     colours: bool = False,
     detail: TraceDetail = DETAIL,
 ) -> list[str]:
-    """Print a trace with these observations; return the lines below its head."""
+    """Print a trace with these observations, and return the lines."""
     console = console_of(width, terminal=terminal, encoding=encoding, colours=colours)
     where = Dashboard("https://dash.example")
     print_trace(console, attrs.evolve(detail, observations=observations), where, full=full)
@@ -45,7 +45,7 @@ def drawn(
 
 
 def tree(*observations: Observation, **options: Any) -> list[str]:
-    """Return the rows of the tree without its title."""
+    """Return the rows of the tree without the header."""
     shown = drawn(*observations, **options)
     return shown[shown.index("") + 2 : -1]
 
@@ -65,7 +65,7 @@ GENERATION = observed(
 
 
 def test_a_trace_is_shown_as_a_tree(server: FakeTracesServer, capsys: Captured) -> None:
-    """What it is, and a line an observation, each below what it is part of; nothing of prompts and answers."""
+    """Each observation is a line below its parent. Prompts and answers are not shown."""
     traces = server.add_session(SESSION, traces=3, observations=True)
     trace = next(trace for trace in traces if trace.observation_count == 4)
     assert main(["show", SESSION, trace.trace_id]) == 0
@@ -91,8 +91,8 @@ def test_a_trace_is_shown_as_a_tree(server: FakeTracesServer, capsys: Captured) 
     assert "\x1b" not in out
 
 
-def test_prompts_and_answers_are_shown_when_asked_for(server: FakeTracesServer, capsys: Captured) -> None:
-    """Below the tree, each observation's; text as text, messages as what was said by whom, all else as JSON."""
+def test_full_shows_prompts_and_answers_below_the_tree(server: FakeTracesServer, capsys: Captured) -> None:
+    """Text is shown as text, messages with their roles, and anything else as JSON."""
     trace, *_ = server.add_session(SESSION, traces=2, observations=True)
     assert main(["show", SESSION, trace.trace_id, "--full"]) == 0
     out = capsys.readouterr().out
@@ -101,8 +101,8 @@ def test_prompts_and_answers_are_shown_when_asked_for(server: FakeTracesServer, 
     assert "\ninput\n  system:\n    You are a friendly voice agent." in out
 
 
-def test_the_json_is_the_library_s(server: FakeTracesServer, capsys: Captured) -> None:
-    """One line, everything in it, with or without --full."""
+def test_the_json_is_that_of_the_library(server: FakeTracesServer, capsys: Captured) -> None:
+    """It is one line with all fields, with or without `--full`."""
     trace, *_ = server.add_session(SESSION, traces=1)
     server.set_observations(SESSION, trace.trace_id, [observed("\x1b[2J\u2028", output="\x9b\n")])
     for arguments in ([], ["--full"]):
@@ -116,8 +116,8 @@ def test_the_json_is_the_library_s(server: FakeTracesServer, capsys: Captured) -
 
 
 @pytest.mark.parametrize("trace_id", ["nothing-of-that-name", "-x", "../x?%2F"])
-def test_an_unknown_trace_is_the_api_s_error(server: FakeTracesServer, capsys: Captured, trace_id: str) -> None:
-    """Status 1 and a line, also where it is another session's."""
+def test_an_unknown_trace_is_an_error_of_the_api(server: FakeTracesServer, capsys: Captured, trace_id: str) -> None:
+    """The command ends with status 1 and one line, also for a trace of another session."""
     server.add_session(SESSION, traces=1)
     (foreign,) = server.add_session(OTHER, traces=1)
     for unknown in (trace_id, foreign.trace_id):
@@ -141,7 +141,7 @@ def test_an_unknown_trace_is_the_api_s_error(server: FakeTracesServer, capsys: C
 def test_wrong_use_is_refused_before_anything_is_sent(
     server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
 ) -> None:
-    """Status 2, a line that says why, and where to read more."""
+    """The command ends with status 2, a line that says why, and a hint at the help."""
     assert main(["show", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -150,8 +150,8 @@ def test_wrong_use_is_refused_before_anything_is_sent(
     assert not server.requests
 
 
-def test_what_the_trace_does_not_say_is_said() -> None:
-    """No latency, no cost, no name, no link, no observations: that is no zero."""
+def test_missing_fields_of_a_trace_are_called_unknown() -> None:
+    """A missing latency or cost is not shown as zero."""
     bare = attrs.evolve(DETAIL, name=None, latency_seconds=None, total_cost_usd=None, html_path=None)
     assert drawn(detail=bare) == [
         f"{DASH} · 2026-03-25 18:19:24.347 UTC · latency unknown · cost unknown · 0 observations",
@@ -160,12 +160,12 @@ def test_what_the_trace_does_not_say_is_said() -> None:
 
 
 def test_the_link_can_be_clicked_on() -> None:
-    """On a terminal, where the address is the dashboard's."""
+    """On a terminal the link leads to the dashboard."""
     assert ";https://dash.example/t/abc\x1b\\" in drawn(colours=True)[0]
 
 
 def test_each_observation_has_its_times_tokens_and_cost() -> None:
-    """Counted from the trace's beginning, with a bar where it lies."""
+    """The start counts from the beginning of the trace, and a bar shows the time."""
     root, llm, event = tree(observed("root", 0, 2), GENERATION, observed("event", 1.0, parent="root"))
     assert root.split() == ["root", "span", "+0.000", "s", "2.000", "s", *[DASH] * 4, "━" * 40]
     name, kind, *others = re.split("  +", llm)
@@ -184,13 +184,13 @@ def test_each_observation_has_its_times_tokens_and_cost() -> None:
         ({"input": 1e300, "output": 2e9}, "1e+300 → 2e+09"),
     ],
 )
-def test_tokens_are_told_as_far_as_they_are_known(usage: dict[str, float], text: str) -> None:
-    """Whatever the unit, with no more digits than there is room for."""
+def test_tokens_are_shown_as_far_as_they_are_known(usage: dict[str, float], text: str) -> None:
+    """Any unit is accepted, and numbers take no more digits than fit."""
     (row,) = tree(observed("a", usage_details=usage))
     assert f"  {text}  " in row
 
 
-def test_columns_that_nothing_is_known_for_are_left_out() -> None:
+def test_columns_without_values_are_left_out() -> None:
     """A trace of spans has no tokens, no cost and no model."""
     titles = drawn(observed("a", usage_details={"seconds": 3}))
     assert titles[2].split() == ["observation", "type", "start", "took"]
@@ -212,16 +212,16 @@ def test_columns_that_nothing_is_known_for_are_left_out() -> None:
         (160, "observation type start took first token tokens cost model"),
     ],
 )
-def test_a_narrow_terminal_has_what_matters_most(width: int, titles: str) -> None:
-    """The type and the bar go first, then the model and the tokens."""
+def test_a_narrow_terminal_keeps_the_most_important_columns(width: int, titles: str) -> None:
+    """The type and the bar are dropped first, then the model and the tokens."""
     shown = drawn(observed("root", 0, 2), GENERATION, width=width)
     header = next(line for line in shown if line.startswith("observation"))
     assert " ".join(header.split()) == titles
     assert max(map(cell_len, shown)) <= width
 
 
-def test_what_an_observation_said_of_its_end_stands_below_it() -> None:
-    """Unless that is nothing; a long one is cut, but not with --full nor in a pipe."""
+def test_the_level_and_the_status_message_stand_below_an_observation() -> None:
+    """The default level without a message is left out. A long message is cut, except with `--full` and in a pipe."""
     said = ("no answer " * 100).strip()
     failed = observed("root", 0, 1, level="ERROR", status_message=said)
     quiet = observed("part", 0, 1, "root", level="DEFAULT", status_message="")
@@ -238,8 +238,8 @@ def test_what_an_observation_said_of_its_end_stands_below_it() -> None:
     assert "\x1b[1;31mERROR" in "".join(drawn(failed, colours=True))
 
 
-def test_contents_are_read_as_what_they_are() -> None:
-    """Line by line, wrapped on a terminal below where they begin, with all that is invisible made visible."""
+def test_contents_are_printed_as_text_messages_or_json() -> None:
+    """Lines are wrapped on a terminal with their indentation, and control characters are shown as escapes."""
     inside = observed(
         "a", -0.25, input="one\ntwo \x1b[31m", output={"deep": ["word " * 40]}, metadata={"n": 1}, model_parameters={}
     )
@@ -258,14 +258,14 @@ def test_contents_are_read_as_what_they_are() -> None:
 
 
 @pytest.mark.parametrize("value", [0, False, "", "text", [], {}, None, [1, None], [{"role": "user", "content": 1}]])
-def test_what_was_sent_is_shown_and_what_was_not_is_not(value: Any) -> None:
-    """Zero, false and an empty text are values."""
+def test_empty_contents_are_left_out(value: Any) -> None:
+    """Zero, false and an empty text are contents."""
     text = "\n".join(drawn(observed("a", output=value), full=True))
     assert ("\noutput\n" in text) is (value is False or value not in ([], {}, None))
 
 
-def test_observations_without_sense_are_shown_all_the_same() -> None:
-    """An end before the beginning, a beginning before the trace's, a trace that took no time, no name."""
+def test_observations_with_impossible_times_are_shown() -> None:
+    """An end before the start, a start before the trace, a trace of no length, and no name."""
     backwards = attrs.evolve(observed("a", -1.0, -3.0), name=None)
     (row,) = tree(backwards)
     assert row.startswith("span ")
@@ -275,13 +275,13 @@ def test_observations_without_sense_are_shown_all_the_same() -> None:
 
 
 def test_bars_reach_as_far_as_the_last_observation() -> None:
-    """Also where it ends after the trace does."""
+    """The last observation may end after the trace."""
     late, half = tree(observed("a", 0, 4), observed("b", 0, 2))
     assert (late.count("━"), half.count("━")) == (40, 21)
 
 
-def test_a_tree_deeper_than_the_terminal_is_wide_loses_its_indentation() -> None:
-    """A chain of 1,200; the name is still there."""
+def test_a_very_deep_tree_loses_its_indentation() -> None:
+    """A chain of 1,200 observations keeps their names, and fits the terminal."""
     chain = [observed(f"n{depth}", depth, parent=f"n{depth - 1}") for depth in range(1200)]
     for options in ({"width": 80}, {"width": 20}, {"terminal": False}):
         rows = tree(*chain, **options)
@@ -327,7 +327,7 @@ OBSERVATIONS = st.builds(
 def test_any_trace_fits_any_terminal(
     *, observations: list[Observation], width: int, encoding: str, terminal: bool
 ) -> None:
-    """No line is too long, and nothing that a terminal would act upon is in it."""
+    """No line is too long, and no control character is written."""
     shown = drawn(*observations, width=width, encoding=encoding, terminal=terminal, full=True)
     assert not any(map(UNSAFE.search, shown))
     if terminal:

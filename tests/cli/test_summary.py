@@ -1,4 +1,4 @@
-"""`summary`: the figures of one session, or of many as they finish; for people and for programs."""
+"""`summary`: the figures of one session, or of many as they finish, for people and for programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment", "interruptible")
 def test_a_session_is_summed_up_step_by_step(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How many traces, how long, how much; the steps, dearest first; the slowest and the dearest trace with links."""
+    """Totals come first, then the steps, dearest first, then the slowest and the dearest traces with links."""
     monkeypatch.setenv("LYZR_DASHBOARD_URL", "https://dash.example")
     traces = server.add_session(ONE, traces=250)
     server.remove_traces(ONE, 205)
@@ -50,7 +50,7 @@ def test_a_session_is_summed_up_step_by_step(
 
 
 def test_all_pages_are_read(server: FakeTracesServer, capsys: Captured) -> None:
-    """A hundred traces at a time."""
+    """Pages have 100 traces."""
     server.add_session(ONE, traces=250)
     assert main(["summary", ONE]) == 0
     assert capsys.readouterr().out.startswith("250 traces in ")
@@ -58,7 +58,7 @@ def test_all_pages_are_read(server: FakeTracesServer, capsys: Captured) -> None:
 
 
 def test_a_session_without_traces_says_so(server: FakeTracesServer, capsys: Captured) -> None:
-    """No empty table."""
+    """No empty table is printed."""
     server.add_session(ONE)
     assert main(["summary", ONE]) == 0
     assert capsys.readouterr().out == "no traces\n"
@@ -70,7 +70,7 @@ def test_a_session_without_traces_says_so(server: FakeTracesServer, capsys: Capt
 
 
 def test_a_session_that_fails_is_an_error_and_no_summary(server: FakeTracesServer, capsys: Captured) -> None:
-    """Of half a session, every number would be wrong."""
+    """Every figure of half a session would be wrong."""
     server.add_session(ONE, traces=250)
     server.fail_next(status=403, page=2)
     for kind in ("table", "json"):
@@ -82,7 +82,7 @@ def test_a_session_that_fails_is_an_error_and_no_summary(server: FakeTracesServe
 
 
 def test_many_sessions_have_a_line_each_and_one_table(server: FakeTracesServer, capsys: Captured) -> None:
-    """One that fails is told of on standard error, and the others are summed up."""
+    """A session that fails is reported on standard error, and the others are summed up."""
     one = server.add_session(ONE, traces=45)
     two = server.add_session(TWO, [attrs.evolve(trace, session_id=None) for trace in one[:3]])
     assert main(["summary", ONE, UNKNOWN, TWO]) == 1
@@ -102,8 +102,8 @@ def test_many_sessions_have_a_line_each_and_one_table(server: FakeTracesServer, 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-def test_a_session_is_out_before_the_next_is_read(traces_server: FakeTracesServer) -> None:
-    """Through a pipe; Ctrl-C then ends the wait for the other, without a word."""
+def test_a_session_is_printed_before_the_next_is_read(traces_server: FakeTracesServer) -> None:
+    """This holds for a pipe. Ctrl-C then ends the wait for the next session quietly."""
     traces_server.add_session(ONE, traces=3)
     traces_server.add_session(TWO, traces=150)
     traces_server.fail_next(stall=PATIENCE * 2, page=2)
@@ -115,7 +115,7 @@ def test_a_session_is_out_before_the_next_is_read(traces_server: FakeTracesServe
 
 
 def test_the_rows_can_be_sessions(server: FakeTracesServer, capsys: Captured) -> None:
-    """Dearest first, with their shares; those without traces are among them, and there are no other lines."""
+    """Sessions are sorted by cost, dearest first, and include those without traces. Steps are not listed."""
     server.add_session(ONE, traces=45)
     server.add_session(TWO, traces=100)
     server.add_session(UNKNOWN)
@@ -131,7 +131,7 @@ def test_the_rows_can_be_sessions(server: FakeTracesServer, capsys: Captured) ->
 
 
 def test_a_summary_of_one_session_is_one_object(server: FakeTracesServer, capsys: Captured) -> None:
-    """That of the library, with the session's id; nothing else on standard output, whatever the rows would be."""
+    """The object is that of the library with the session's id, whatever `--by` is."""
     traces = server.add_session(ONE, traces=45)
     for arguments in ([], ["--by", "session"]):
         assert main(["summary", ONE, "--format", "json", *arguments]) == 0
@@ -143,7 +143,7 @@ def test_a_summary_of_one_session_is_one_object(server: FakeTracesServer, capsys
 def test_a_summary_of_many_sessions_is_one_object_too(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Also of a single id that comes through standard input: a program need not count first."""
+    """One id from standard input gives the same shape, so programs need not count the ids."""
     one, two = server.add_session(ONE, traces=45), server.add_session(TWO, traces=3)
     assert main(["summary", ONE, UNKNOWN, TWO, "--format", "json"]) == 1
     found = json.loads(capsys.readouterr().out)
@@ -160,10 +160,10 @@ def test_a_summary_of_many_sessions_is_one_object_too(
 
 
 @pytest.mark.parametrize("arguments", [[], ["--by", "session"], ["--format", "json"]])
-def test_nothing_is_summed_up_where_every_session_failed(
+def test_nothing_is_summed_up_if_every_session_failed(
     server: FakeTracesServer, capsys: Captured, arguments: list[str]
 ) -> None:
-    """A summary of nothing would look like an answer."""
+    """An empty summary would look like an answer."""
     assert main(["summary", UNKNOWN, TWO, *arguments]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -182,7 +182,7 @@ def test_nothing_is_summed_up_where_every_session_failed(
 def test_wrong_use_is_refused_before_anything_is_sent(
     server: FakeTracesServer, capsys: Captured, arguments: list[str], complaint: str
 ) -> None:
-    """Status 2, a line that says why, and where to read more."""
+    """The command ends with status 2, a line that says why, and a hint at the help."""
     assert main(["summary", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -1,4 +1,4 @@
-"""`sync`: sessions into a file that is brought up to date again and again."""
+"""`sync`: sessions in a file that is updated again and again."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Name a file that is not there yet."""
+    """Return the path of a file that does not exist yet."""
     return tmp_path / "traces.duckdb"
 
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each session be written as it comes."""
+    """Write each session as soon as it is read."""
     monkeypatch.setattr("lyzr_traces_async.store._sync.BATCH_TRACES", 1)
 
 
@@ -50,7 +50,7 @@ def traces_in(file: Path) -> Counter[tuple[str, str]]:
 
 
 def test_sessions_are_written_to_the_file(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
-    """Each trace once, and one line that sums it up; what is missing is counted, and is no failure."""
+    """Each trace is in the file once. One line sums up the sync, and a missing session is no failure."""
     expected = Counter((one, trace.trace_id) for one in (ONE, TWO) for trace in server.add_session(one, traces=150))
     assert main(["sync", str(file), ONE, TWO, ONE, UNKNOWN]) == 0
     assert capsys.readouterr() == (
@@ -61,8 +61,8 @@ def test_sessions_are_written_to_the_file(server: FakeTracesServer, capsys: Capt
     assert states_in(file) == {ONE: "read", TWO: "read", UNKNOWN: "missing"}
 
 
-def test_where_nothing_is_due_nothing_is_asked_for(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
-    """And it says so. With another session, only that one is."""
+def test_if_nothing_is_due_no_request_is_sent(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """The output says so. If a session is added, only that session is read."""
     server.add_session(ONE, traces=3)
     server.add_session(TWO, traces=4)
     assert main(["sync", str(file), ONE]) == 0
@@ -76,8 +76,8 @@ def test_where_nothing_is_due_nothing_is_asked_for(server: FakeTracesServer, cap
     assert len(server.requests) == asked + 1
 
 
-def test_refresh_reads_again_what_is_final(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
-    """As where a trace has changed after all."""
+def test_refresh_reads_final_sessions_again(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """A final session may have changed after all."""
     server.add_session(ONE, traces=3)
     assert main(["sync", str(file), ONE]) == 0
     server.add_traces(ONE, 2)
@@ -90,7 +90,7 @@ def test_refresh_reads_again_what_is_final(server: FakeTracesServer, capsys: Cap
 def test_a_session_whose_newest_trace_is_young_is_read_again(
     server: FakeTracesServer, capsys: Captured, file: Path
 ) -> None:
-    """Until it has settled; how long that takes can be said."""
+    """It is read again until it has settled. `--settle` sets how long that takes."""
     (trace,) = server.add_session(ONE, traces=1)
     server.add_traces(ONE, [attrs.evolve(trace, trace_id="young", timestamp=datetime.now(UTC))])
 
@@ -107,7 +107,7 @@ def test_a_session_whose_newest_trace_is_young_is_read_again(
 def test_ids_come_from_standard_input(
     server: FakeTracesServer, capsys: Captured, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line that is none is told of and makes the status; the others are read."""
+    """A malformed line is reported and the status is 1. The other sessions are read."""
     server.add_session(ONE, traces=1)
     server.add_session(TWO, traces=2)
     (tmp_path / "ids").write_text(f"{ONE}\nx\n{TWO} # the second\n", encoding="utf-8")
@@ -124,7 +124,7 @@ def test_ids_come_from_standard_input(
 
 
 def test_sessions_come_from_the_list_of_the_service(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
-    """Those of an agent, or of a time."""
+    """The list can be restricted to an agent or to a time."""
     server.add_transcripts(5)
     mine = server.add_transcripts(5, agent_id=AGENT)
     for session in mine:
@@ -141,7 +141,7 @@ def test_sessions_come_from_the_list_of_the_service(server: FakeTracesServer, ca
 
 @pytest.mark.parametrize("by_list", [True, False])
 def test_hosts_share_the_sessions_among_them(server: FakeTracesServer, tmp_path: Path, *, by_list: bool) -> None:
-    """Each with a file of its own; together they have every session once."""
+    """Each host has its own file, and together they have every session once."""
     ids = [session.session_id for session in server.add_transcripts(12)]
     for session_id in ids:
         server.add_session(session_id, traces=1)
@@ -178,7 +178,7 @@ def test_hosts_share_the_sessions_among_them(server: FakeTracesServer, tmp_path:
 def test_wrong_use_is_refused_before_anything_is_sent_or_made(
     *, server: FakeTracesServer, capsys: Captured, file: Path, arguments: list[str], complaint: str
 ) -> None:
-    """Status 2, one line, and where to read on."""
+    """The command ends with status 2, one line, and a hint at the help. It creates no file."""
     assert main(["sync", *(argument.format(file=file) for argument in arguments)]) == 2
     out, err = capsys.readouterr()
     line, hint, end = err.split("\n")
@@ -190,10 +190,10 @@ def test_wrong_use_is_refused_before_anything_is_sent_or_made(
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(("times", "status"), [(6, 500), (1, 404)])
-def test_a_session_that_fails_is_told_of_and_the_others_go_on(
+def test_a_session_that_fails_is_reported_and_the_others_go_on(
     server: FakeTracesServer, capsys: Captured, file: Path, times: int, status: int
 ) -> None:
-    """Status 1; the next run asks for it again, and for nothing else. A 404 that is not the service's is a failure."""
+    """The next run reads only that session. A 404 that does not come from the service is a failure."""
     server.add_session(ONE, traces=1)
     server.add_session(TWO, traces=2)
     server.fail_next(times, status=status, session_id=TWO, body=b"<html>")
@@ -207,10 +207,10 @@ def test_a_session_that_fails_is_told_of_and_the_others_go_on(
 
 
 @pytest.mark.usefixtures("hasty", "small_batches")
-def test_a_key_that_dies_ends_it_and_another_goes_on(
+def test_a_sync_whose_key_expires_goes_on_with_another_key(
     server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read is in the file, and is not asked for again. It says so."""
+    """Sessions that were read stay in the file and are not read again. The error says so."""
     ids = [session.session_id for session in server.add_transcripts(16)]
     for session_id in ids:
         server.add_session(session_id, traces=1)
@@ -240,10 +240,10 @@ def test_a_key_that_dies_ends_it_and_another_goes_on(
     assert first_key.encode() not in file.read_bytes()
 
 
-def test_a_key_that_is_no_good_makes_no_words_of_resuming(
+def test_a_key_that_is_refused_at_once_gets_no_hint_about_resuming(
     server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the list of sessions is refused, nothing was begun."""
+    """The list of sessions is refused, so nothing has begun."""
     monkeypatch.setenv("LYZR_API_KEY", "no-good")
     assert main(["sync", str(file), "--since", "7d"]) == 1
     out, err = capsys.readouterr()
@@ -255,7 +255,7 @@ def test_a_key_that_is_no_good_makes_no_words_of_resuming(
 def test_a_file_that_is_no_store_is_refused_before_the_first_request(
     server: FakeTracesServer, capsys: Captured, file: Path
 ) -> None:
-    """Status 1 and what it is; it stays as it was. So is a folder that is not there."""
+    """The error says what the file is, and the file stays unchanged. A missing folder is refused too."""
     file.write_text("notes\n" * 100, encoding="utf-8")
     for path, words in (
         (file, "is not a DuckDB database"),
@@ -273,7 +273,7 @@ def test_a_file_that_is_no_store_is_refused_before_the_first_request(
 def test_a_log_has_whole_lines_now_and_then(
     server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No carriage return and no escape code: at most one line each thirty seconds, here each no seconds."""
+    """A line has no carriage return and no escape code. There is at most one every 30 seconds; here the wait is 0."""
     for session_id in (ONE, TWO, THREE):
         server.add_session(session_id, traces=1)
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -290,10 +290,10 @@ def test_a_log_has_whole_lines_now_and_then(
 
 
 @pytest.mark.usefixtures("small_batches", "hasty")
-def test_a_terminal_has_one_line_that_is_gone_at_the_end(
+def test_a_terminal_has_one_line_that_is_erased_at_the_end(
     server: FakeTracesServer, capsys: Captured, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is taken away for the line of a session that failed, and drawn anew."""
+    """The line is erased before the error of a session, and drawn again after it."""
     server.add_session(ONE, traces=1)
     server.add_session(TWO, traces=2)
     server.fail_next(6, status=500, session_id=TWO)
@@ -310,8 +310,8 @@ def test_a_terminal_has_one_line_that_is_gone_at_the_end(
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_is_answered_by_what_becomes_of_the_file(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
-    """Status 130."""
+def test_ctrl_c_prints_that_the_file_keeps_its_contents(server: FakeTracesServer, capsys: Captured, file: Path) -> None:
+    """The status is 130."""
     server.add_session(ONE, traces=1)
     server.fail_next(stall=0.3)
     server.on_request = lambda _: os.kill(os.getpid(), signal.SIGINT)
@@ -322,7 +322,7 @@ def test_ctrl_c_is_answered_by_what_becomes_of_the_file(server: FakeTracesServer
 
 @pytest.fixture
 def forget_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Return what lets a module be missing that the store needs."""
+    """Return a function that makes a module of the store look uninstalled."""
 
     def forget(name: str) -> None:
         again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job", "lyzr_traces_async.cli._sync_words")
@@ -336,7 +336,7 @@ def forget_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def test_without_the_extra_it_says_which_one_to_install(
     server: FakeTracesServer, capsys: Captured, file: Path, forget_the_store: Callable[[str], None]
 ) -> None:
-    """One line and status 2; nothing is asked for."""
+    """The command prints one line and ends with status 2 before the first request."""
     forget_the_store("duckdb")
     assert main(["sync", str(file), ONE]) == 2
     out, err = capsys.readouterr()
@@ -350,7 +350,7 @@ def test_without_the_extra_it_says_which_one_to_install(
 def test_another_missing_library_is_not_blamed_on_the_extra(
     server: FakeTracesServer, file: Path, forget_the_store: Callable[[str], None]
 ) -> None:
-    """A broken installation shows as what it is."""
+    """A broken installation ends in an ImportError that names the missing module."""
     forget_the_store("lyzr_traces_async.store._rows")
     with pytest.raises(ModuleNotFoundError, match="_rows"):
         main(["sync", str(file), ONE])
@@ -358,7 +358,7 @@ def test_another_missing_library_is_not_blamed_on_the_extra(
 
 
 def test_the_other_commands_do_without_duckdb(tmp_path: Path) -> None:
-    """They do not import it, and neither does anybody's help or completion."""
+    """The other commands, the help and the completion do not import DuckDB."""
     code = (
         "import sys; sys.modules['duckdb'] = None; from lyzr_traces_async.cli import main; "
         "statuses = [main(arguments.split()) for arguments in sys.argv[1:]]; "

@@ -1,4 +1,4 @@
-"""`sync` as a process of its own: on a terminal, interrupted, beside another one."""
+"""`sync` as a process: on a terminal, interrupted, and beside another sync."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 
 
-def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
-    """In one line, as far as there is room, and never for long anything else; at the end only the sum of it is left."""
+def test_a_terminal_shows_the_progress_of_a_sync(tmp_path: Path) -> None:
+    """One line fits the width and shows little else for long. At the end only the result is left."""
 
     def screen_of_width(columns: int) -> str:
         with FakeTracesServer(quota=Quota(requests=10, seconds=3)) as server:
@@ -46,7 +46,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
         120: r"0 of 12 sessions, 0 traces, 9 requests left in this window, \d s to go",
     }
     with ThreadPoolExecutor() as threads:
-        screens = list(threads.map(screen_of_width, firsts))  # at the same time: each waits for its quota
+        screens = list(threads.map(screen_of_width, firsts))  # at the same time, because each waits for its quota
     quota = r"(, (\d requests? left in this window|more requests in \d s))?"
     for (columns, first), screen in zip(firsts.items(), screens, strict=True):
         shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
@@ -62,14 +62,14 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp_path: Path) -> None:
-    """Status 130; it says that the same command goes on, and that is so."""
+    """The status is 130. The output says that the same command goes on, and it does."""
     file = tmp_path / "traces.duckdb"
     traces_server.add_session(SESSION, traces=250)
     traces_server.add_session(OTHER, traces=3)
     traces_server.fail_next(stall=PATIENCE * 2, session_id=SESSION, page=3)
     with started(traces_server, "sync", str(file), SESSION, OTHER) as process:
         wait_for(traces_server, process, 4)
-        time.sleep(0.2)  # for the last answer but that one
+        time.sleep(0.2)  # until the answer to the last request but the stalled one has arrived
         process.send_signal(signal.SIGINT)
         assert ended(process) == (
             130,
@@ -84,7 +84,7 @@ def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp
 
 
 def test_ctrl_c_before_the_first_answer_is_no_failure(traces_server: FakeTracesServer, tmp_path: Path) -> None:
-    """Nothing has come that could be written."""
+    """Nothing was read, so nothing is written."""
     file = tmp_path / "traces.duckdb"
     traces_server.add_session(SESSION, traces=3)
     traces_server.fail_next(stall=PATIENCE * 2)
@@ -97,8 +97,8 @@ def test_ctrl_c_before_the_first_answer_is_no_failure(traces_server: FakeTracesS
     assert states_in(file) == {}
 
 
-def test_ctrl_c_while_the_ids_are_still_coming_is_quiet(traces_server: FakeTracesServer, tmp_path: Path) -> None:
-    """Nothing was begun, and nothing is asked for."""
+def test_ctrl_c_while_ids_are_read_is_quiet(traces_server: FakeTracesServer, tmp_path: Path) -> None:
+    """The sync has not begun, and no request is sent."""
     file = tmp_path / "traces.duckdb"
     with started(traces_server, "sync", str(file), "-", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -115,7 +115,7 @@ def test_ctrl_c_while_the_ids_are_still_coming_is_quiet(traces_server: FakeTrace
 def test_a_second_sync_of_a_file_is_refused_and_the_first_goes_on(
     traces_server: FakeTracesServer, tmp_path: Path
 ) -> None:
-    """In a line that says why. Both would ask for everything."""
+    """The error says why. Both would send every request."""
     file = tmp_path / "traces.duckdb"
     for session_id in (SESSION, OTHER):
         traces_server.add_session(session_id, traces=3)
@@ -141,7 +141,7 @@ def test_a_second_sync_of_a_file_is_refused_and_the_first_goes_on(
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the listing of processes as Linux has it")
 def test_the_key_is_in_no_process_listing_and_in_no_file(tmp_path: Path) -> None:
-    """Nor where the server echoes it in an error that is kept."""
+    """The file keeps an error in which the server repeats the key, and the key is masked in it."""
     file = tmp_path / "traces.duckdb"
     with FakeTracesServer(api_key="sk-canary-4711", quota=None) as server:
         server.add_session(SESSION, traces=3)

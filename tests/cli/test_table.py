@@ -1,4 +1,4 @@
-"""The table of traces fits every width, marks what is missing, and obeys nothing that a trace contains."""
+"""The table of traces fits every width, marks missing values, and writes no control characters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TRACES = st.builds(
 
 
 def slow(latency: float | None) -> Trace:
-    """Make a trace with that latency."""
+    """Make a trace with this latency."""
     return attrs.evolve(TRACE, latency_seconds=latency)
 
 
@@ -49,7 +49,7 @@ def drawn(
     ranked: bool = False,
     several: bool = False,
 ) -> str:
-    """Print the pages of a session that has ``more`` traces than these, without colours."""
+    """Print the pages of a session that has ``more`` traces besides these."""
     console = console_of(width, terminal=terminal, encoding=encoding, colours=colours)
     table = Table(console, Dashboard.at(dashboard), ranked=ranked, several=several)
     items = sum(map(len, pages))
@@ -78,7 +78,7 @@ def drawn(
     ],
 )
 def test_a_narrow_terminal_gets_fewer_columns(width: int, titles: list[str]) -> None:
-    """What matters least is dropped first; the name and the latency stay."""
+    """The least important column is dropped first. The name and the latency stay."""
     header = next(line for line in drawn([TRACE], width=width).splitlines() if "latency" in line)
     assert [title for title in re.split(r"  +", header.strip()) if title] == titles
 
@@ -101,8 +101,8 @@ def test_a_narrow_terminal_gets_fewer_columns(width: int, titles: list[str]) -> 
         (20, True, ["name", "latency"]),
     ],
 )
-def test_rows_in_another_order_have_their_date_and_session(width: int, titles: list[str], *, several: bool) -> None:
-    """The session is whole where there is room for both ids, since both are needed to look at the trace; else short."""
+def test_ranked_rows_have_their_date_and_session(width: int, titles: list[str], *, several: bool) -> None:
+    """The session's id is whole if there is room for both ids, because `show` takes both. Otherwise it is cut."""
     lines = drawn([TRACE], width=width, ranked=True, several=several).splitlines()
     place = next(number for number, line in enumerate(lines) if "name  " in line)
     header, row = lines[place : place + 2]
@@ -123,15 +123,15 @@ def test_rows_in_another_order_have_their_date_and_session(width: int, titles: l
 def test_no_line_is_wider_than_the_terminal(
     traces: list[Trace], width: int, *, complete: bool, ranked: bool, several: bool
 ) -> None:
-    """Whatever the traces are, each is one line, and every line fits."""
+    """Any trace is one line, and every line fits."""
     lines = drawn(traces, width=width, complete=complete, ranked=ranked, several=several).splitlines()
     assert max(map(cell_len, lines)) <= width
     days = {trace.timestamp.date() for trace in traces}
     assert ranked or len([line for line in lines if re.fullmatch(r"\d{4}-\d\d-\d\d", line)]) >= len(days)
 
 
-def test_an_id_that_is_longer_than_those_of_the_first_rows_is_cut_on_a_terminal_only() -> None:
-    """The columns stay in line there; in a pipe, whatever is to be pasted is whole."""
+def test_a_longer_id_in_a_later_row_is_cut_on_a_terminal_only() -> None:
+    """The columns stay aligned there. In a pipe, ids can be copied whole."""
     later = attrs.evolve(TRACE, trace_id="9" * 200)
     lines = drawn([TRACE], [later], width=160).splitlines()
     assert max(map(cell_len, lines)) <= 160
@@ -139,8 +139,8 @@ def test_an_id_that_is_longer_than_those_of_the_first_rows_is_cut_on_a_terminal_
     assert "9" * 200 in drawn([TRACE], [later], terminal=False)
 
 
-def test_an_id_of_the_first_rows_that_leaves_no_room_has_no_column() -> None:
-    """A part of it would be of no use."""
+def test_an_id_that_does_not_fit_is_left_out() -> None:
+    """A part of an id is useless."""
     assert "9" * 5 not in drawn([attrs.evolve(TRACE, trace_id="9" * 200)], width=160)
 
 
@@ -152,8 +152,8 @@ def test_nothing_but_printable_text_and_line_ends_is_written(traces: list[Trace]
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
 
 
-def test_controls_and_markup_in_a_trace_are_shown_and_not_obeyed() -> None:
-    """Rich's markup and emoji codes mean nothing in a name, nor do escape codes in a link."""
+def test_control_characters_and_markup_in_a_trace_are_shown_as_text() -> None:
+    """Rich's markup and emoji codes in a name, and escape codes in a link, have no effect."""
     evil = attrs.evolve(TRACE, name="[red]x[/] :smile:\n\x1b[2J", html_path="/a\x9b\u202eb")
     text = drawn([evil], width=160)
     assert r"[red]x[/] :smile:\n\x1b[2J" in text
@@ -161,7 +161,7 @@ def test_controls_and_markup_in_a_trace_are_shown_and_not_obeyed() -> None:
 
 
 def test_rows_on_a_terminal_stand_under_the_day_they_belong_to() -> None:
-    """A line with the date comes where the day changes, in UTC, so that the rows need only the time."""
+    """A line has the date in UTC when the day changes, so the rows need only the time."""
     lines = drawn([TRACE, TRACE], [TRACE, attrs.evolve(TRACE, timestamp=MOMENT - timedelta(days=1))]).splitlines()
     assert [line[:23].split("  ")[0] for line in lines[2:8]] == [
         "2026-03-25",
@@ -174,7 +174,7 @@ def test_rows_on_a_terminal_stand_under_the_day_they_belong_to() -> None:
 
 
 def test_a_table_in_a_pipe_has_whole_dates_whole_links_and_no_bars() -> None:
-    """Each line stands for itself, and nothing is drawn."""
+    """Each line can be read alone, and nothing is drawn."""
     link = "https://dashboard.example/" + "x" * 200
     text = drawn([attrs.evolve(TRACE, html_path=link)], terminal=False, complete=False)
     assert re.search(
@@ -186,8 +186,8 @@ def test_a_table_in_a_pipe_has_whole_dates_whole_links_and_no_bars() -> None:
     assert "incomplete: stopped\n" in text
 
 
-def test_what_is_missing_is_a_dash_and_is_counted_below() -> None:
-    """A missing number is neither a zero in its row nor one in the sums."""
+def test_a_missing_value_is_a_dash_and_is_counted_below() -> None:
+    """A missing number is not zero in its row, and does not count as zero in the sums."""
     pages = [TRACE, attrs.evolve(BARE, name="x"), BARE], [attrs.evolve(TRACE, latency_seconds=None)]
     text = drawn(*pages, width=140)
     assert re.search(rf"^18:19:24.347  x +{DASH} +{DASH} +0  t +{DASH}$", text, re.MULTILINE)
@@ -196,24 +196,24 @@ def test_what_is_missing_is_a_dash_and_is_counted_below() -> None:
     assert "cost missing for 2 traces · latency missing for 3 traces\n" in text
 
 
-def test_sums_that_nothing_is_known_of_are_left_out() -> None:
-    """There is no total of no costs."""
+def test_sums_without_any_known_value_are_left_out() -> None:
+    """There is no total if every cost is missing."""
     assert "\n1 trace\ncost missing for 1 trace · latency missing for 1 trace\n" in drawn([BARE])
 
 
-def test_an_empty_session_is_told_in_a_line() -> None:
-    """No header where there are no rows, and no sums of nothing."""
+def test_an_empty_session_is_one_line() -> None:
+    """There is no header without rows, and no sums."""
     assert drawn([]) == f"{SESSION} · 0 traces\n"
 
 
-def test_what_was_not_asked_for_is_counted_too() -> None:
-    """Also where nothing was found at all."""
+def test_the_summary_counts_the_traces_that_are_not_listed() -> None:
+    """This also holds if no trace is listed."""
     assert "\n1 of 13 traces · $0.0034 in all · " in drawn([TRACE], more=12)
     assert drawn([], more=12) == f"{SESSION} · 0 traces\n\n0 of 12 traces\n"
 
 
 def test_bars_are_drawn_against_the_slowest_of_the_first_page() -> None:
-    """A later trace that is slower is marked, and the legend says what the bars mean."""
+    """A slower trace of a later page is marked, and the legend explains the bars."""
     text = drawn([slow(2.0), slow(1.0), slow(None)], [slow(3.0)], width=120)
     widest = max(line.count("━") for line in text.splitlines())
     bars = [re.sub("[^━╸▶]", "", line) for line in text.splitlines() if line.startswith("18:")]
@@ -223,15 +223,15 @@ def test_bars_are_drawn_against_the_slowest_of_the_first_page() -> None:
 
 
 @pytest.mark.parametrize("latency", [None, 0.0, -1.0])
-def test_there_are_no_bars_where_the_first_page_gives_no_scale(latency: float | None) -> None:
-    """No known or positive latency on it, no bars, and no legend of any."""
+def test_there_are_no_bars_if_the_first_page_gives_no_scale(latency: float | None) -> None:
+    """The first page has no positive latency, so there are neither bars nor a legend."""
     text = drawn([slow(latency)], [slow(1.0)])
     assert "━" not in text
     assert "bars" not in text
 
 
-def test_an_output_without_the_characters_gets_ascii() -> None:
-    """Dashes, dots and bars have an equivalent in every encoding."""
+def test_an_output_in_another_encoding_gets_ascii() -> None:
+    """Dashes, dots and bars have an equivalent in ASCII."""
     text = drawn([TRACE, BARE, attrs.evolve(TRACE, name="é" * 60)], width=110, encoding="ascii")
     assert "==" in text
     assert "..." in text
@@ -239,8 +239,8 @@ def test_an_output_without_the_characters_gets_ascii() -> None:
     assert drawn([TRACE], encoding="latin-1").isascii()
 
 
-def test_the_summary_takes_more_lines_where_it_does_not_fit() -> None:
-    """A fact is not broken in the middle where a line of its own has room for it."""
+def test_the_summary_takes_more_lines_if_it_does_not_fit() -> None:
+    """A line is broken between facts, not within one."""
     lines = drawn([TRACE], width=45, complete=False).splitlines()
     assert lines[:2] == [SESSION, "1 traces"]
     assert lines[-4:] == [

@@ -21,6 +21,6 @@ from tests.cli.samples import TRACE
     ],
 )
 def test_sums_are_written_as_money(costs: list[float | None], facts: list[str]) -> None:
-    """With cents and separators; a sum beyond all floats is no reason to fail, and no known cost is none."""
+    """Sums have cents and separators. A sum beyond a float is infinite, and unknown costs have no sum."""
     shown = facts_of(summarize([attrs.evolve(TRACE, total_cost_usd=cost) for cost in costs]))
     assert [fact[: len(expected)] for fact, expected in zip(shown, facts, strict=False)] == facts

@@ -14,7 +14,7 @@ ASCII = glyphs_for("ascii")
     ("latency", "shape"), [(4, "===="), (2, "=="), (1.5, "=-"), (0.01, "-"), (0, ""), (-1, ""), (4.1, "===>")]
 )
 def test_a_bar_has_half_steps_and_anything_that_took_time_is_seen(latency: float, shape: str) -> None:
-    """Four characters for four seconds."""
+    """The full length is four characters for four seconds."""
     assert bar(latency, 4, 4, ASCII) == shape
 
 
@@ -30,5 +30,5 @@ def test_a_bar_has_half_steps_and_anything_that_took_time_is_seen(latency: float
     ],
 )
 def test_the_title_of_the_bars_is_their_axis(scale: float, width: int, axis: str) -> None:
-    """From nothing to the full length."""
+    """The axis goes from zero to the full length."""
     assert scale_axis(scale, width) == axis

@@ -13,7 +13,7 @@ from lyzr_traces_async import InvalidArgumentError
 from lyzr_traces_async.cli._when import duration, moment
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
-NOW = datetime(2026, 3, 26, 1, 19, 24, 347_000, tzinfo=INDIA)  # the day before in UTC, at 19:49
+NOW = datetime(2026, 3, 26, 1, 19, 24, 347_000, tzinfo=INDIA)  # in UTC it is 19:49 on the day before
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ NOW = datetime(2026, 3, 26, 1, 19, 24, 347_000, tzinfo=INDIA)  # the day before 
     ],
 )
 def test_a_moment_is_a_date_a_time_or_so_long_ago(text: str, found: str) -> None:
-    """In UTC, also where it is said without a time zone and where it is another day here."""
+    """A time without a zone is in UTC, and so is "today"."""
     assert moment("--since", text, NOW).isoformat() == found
 
 
@@ -71,24 +71,24 @@ def test_a_moment_is_a_date_a_time_or_so_long_ago(text: str, found: str) -> None
         "25.03.2026",
     ],
 )
-def test_what_means_no_moment_is_refused_with_what_does(text: str) -> None:
-    """The words name the option, the spellings that are understood, and what was given."""
+def test_a_malformed_moment_is_refused(text: str) -> None:
+    """The error names the option, gives the accepted spellings, and repeats the argument."""
     with pytest.raises(InvalidArgumentError) as caught:
         moment("--since", text, NOW)
-    assert caught.value.message.startswith("--since must be a date or a time such as 2026-03-25 or ")
+    assert caught.value.message.startswith("--since takes a date or a time such as 2026-03-25 or ")
     assert "yesterday" in caught.value.message
-    assert caught.value.message.endswith(f", not {text!r}")
+    assert caught.value.message.endswith(f"; not {text!r}")
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_every_moment_is_read_back(given: datetime) -> None:
-    """To the microsecond."""
+    """It keeps its microseconds."""
     assert moment("--until", given.isoformat(), NOW) == given
 
 
 @given(st.text(st.sampled_from("0123456789-:TZ.+mhd ")))
-def test_anything_else_is_refused_and_nothing_else_is_raised(text: str) -> None:
-    """What is understood is aware."""
+def test_any_text_is_a_moment_in_utc_or_is_refused(text: str) -> None:
+    """No other error is raised."""
     with contextlib.suppress(InvalidArgumentError):
         assert moment("--since", text, NOW).tzinfo is UTC
 
@@ -103,14 +103,14 @@ def test_anything_else_is_refused_and_nothing_else_is_raised(text: str) -> None:
         ("999999999d", timedelta(days=999_999_999)),
     ],
 )
-def test_a_length_of_time_is_so_many_minutes_hours_or_days(text: str, length: timedelta) -> None:
-    """Or nothing, which needs no unit."""
+def test_a_length_of_time_is_a_number_of_minutes_hours_or_days(text: str, length: timedelta) -> None:
+    """Zero needs no unit."""
     assert duration("--settle", text) == length
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1.5h", "1 h", "1w", "1h30m", "\u0667d", "today", "9999999999d"])
-def test_what_means_no_length_of_time_is_refused_with_what_does(text: str) -> None:
-    """The words name the option, the spellings that are understood, and what was given."""
+def test_a_malformed_length_of_time_is_refused(text: str) -> None:
+    """The error names the option, gives the accepted spellings, and repeats the argument."""
     with pytest.raises(InvalidArgumentError) as caught:
         duration("--settle", text)
-    assert caught.value.message == f"--settle must be a length of time such as 90m, 1h, 2d or 0, not {text!r}"
+    assert caught.value.message == f"--settle takes a length of time such as 90m, 1h, 2d or 0; not {text!r}"

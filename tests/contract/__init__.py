@@ -1,1 +1,1 @@
-"""What the client relies on, checked against the fake server or, with `--base-url`, against any deployment."""
+"""The contract of the service, checked against the fake server or, with `--base-url`, any deployment: `contract`."""

@@ -1,4 +1,4 @@
-"""The deployment that all tests of the contract ask, and its session."""
+"""The deployment and the session that all tests of the contract use."""
 
 from __future__ import annotations
 

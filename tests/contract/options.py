@@ -1,11 +1,11 @@
-"""Against which deployment the contract part runs: options of pytest, and what they need beside them.
+"""Options of pytest that choose the deployment for the tests of the contract.
 
-``pytest -m contract`` runs it against the fake server, as the whole suite does. For a real deployment::
+``pytest -m contract`` runs them against the fake server, as the whole suite does. For a real deployment::
 
     LYZR_CONTRACT_API_KEY=... LYZR_CONTRACT_SESSION_ID=... pytest -m contract --base-url https://host/v1
 
-It makes fewer than 40 requests. The session is best one whose call has ended a while ago, so that its list is at rest.
-The client's own variables, such as ``LYZR_API_KEY``, are not looked at: nobody calls a real service by accident.
+The tests send fewer than 40 requests. Choose a session whose call ended a while ago, so that its list does not change.
+The tests ignore the client's own variables, such as ``LYZR_API_KEY``, so that nobody calls a real service by accident.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ BASE_URL_VARIABLE = "LYZR_CONTRACT_BASE_URL"
 API_KEY_VARIABLE = "LYZR_CONTRACT_API_KEY"
 SESSION_ID_VARIABLE = "LYZR_CONTRACT_SESSION_ID"
 
-# Which fixture needs which variable, where the deployment is not the fake server.
+# The variable that a fixture needs, if the deployment is not the fake server.
 NEEDS = {"service": API_KEY_VARIABLE, "session_id": SESSION_ID_VARIABLE}
 
 
 @attrs.frozen
 class Deployment:
-    """Where the contract is to be kept, and what is needed to see whether it is."""
+    """The address of a deployment, a key for it, and one of its sessions."""
 
     base_url: str
     api_key: str = attrs.field(repr=False)
@@ -37,13 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("contract").addoption(
         "--base-url",
         metavar="URL",
-        help=f"the deployment to run the tests marked `contract` against, such as https://host/v1; else the "
-        f"environment's {BASE_URL_VARIABLE}, else a fake server. Needs {API_KEY_VARIABLE} and {SESSION_ID_VARIABLE}.",
+        help=f"run the tests marked `contract` against this deployment, such as https://host/v1. The default is the "
+        f"environment variable {BASE_URL_VARIABLE}, or else a fake server. A deployment needs {API_KEY_VARIABLE} and "
+        f"{SESSION_ID_VARIABLE}.",
     )
 
 
 def deployment_of(config: pytest.Config) -> Deployment | None:
-    """Return the deployment that was asked for, or ``None`` for the fake server."""
+    """Return the requested deployment, or ``None`` for the fake server."""
     base_url = _base_url(config)
     if base_url is None:
         return None
@@ -58,7 +59,7 @@ def _base_url(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to begin where something is missing that a selected test needs."""
+    """Refuse to start if a selected test needs a variable that is not set."""
     base_url = _base_url(session.config)
     if base_url is None:
         return

@@ -1,4 +1,4 @@
-"""The deployment on which the contract is to be kept, as the tests of all its parts ask it."""
+"""The deployment that the contract is checked against."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lyzr_traces_async.testing import FakeTracesServer
 from tests.contract.options import Deployment, deployment_of
 
 MOST_REQUESTS: Final = 39
-# With fewer left than that, others who share the quota are given way to until the window ends.
+# If fewer requests are left, the tests wait for the next window: others share the quota.
 ENOUGH_LEFT: Final = 10
 
 FAKE_SESSION: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -27,7 +27,7 @@ FAKE_SESSION: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 @attrs.frozen
 class Reply:
-    """An answer, read to its end."""
+    """A complete answer."""
 
     status: int
     fields: Mapping[str, str]
@@ -44,7 +44,7 @@ class Reply:
         return place
 
     def quotas(self) -> dict[str, dict[str, int]]:
-        """The quotas and their policies, by name: r, t, q and w of each."""
+        """Return ``r``, ``t``, ``q`` and ``w`` of each quota, by its name."""
         found: dict[str, dict[str, int]] = {}
         for field in ("RateLimit", "RateLimit-Policy"):
             items: Any = http_sf.parse(self.fields.get(field, "").encode(), tltype="list")
@@ -54,9 +54,9 @@ class Reply:
 
 
 class Service:
-    """A deployment, asked politely: one request at a time, not many in all, and some of the quota left to others."""
+    """A deployment that is used with care: one request at a time, few in all, and some quota left to others."""
 
-    _made: ClassVar[int] = 0  # by all tests of the contract together
+    _made: ClassVar[int] = 0  # the requests of all tests of the contract
 
     def __init__(self, deployment: Deployment, http: aiohttp.ClientSession) -> None:
         self.deployment = deployment
@@ -64,11 +64,11 @@ class Service:
         self._left: dict[str, dict[str, int]] = {}
 
     async def get(self, session_id: str, *, key: str | None = "", headers: Any = None, **query: object) -> Reply:
-        """Ask for a page of a session's traces."""
+        """Request a page of a session's traces."""
         return await self.ask(f"/traces/session/{session_id}", key=key, headers=headers, **query)
 
     async def ask(self, path: str, *, key: str | None = "", headers: Any = None, **query: object) -> Reply:
-        """Ask for anything, with the deployment's key unless there is another, or ``None`` for none."""
+        """Send a request with the deployment's key, with another ``key``, or with none if it is ``None``."""
         await self.leave_room(1)
         key = self.deployment.api_key if key == "" else key
         async with self._http.get(
@@ -82,20 +82,20 @@ class Service:
         return reply
 
     async def leave_room(self, requests: int) -> None:
-        """Wait until so many requests can be made, and note that they will be."""
+        """Wait until the quota allows so many requests, and count them."""
         Service._made += requests
         assert Service._made <= MOST_REQUESTS, "too many requests to a service that others use"
         seconds = [quota["t"] for quota in self._left.values() if quota.get("r", math.inf) < ENOUGH_LEFT + requests]
         await asyncio.sleep(max(seconds, default=0))
 
     def client(self, key: str = "") -> TracesClient:
-        """Our client for it."""
+        """Make a client of the deployment."""
         return TracesClient(key or self.deployment.api_key, base_url=self.deployment.base_url)
 
 
 @asynccontextmanager
 async def serving(config: pytest.Config) -> AsyncIterator[Service]:
-    """The deployment that was asked for, or a fake server."""
+    """Connect to the requested deployment, or start a fake server."""
     async with AsyncExitStack() as stack:
         deployment = deployment_of(config)
         if deployment is None:
@@ -103,18 +103,18 @@ async def serving(config: pytest.Config) -> AsyncIterator[Service]:
             server.add_session(FAKE_SESSION, traces=45, observations=True)
             server.add_transcripts(5)
             deployment = Deployment(server.base_url, server.api_key, FAKE_SESSION)
-        # The service looks a key up for as long as 37 s.
+        # The service may take 37 s to look up a key.
         http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=45))
         yield Service(deployment, await stack.enter_async_context(http))
 
 
 def optional(row: Any, name: str, *kinds: type) -> bool:
-    """Whether a field is null or absent, or of one of these types and of no kind of them."""
+    """Return whether a field is null, is absent, or has exactly one of these types."""
     return row.get(name) is None or type(row[name]) in kinds
 
 
 def check_refusal(reply: Reply, status: int, message: str | None = None) -> None:
-    """See that a request was refused with this status, and with this message if there is one."""
+    """Check that a request was refused with this status, and with this message if one is given."""
     assert reply.status == status
     assert isinstance(reply.document["error"], str)
     assert message in (None, reply.document["error"])

@@ -1,6 +1,6 @@
-"""What a client relies on of the two endpoints beside the list of traces, shown on a deployment.
+"""The contract of the endpoints for a single trace and for transcripts, checked against a deployment.
 
-It is part of the contract: see ``test_traces.py``, with which it shares the number of requests.
+These tests and those in ``test_traces.py`` share one limit of requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.contract
 
 @pytest.fixture(scope="module")
 async def row(service: Service, session_id: str) -> dict[str, Any]:
-    """A trace, as the list shows it."""
+    """Return a trace as its list has it."""
     rows: list[dict[str, Any]] = (await service.get(session_id, limit=10)).document["traces"]
     if not rows:
         pytest.skip("the session has no traces")
@@ -27,7 +27,7 @@ async def row(service: Service, session_id: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 async def trace(service: Service, session_id: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The same trace, as it stands alone."""
+    """Return the same trace, requested alone."""
     reply = await service.ask(f"/traces/session/{session_id}/{row['traceId']}")
     assert reply.status == 200
     trace: dict[str, Any] = reply.document["trace"]
@@ -36,7 +36,7 @@ async def trace(service: Service, session_id: str, row: dict[str, Any]) -> dict[
 
 @pytest.fixture(scope="module")
 async def oldest(service: Service) -> Reply:
-    """The two transcripts that ended first."""
+    """Return the two transcripts that ended first."""
     reply = await service.ask("/transcripts", sort="asc", limit=2)
     if not reply.document["items"]:
         pytest.skip("there are no transcripts")
@@ -51,17 +51,14 @@ def _is_numbers(value: Any) -> bool:
     return value is None or all(type(number) in (int, float) for number in value.values())
 
 
-# --- One trace
-
-
-async def test_a_trace_has_the_fields_that_its_list_shows(trace: dict[str, Any], row: dict[str, Any]) -> None:
-    """The same of each, but for the number of observations."""
+async def test_a_trace_has_the_fields_of_its_list(trace: dict[str, Any], row: dict[str, Any]) -> None:
+    """All values are equal. The list has the number of observations instead of the observations."""
     names = ("traceId", "name", "sessionId", "timestamp", "latencySeconds", "totalCostUsd", "htmlPath")
     assert {name: trace.get(name) for name in names} == {name: row.get(name) for name in names}
 
 
 async def test_observations_have_the_documented_shape(trace: dict[str, Any]) -> None:
-    """Id, type and begin are always there; each belongs to its trace."""
+    """The id, the type and the start are always there, and each observation belongs to its trace."""
     texts = ("traceId", "parentObservationId", "name", "level", "statusMessage", "model", "environment")
     for one in trace["observations"]:
         assert type(one["id"]) is type(one["type"]) is str
@@ -75,24 +72,21 @@ async def test_observations_have_the_documented_shape(trace: dict[str, Any]) -> 
 
 
 async def test_an_unknown_trace_is_not_found(service: Service, session_id: str) -> None:
-    """404, and it says that it is the trace."""
+    """The status is 404, and the error says that the trace is missing."""
     reply = await service.ask(f"/traces/session/{session_id}/no-such-trace-{uuid4().hex}")
     check_refusal(reply, 404)
     assert reply.document["error"].startswith("Trace not found")
 
 
 async def test_a_trace_id_has_at_most_256_characters(service: Service, session_id: str) -> None:
-    """400, with the issues."""
+    """A longer one is refused with 400 and its issues."""
     reply = await service.ask(f"/traces/session/{session_id}/{'x' * 257}")
     check_refusal(reply, 400)
     assert reply.document["issues"]
 
 
-# --- Transcripts
-
-
 async def test_a_list_of_transcripts_has_the_documented_shape(oldest: Reply) -> None:
-    """Sessions with their fields and types, and the place in the list."""
+    """It has sessions with typed fields, and the offsets of the list."""
     document = oldest.document
     assert {name: type(document[name]) for name in ("items", "total", "limit", "offset")} == {
         "items": list,
@@ -111,7 +105,7 @@ async def test_a_list_of_transcripts_has_the_documented_shape(oldest: Reply) -> 
 
 
 async def test_transcripts_are_filtered_and_sorted_by_their_end(service: Service, oldest: Reply) -> None:
-    """From the end of one on, that one is the first: bounds are included."""
+    """Both bounds are included."""
     items = oldest.document["items"]
     ends = [datetime.fromisoformat(item["endedAt"]) for item in items]
     assert ends == sorted(ends)
@@ -123,7 +117,7 @@ async def test_transcripts_are_filtered_and_sorted_by_their_end(service: Service
 
 
 async def test_an_agent_has_a_list_of_its_own(service: Service, oldest: Reply) -> None:
-    """With its sessions and no others."""
+    """It has the sessions of that agent only."""
     agents = [item["agentId"] for item in oldest.document["items"] if item["agentId"] is not None]
     if not agents:
         pytest.skip("no session that was looked at has an agent")
@@ -133,7 +127,7 @@ async def test_an_agent_has_a_list_of_its_own(service: Service, oldest: Reply) -
 
 
 async def test_a_malformed_limit_is_refused(service: Service) -> None:
-    """400 with the issues: its range is 1 to 200."""
+    """The status is 400 with issues. The range is 1 to 200."""
     reply = await service.ask("/transcripts", limit=201)
     check_refusal(reply, 400)
     assert reply.document["issues"]

@@ -1,7 +1,6 @@
-"""What a client relies on, shown on a deployment: the fake server, or the one that ``--base-url`` names.
+"""The contract of the list of traces, checked against the fake server or the deployment given with ``--base-url``.
 
-See ``options.py`` for how to run it against a real one. All of it is fewer than 40 requests, those of
-``test_siblings.py`` included.
+``options.py`` says how to run it. The tests send fewer than 40 requests, together with those in ``test_siblings.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from tests.helpers import plain_page
 
 pytestmark = pytest.mark.contract
 
-# Pages of the session that are looked at.
+# How many pages of the session are read.
 PAGES: Final = 4
 
 TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -28,28 +27,25 @@ TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @pytest.fixture(scope="module")
 async def first(service: Service, session_id: str) -> Reply:
-    """The answer to a request without page and limit."""
+    """Return the answer to a request without page and limit."""
     return await service.get(session_id)
 
 
 @pytest.fixture(scope="module")
 async def pages(service: Service, session_id: str, first: Reply) -> list[Reply]:
-    """The session's last pages, in a size that makes several of them."""
+    """Return the last pages of the session, with a limit that gives several pages."""
     limit = min(100, max(1, math.ceil(first.place["totalItems"] / PAGES)))
     last = max(1, math.ceil(first.place["totalItems"] / limit))
     return [await service.get(session_id, page=page, limit=limit) for page in range(max(1, last - PAGES + 1), last + 1)]
 
 
-# --- Refusals
-
-
-async def test_without_a_key_nothing_is_told(service: Service) -> None:
-    """401, also for a session that is not there."""
+async def test_a_request_without_a_key_is_refused(service: Service) -> None:
+    """The status is 401, even for an unknown session."""
     check_refusal(await service.get(str(uuid4()), key=None), 401, "Missing x-api-key")
 
 
-async def test_with_a_wrong_key_nothing_is_told(service: Service) -> None:
-    """401, and our client says so with an error of its own."""
+async def test_a_wrong_key_is_refused(service: Service) -> None:
+    """The status is 401, and our client raises its error for that."""
     check_refusal(await service.get(str(uuid4()), key="no-such-key"), 401, "Invalid x-api-key")
     await service.leave_room(1)
     async with service.client("no-such-key") as client:
@@ -58,7 +54,7 @@ async def test_with_a_wrong_key_nothing_is_told(service: Service) -> None:
 
 
 async def test_a_malformed_id_is_refused(service: Service) -> None:
-    """400, with the issues."""
+    """The status is 400, with issues."""
     reply = await service.get("no-uuid")
     check_refusal(reply, 400)
     assert reply.document["issues"]
@@ -68,22 +64,19 @@ async def test_a_malformed_id_is_refused(service: Service) -> None:
     "query", [{"page": 0}, {"page": "x"}, {"page": 1.5}, {"limit": 0}, {"limit": 101}, {"limit": "x"}], ids=str
 )
 async def test_a_malformed_page_or_limit_is_refused(service: Service, query: dict[str, Any]) -> None:
-    """400 with the issues, whether the session is there or not: the range of `limit` is 1 to 100."""
+    """The status is 400 with issues, even for an unknown session. The range of `limit` is 1 to 100."""
     reply = await service.get(str(uuid4()), **query)
     check_refusal(reply, 400)
     assert reply.document["issues"]
 
 
 async def test_an_unknown_session_is_not_found(service: Service) -> None:
-    """404, and our client says so with an error of its own."""
+    """The status is 404, and our client raises its error for that."""
     check_refusal(await service.get(str(uuid4())), 404, "Trace session not found")
     await service.leave_room(1)
     async with service.client() as client:
         with pytest.raises(NotFoundError, match="Trace session not found"):
             await client.list_session_traces(uuid4())
-
-
-# --- Pages
 
 
 def _is_row(row: Any) -> bool:
@@ -98,7 +91,7 @@ def _is_row(row: Any) -> bool:
 
 
 async def test_a_page_has_the_documented_shape(first: Reply) -> None:
-    """Traces with their fields and types, and the page's place in the list."""
+    """It has traces with typed fields, and its place in the list."""
     assert first.status == 200
     assert {"traces", "pagination"} <= set(first.document)
     assert {name: type(value) for name, value in first.place.items()} == dict.fromkeys(
@@ -108,43 +101,43 @@ async def test_a_page_has_the_documented_shape(first: Reply) -> None:
 
 
 async def test_page_and_limit_have_defaults(first: Reply) -> None:
-    """The first page, and 20 traces."""
+    """The defaults are page 1 and 20 traces."""
     assert (first.place["page"], first.place["limit"]) == (1, 20)
     assert len(first.document["traces"]) <= 20
 
 
 async def test_the_newest_trace_comes_first(first: Reply, pages: list[Reply]) -> None:
-    """Within a page, and from page to page."""
+    """This holds within a page and across pages."""
     walk = [row["timestamp"] for page in pages for row in page.document["traces"]]
     for timestamps in ([row["timestamp"] for row in first.document["traces"]], walk):
         moments = [datetime.fromisoformat(timestamp) for timestamp in timestamps]
         assert moments == sorted(moments, reverse=True)
 
 
-async def test_the_totals_fit_together(first: Reply, pages: list[Reply]) -> None:
-    """As many pages as the traces need; none for none. No page has more than it may."""
+async def test_the_totals_agree_with_the_limit(first: Reply, pages: list[Reply]) -> None:
+    """No page has more traces than its limit."""
     for page in (first, *pages):
         place = page.place
         assert place["totalPages"] == math.ceil(place["totalItems"] / place["limit"])
         assert len(page.document["traces"]) <= place["limit"]
 
 
-async def test_each_page_is_the_one_that_was_asked_for(pages: list[Reply]) -> None:
-    """It says its number and its limit."""
+async def test_each_page_has_the_requested_number_and_limit(pages: list[Reply]) -> None:
+    """The answer repeats both."""
     numbers = [page.place["page"] for page in pages]
     assert numbers == list(range(numbers[0], numbers[0] + len(pages)))
     assert len({page.place["limit"] for page in pages}) == 1
 
 
-async def test_pages_do_not_overlap_while_nothing_moves(pages: list[Reply]) -> None:
-    """No trace is on two of them, where all of them tell of the same total."""
+async def test_pages_do_not_overlap_while_the_session_is_unchanged(pages: list[Reply]) -> None:
+    """No trace is on two pages if all pages have the same total."""
     if len({page.place["totalItems"] for page in pages}) == 1:
         ids = [row["traceId"] for page in pages for row in page.document["traces"]]
         assert len(ids) == len(set(ids))
 
 
 async def test_a_page_past_the_end_is_empty(service: Service, session_id: str, first: Reply) -> None:
-    """200 with no traces, and with the totals of the list."""
+    """The status is 200, and the totals are those of the list."""
     past = first.place["totalPages"] + 1000
     reply = await service.get(session_id, page=past, limit=20)
     assert (reply.status, reply.document["traces"]) == (200, [])
@@ -152,23 +145,20 @@ async def test_a_page_past_the_end_is_empty(service: Service, session_id: str, f
     assert reply.place["totalPages"] == math.ceil(reply.place["totalItems"] / 20)
 
 
-# --- Header fields
-
-
-async def test_the_request_id_comes_back(service: Service) -> None:
-    """So that a failure can be found in the service's log."""
+async def test_the_request_id_is_echoed(service: Service) -> None:
+    """With it, a failure can be found in the service's log."""
     request_id = str(uuid4())
     reply = await service.get(str(uuid4()), headers={"X-Request-Id": request_id})
     assert reply.fields["X-Request-Id"] == request_id
 
 
 async def test_every_answer_has_a_request_id(first: Reply, pages: list[Reply]) -> None:
-    """Also where the request had none."""
+    """An answer to a request without an id has one too."""
     assert all(page.fields["X-Request-Id"] for page in (first, *pages))
 
 
-async def test_the_quota_is_told_and_counts_every_request(service: Service) -> None:
-    """Where there is one: what is left falls with each request, refused ones too, until the next window."""
+async def test_the_quota_fields_count_every_request(service: Service) -> None:
+    """The remaining number falls with each request, even a refused one, until the next window."""
     before = (await service.get(str(uuid4()))).quotas()
     for key in (None, "no-such-key"):
         after = (await service.get(str(uuid4()), key=key)).quotas()
@@ -176,16 +166,13 @@ async def test_the_quota_is_told_and_counts_every_request(service: Service) -> N
         for name, quota in after.items():
             assert 0 <= quota["r"] < quota["q"]
             assert 0 < quota["t"] <= quota["w"]
-            # A window that ends later is another one.
+            # A later end belongs to a new window.
             assert quota["r"] < before[name]["r"] or quota["t"] >= before[name]["t"]
         before = after
 
 
-# --- Our client
-
-
 async def test_our_client_gets_all_traces_once(service: Service, session_id: str, pages: list[Reply]) -> None:
-    """The walk is the same as the pages joined."""
+    """The walk yields the joined pages."""
     raw = [trace for page in pages for trace in plain_page.read(page.body)]
     place = pages[0].place
     await service.leave_room(2 * len(pages))

@@ -1,4 +1,4 @@
-"""Sessions for a page that a browser shows, and what can be read from it."""
+"""Traces for a page in a browser, and how to read and use that page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Show = Callable[..., Any]
 
 
 async def column(tab: Tab, number: int) -> list[str]:
-    """Return what stands in a column of the table, counted from 1."""
+    """Return the texts of a column of the table, counted from 1."""
     cells = f"document.querySelectorAll('#table tbody tr > :nth-child({number})')"
     found: list[str] = await tab.run(f"[...{cells}].map(cell => cell.textContent)")
     return found

@@ -15,7 +15,7 @@ from lyzr_traces_async.report import write_report
 from tests.report.browsing import Show
 from tests.report.samples import DASHBOARD
 
-# What tells of a mistake in the page, or of something that the policy has kept from being done.
+# Events about an error in the page, or about an action that the security policy has blocked.
 COMPLAINTS: Final = (
     "Log.entryAdded",
     "Runtime.exceptionThrown",
@@ -26,7 +26,7 @@ COMPLAINTS: Final = (
 
 @pytest.fixture(scope="package")
 def anyio_backend() -> str:
-    """The browser takes its time, which no clock may jump over."""
+    """Use a loop on the real clock: a clock that jumps would not wait for the browser."""
     return "asyncio"
 
 
@@ -41,7 +41,7 @@ async def running(anyio_backend: str) -> AsyncIterator[Tab]:  # noqa: ARG001 - i
 
 @pytest.fixture
 async def tab(running: Tab) -> AsyncIterator[Tab]:
-    """An ordinary window, and after the test a look at what the browser had to complain of and what it asked for."""
+    """Open a window of the usual size. After the test, check for complaints of the browser and for requests."""
     await running.size(1200, 900)
     await running.media(scheme="light")
     yield running
@@ -52,9 +52,10 @@ async def tab(running: Tab) -> AsyncIterator[Tab]:
 
 @pytest.fixture
 def show(tab: Tab, tmp_path: Path) -> Show:
-    """Write a report and open it."""
+    """Return a function that writes a report and opens it."""
 
     async def show(*sessions: SessionTraces) -> None:
+        """Return a function that writes a report and opens it."""
         page = tmp_path / "report.html"
         write_report(page, sessions, dashboard_url=DASHBOARD)
         await tab.open(page)

@@ -1,4 +1,4 @@
-"""Sessions to write, and the page that is made of them."""
+"""Sessions to write, and their page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def failed(message: str = "Trace session not found") -> SessionTraces:
 
 
 class Elements(HTMLParser):
-    """The elements of a page, and the text in those that the browser runs or applies."""
+    """The elements of a page, and the text of its scripts and styles."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

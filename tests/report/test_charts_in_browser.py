@@ -17,8 +17,8 @@ from tests.report.samples import BEGIN, DASHBOARD, session
 pytestmark = pytest.mark.browser
 
 
-async def test_all_of_a_session_is_drawn(tab: Tab, show: Show) -> None:
-    """Totals, a lane, a row of latencies and a row of costs for each name, and the traces with their links."""
+async def test_every_part_of_a_session_is_drawn(tab: Tab, show: Show) -> None:
+    """Each name has a lane, a row of latencies and a row of costs. The table has the traces with their links."""
     await show(session(*map(trace, reversed(range(45)))))
     assert await text(tab, "#totals") == "1 session \u00b7 45 traces \u00b7 $0.090000"
     assert await tab.run("[...document.querySelectorAll('.lane')].map(lane => lane.textContent)") == list(NAMES)
@@ -30,8 +30,8 @@ async def test_all_of_a_session_is_drawn(tab: Tab, show: Show) -> None:
     assert "the first" in await text(tab, "#detail")
 
 
-async def test_the_bars_are_where_and_as_long_as_the_traces_were(tab: Tab, show: Show) -> None:
-    """So that the pause a caller heard is seen."""
+async def test_the_bars_have_the_times_of_the_traces(tab: Tab, show: Show) -> None:
+    """The reader sees the pause that a caller heard."""
     one = trace(0, name="a", timestamp=BEGIN, latency_seconds=2.0)
     two = trace(1, name="a", timestamp=BEGIN + timedelta(seconds=8), latency_seconds=2.0)
     await show(session(two, one))
@@ -48,8 +48,8 @@ def _edges(path: str) -> list[str]:
     return [bar.partition("v")[0].replace("H", " ") for bar in path.split("M")[1:]]
 
 
-async def test_of_many_latencies_their_number_is_drawn(tab: Tab, show: Show) -> None:
-    """Highest where most are, since hundreds of dots are one smudge."""
+async def test_many_latencies_are_drawn_as_a_histogram(tab: Tab, show: Show) -> None:
+    """Hundreds of dots would overlap."""
     often = [trace(n, name="a", latency_seconds=1.0) for n in range(200)]
     await show(session(*often, *(trace(n, name="a", latency_seconds=5.0) for n in range(200, 300))))
     assert await tab.run("document.querySelectorAll('#latency .dots').length") == 0
@@ -73,7 +73,7 @@ async def test_of_many_latencies_their_number_is_drawn(tab: Tab, show: Show) -> 
     ids=["nulls", "one", "huge", "largest", "negative", "one moment", "decades", "many names"],
 )
 async def test_unusual_sessions_are_drawn(tab: Tab, show: Show, traces: list[Trace]) -> None:
-    """Whole, within the window, and with numbers for all places."""
+    """Every trace is in the table, the page fits the window, and no place is missing or infinite."""
     await show(session(*traces))
     assert len(await column(tab, 1)) == min(len(traces), 100)
     shapes = await tab.run("document.getElementById('session').outerHTML")
@@ -83,8 +83,8 @@ async def test_unusual_sessions_are_drawn(tab: Tab, show: Show, traces: list[Tra
     assert await tab.run("document.documentElement.scrollWidth") <= 1200
 
 
-async def test_a_dark_page_is_dark(tab: Tab, show: Show) -> None:
-    """Where the reader prefers that."""
+async def test_a_reader_who_prefers_dark_gets_a_dark_page(tab: Tab, show: Show) -> None:
+    """The colours follow the browser's setting."""
     await show(session(trace(0)))
     colours = []
     for scheme in ("light", "dark"):
@@ -94,7 +94,7 @@ async def test_a_dark_page_is_dark(tab: Tab, show: Show) -> None:
 
 
 async def drawing(tab: Tab, page: Path) -> float:
-    """Return how long it took to draw a page, in seconds from the moment of its opening; the best of three."""
+    """Return the best of three times from opening a page until it is drawn, in seconds."""
     times = []
     for _ in range(3):
         await tab.open(page)
@@ -106,7 +106,7 @@ async def drawing(tab: Tab, page: Path) -> float:
 
 @pytest.mark.parametrize(("count", "limit"), [(5000, 1.0), (20_000, 2.0)])
 async def test_thousands_of_traces_are_drawn_soon(tab: Tab, tmp_path: Path, count: int, limit: float) -> None:
-    """5,000 within a second, 20,000 within two: read, laid out and on the screen."""
+    """5,000 traces take at most one second and 20,000 at most two, including layout and painting."""
     page = tmp_path / "report.html"
     write_report(page, [session(*map(trace, reversed(range(count))))], dashboard_url=DASHBOARD)
     assert await drawing(tab, page) < limit

@@ -16,16 +16,16 @@ from lyzr_traces_async.report import check_path, write_report
 from tests.report.samples import page_of, session, trace
 
 
-def test_a_path_is_written(tmp_path: Path) -> None:
-    """As a string or a path; nothing is left beside it."""
+def test_a_report_is_written_to_a_path(tmp_path: Path) -> None:
+    """The path may be a string. No other file is left."""
     for path in (tmp_path / "a.html", str(tmp_path / "b.html")):
         write_report(path, [session(trace())])
         assert Path(path).read_text("utf-8") == page_of(session(trace()))
     assert {path.name for path in tmp_path.iterdir()} == {"a.html", "b.html"}
 
 
-def test_an_old_report_is_replaced_and_stays_as_private_as_it_was(tmp_path: Path) -> None:
-    """Also through a link, which stays one."""
+def test_an_old_report_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:
+    """A symbolic link stays a link."""
     target, link = tmp_path / "report.html", tmp_path / "link.html"
     target.write_text("old")
     target.chmod(0o600)
@@ -37,12 +37,13 @@ def test_an_old_report_is_replaced_and_stays_as_private_as_it_was(tmp_path: Path
 
 
 def broken() -> Iterator[SessionTraces]:
+    """Yield one session, then fail."""
     yield session(trace())
     raise ZeroDivisionError
 
 
-def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
-    """Neither half a report nor a file that nobody asked for."""
+def test_a_failure_leaves_the_old_report(tmp_path: Path) -> None:
+    """Neither half a report nor a temporary file is left."""
     path = tmp_path / "report.html"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError):
@@ -50,8 +51,8 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("report.html", "old")]
 
 
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
-    """The system's error says what is the matter."""
+def test_a_full_disk_leaves_the_old_report(tmp_path: Path) -> None:
+    """The error is that of the system."""
     path = tmp_path / "report.html"
     path.write_text("old")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -65,6 +66,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def unasked() -> Iterator[SessionTraces]:
+    """Fail if a session is drawn."""
     pytest.fail("a session was drawn")
     yield session()
 
@@ -82,7 +84,7 @@ def unasked() -> Iterator[SessionTraces]:
 def test_a_path_that_cannot_be_written_is_refused_before_a_session_is_drawn(
     name: str, reason: str, tmp_path: Path
 ) -> None:
-    """Named, with the reason; also by the check that a program may make before its first request."""
+    """The error has the path and the reason. `check_path` raises the same error."""
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "pipe")
     before = set(tmp_path.iterdir())
@@ -95,14 +97,14 @@ def test_a_path_that_cannot_be_written_is_refused_before_a_session_is_drawn(
 
 
 def test_the_systems_error_is_the_cause(tmp_path: Path) -> None:
-    """For whoever wants to know its number."""
+    """A program can read its number."""
     with pytest.raises(InvalidArgumentError) as caught:
         check_path(tmp_path / "missing" / "report.html")
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
-def test_the_check_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    """A report that is there, and one that is not."""
+def test_the_check_changes_nothing(tmp_path: Path) -> None:
+    """The report may exist or not."""
     (tmp_path / "old.html").write_text("old")
     check_path(tmp_path / "old.html")
     check_path(tmp_path / "new.html")
@@ -110,7 +112,7 @@ def test_the_check_leaves_everything_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_file_must_take_text(tmp_path: Path) -> None:
-    """Asked before a session is drawn; and a file of the caller's stays open."""
+    """The check comes before a session is drawn. A file of the caller stays open."""
     closed = io.StringIO()
     closed.close()
     (tmp_path / "file").touch()
@@ -123,8 +125,8 @@ def test_a_file_must_take_text(tmp_path: Path) -> None:
     assert not kept.closed
 
 
-def test_what_is_no_session_is_refused(tmp_path: Path) -> None:
-    """The easiest mistakes: one session in place of several, and an asynchronous iterator."""
+def test_an_argument_that_is_no_list_of_sessions_is_refused(tmp_path: Path) -> None:
+    """Common mistakes are a single session and an asynchronous iterator."""
     with pytest.raises(InvalidArgumentError, match=r"there is Trace\(.* among them"):
         write_report(tmp_path / "report.html", session(trace()))  # type: ignore[arg-type]
 
@@ -137,7 +139,7 @@ def test_what_is_no_session_is_refused(tmp_path: Path) -> None:
 
 
 def test_sessions_are_written_as_they_are_drawn() -> None:
-    """So that a thousand need no more memory than one."""
+    """A thousand sessions need no more memory than one."""
     file = io.StringIO()
     sizes = []
 

@@ -16,8 +16,8 @@ from lyzr_traces_async.report._island import encode, encode_session
 from tests.report.samples import BEGIN, DASHBOARD, SESSION, Elements, failed, island_of, page_of, session, trace
 
 
-def test_the_data_come_back_as_they_were() -> None:
-    """In columns, with times in milliseconds, and each name and each kind of path once."""
+def test_the_data_have_every_value_of_the_traces() -> None:
+    """They are in columns with times in milliseconds, and equal names and paths are stored once."""
     traces = [
         trace(2, latency_seconds=None, timestamp=BEGIN + timedelta(microseconds=824_001)),
         trace(1, name=None, total_cost_usd=None),
@@ -41,7 +41,7 @@ def test_the_data_come_back_as_they_were() -> None:
 
 
 def test_a_failed_session_is_in_the_page_with_its_error() -> None:
-    """Nothing is lost silently, and its neighbours are there."""
+    """The other sessions are in the page too."""
     lost, whole = island_of(page_of(failed("gone\x1b[2J"), session(trace())))
     assert lost["error"].startswith("NotFoundError: HTTP 404: gone\\x1b[2J")
     assert lost["id"] == SESSION
@@ -51,7 +51,7 @@ def test_a_failed_session_is_in_the_page_with_its_error() -> None:
 
 
 def test_no_sessions_make_a_page() -> None:
-    """Which the script fills with a word about it."""
+    """The script then says that there are no sessions."""
     assert island_of(page_of()) == []
 
 
@@ -66,7 +66,7 @@ def test_no_sessions_make_a_page() -> None:
     )
 )
 def test_json_survives_and_stays_in_its_element(value: Any) -> None:
-    """ASCII without a character of markup, whatever is in it, half a surrogate pair included."""
+    """It is ASCII without markup, even for lone surrogates, and decodes to the same value."""
     written = encode(value)
     assert written.isascii()
     assert not set("<>&\n") & set(written)
@@ -75,7 +75,7 @@ def test_json_survives_and_stays_in_its_element(value: Any) -> None:
 
 @given(st.text(st.characters(exclude_categories=()) | st.sampled_from("</script>&\"'`\u202e\u2028\ud83d")))
 def test_no_text_adds_an_element(text: str) -> None:
-    """Not as a name, an id, a path or an error; and what can't be seen is written out."""
+    """A name, an id, a path or an error cannot add one, and invisible characters are shown as escapes."""
     page = page_of(SessionTraces(text, None, (trace(name=text, trace_id=text, html_path=text),)), failed(text))
     assert [tag for tag, _ in Elements(page).tags] == [tag for tag, _ in Elements(page_of()).tags]
     assert page.isascii()
@@ -85,8 +85,8 @@ def test_no_text_adds_an_element(text: str) -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_what_json_has_no_number_for_is_not_known(number: float) -> None:
-    """A browser would refuse the whole of the data."""
+def test_infinity_and_nan_become_unknown(number: float) -> None:
+    """A browser would refuse all of the data otherwise."""
     (found,) = island_of(page_of(session(trace(latency_seconds=number, total_cost_usd=number))))
     assert (found["latency"], found["cost"]) == ([None], [None])
 
@@ -102,14 +102,14 @@ def test_what_json_has_no_number_for_is_not_known(number: float) -> None:
         ("", "t0", ["", None, False]),
     ],
 )
-def test_a_path_is_kept_without_the_id_that_is_in_it(path: str, trace_id: str, expected: list[Any]) -> None:
-    """What the script puts together is the path again, and it is told whether that may be a link."""
+def test_a_path_is_stored_without_the_trace_id(path: str, trace_id: str, expected: list[Any]) -> None:
+    """The script joins both again. The data also say whether the path may be a link."""
     one = encode_session(session(trace(html_path=path, trace_id=trace_id)), DASHBOARD)
     assert json.loads(one)["paths"] == [expected]
 
 
 def test_five_thousand_traces_are_less_than_a_megabyte() -> None:
-    """A page that can be sent on by mail."""
+    """Such a page can be sent by mail."""
     ids = [f"{number:032x}" for number in range(5000)]
     traces = (trace(n, trace_id=name, html_path=f"/project/voice/traces/{name}") for n, name in enumerate(ids))
     assert len(page_of(session(*traces), dashboard_url=DASHBOARD)) < 800_000

@@ -1,4 +1,4 @@
-"""Which addresses become links, and which dashboards are taken."""
+"""Which addresses become links, and which dashboards are accepted."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ from tests.report.samples import DASHBOARD, session, trace
         ("/\u00e4", None),
     ],
 )
-def test_only_addresses_beyond_doubt_become_links(path: str, link: str | None) -> None:
-    """Https, or under the dashboard's prefix; everything else stays text."""
+def test_only_safe_addresses_become_links(path: str, link: str | None) -> None:
+    """They are https, or below the dashboard. Anything else stays text."""
     assert link_of(path, DASHBOARD) == link
 
 
 def test_without_a_dashboard_a_path_is_text() -> None:
-    """And a whole URL is a link nevertheless."""
+    """A whole URL is still a link."""
     assert link_of("/project/p", None) is None
     assert link_of("https://a.example/p", None) == "https://a.example/p"
 
 
-def test_what_is_under_a_dashboard_on_this_machine_is_a_link() -> None:
-    """Though it is plain http."""
+def test_an_address_below_a_local_dashboard_is_a_link() -> None:
+    """A local dashboard may use plain http."""
     assert link_of("http://127.0.0.1:3000/p", "http://127.0.0.1:3000") == "http://127.0.0.1:3000/p"
     assert link_of("http://127.0.0.1:3000.evil.example/p", "http://127.0.0.1:3000") is None
 
@@ -80,7 +80,7 @@ def test_a_password_in_the_address_of_the_dashboard_is_not_shown() -> None:
     ],
 )
 def test_a_dashboard_is_https_or_on_this_machine(url: str) -> None:
-    """Its slash at the end is not doubled."""
+    """A slash at its end is removed."""
     assert check_dashboard_url(url) == url.rstrip("/")
 
 
@@ -102,7 +102,7 @@ def test_a_dashboard_is_https_or_on_this_machine(url: str) -> None:
     ],
 )
 def test_another_dashboard_is_refused(url: Any, tmp_path: Path) -> None:
-    """With a word on what it has to be, before anything is written."""
+    """The error says which addresses are allowed, and nothing is written."""
     with pytest.raises(InvalidArgumentError, match="the dashboard's URL must be https") as caught:
         write_report(tmp_path / "report.html", [session(trace())], dashboard_url=url)
     assert len(str(caught.value)) < 300

@@ -1,4 +1,4 @@
-"""A report in a real browser: what a reader can do with it, and that hostile data do nothing."""
+"""A report in a real browser: how a reader uses it, and that hostile data have no effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 async def test_the_figures_are_those_of_the_session(tab: Tab, show: Show) -> None:
-    """Quantiles are latencies that were there, sums exact, and what is missing is counted and shown as such."""
+    """Quantiles are existing latencies, sums are exact, and missing values are counted."""
     fields = [(0.1, 0.1), (0.2, 0.2), (0.3, None), (None, 0.7)]
     await show(session(*(trace(n, latency_seconds=s, total_cost_usd=c) for n, (s, c) in enumerate(fields))))
     figures = await tab.run("[...document.querySelectorAll('#figures li')].map(item => item.innerText)")
@@ -30,13 +30,13 @@ async def test_the_figures_are_those_of_the_session(tab: Tab, show: Show) -> Non
 
 
 async def test_sums_lose_nothing(tab: Tab, show: Show) -> None:
-    """As with `math.fsum`: a small cost between two large ones is still there."""
+    """As with `math.fsum`, a small cost between two large ones is kept."""
     await show(session(*(trace(n, total_cost_usd=cost) for n, cost in enumerate([1e15, 0.3, -1e15]))))
     assert await text(tab, "#totals") == "1 session \u00b7 3 traces \u00b7 $0.300000"
 
 
 async def test_a_click_on_a_column_sorts_by_it(tab: Tab, show: Show) -> None:
-    """And one more the other way; what is not known stands last both ways."""
+    """A second click reverses the order. Unknown values are last both times."""
     costs = [0.3, None, 0.1, 0.2]
     await show(session(*(trace(n, total_cost_usd=cost) for n, cost in enumerate(costs))))
     head = "document.querySelector('#table th:nth-child(5)')"
@@ -52,7 +52,7 @@ async def test_a_click_on_a_column_sorts_by_it(tab: Tab, show: Show) -> None:
 
 @pytest.mark.parametrize("number", range(1, 8))
 async def test_each_column_can_be_sorted_with_the_keyboard(tab: Tab, show: Show, number: int) -> None:
-    """With the button that is reached by Tab and pressed by Enter, which keeps the focus."""
+    """Enter presses the button in the header, which keeps the focus."""
     await show(session(*map(trace, (2, 0, 1))))
     button = f"document.querySelector('#table th:nth-child({number}) button')"
     await tab.run(f"{button}.focus()")
@@ -66,7 +66,7 @@ async def test_each_column_can_be_sorted_with_the_keyboard(tab: Tab, show: Show,
 
 
 async def test_a_search_looks_in_names_and_ids(tab: Tab, show: Show) -> None:
-    """In any case of letters; how many there are is said, also to a screen reader."""
+    """Case does not matter. The number of matches is also announced to screen readers."""
     await show(session(*map(trace, range(9)), trace(9, trace_id="needle", name=None)))
     await search(tab, "SPEECH-to")
     assert set(await column(tab, 3)) == {"speech-to-text"}
@@ -80,7 +80,7 @@ async def test_a_search_looks_in_names_and_ids(tab: Tab, show: Show) -> None:
 
 
 async def test_a_long_table_has_pages(tab: Tab, show: Show) -> None:
-    """A hundred rows each, so that twenty thousand take no longer than one hundred."""
+    """A page has 100 rows, so 20,000 traces are drawn as fast as 100."""
     await show(session(*map(trace, range(250))))
     assert len(await column(tab, 1)) == 100
     assert await text(tab, "#page-number") == "1\u2013100 of 250"
@@ -93,7 +93,7 @@ async def test_a_long_table_has_pages(tab: Tab, show: Show) -> None:
 
 
 async def test_the_page_begins_with_the_session_of_the_slowest_trace(tab: Tab, show: Show) -> None:
-    """The others can be chosen, and those that failed are named with their errors."""
+    """The other sessions can be chosen, and failed ones are listed with their errors."""
     lost = SessionTraces("lost", NotFoundError("Trace session not found", status=404))
     await show(session(trace(0)), lost, session(trace(1, latency_seconds=9.0), trace(2), session_id=OTHER))
     assert await text(tab, "#session-title") == f"Session {OTHER}"
@@ -105,7 +105,7 @@ async def test_the_page_begins_with_the_session_of_the_slowest_trace(tab: Tab, s
 
 
 async def test_a_session_without_traces_can_be_chosen_and_left_again(tab: Tab, show: Show) -> None:
-    """Its page is without charts, also on paper, and the next session's has them."""
+    """It has no charts, on paper either. The next session has them again."""
     await show(session(trace(0)), session(session_id=OTHER))
     await choose(tab, OTHER)
     await tab.frame()
@@ -118,7 +118,7 @@ async def test_a_session_without_traces_can_be_chosen_and_left_again(tab: Tab, s
 
 
 async def test_many_sessions_can_be_searched(tab: Tab, show: Show) -> None:
-    """By a part of the id; what is shown stays until another is chosen."""
+    """A part of the id is enough. The current session stays until another one is chosen."""
     await show(*(session(trace(n), session_id=f"session-{n}") for n in range(12)))
     assert await tab.run("document.getElementById('session-select').options.length") == 12
     await search(tab, "session-1", "session-filter")
@@ -131,7 +131,7 @@ async def test_many_sessions_can_be_searched(tab: Tab, show: Show) -> None:
 
 
 async def test_the_time_line_can_be_walked(tab: Tab, show: Show) -> None:
-    """With buttons, and with the pointer; each trace's facts are said as text."""
+    """Buttons and the pointer select a trace, and its details are shown as text."""
     await show(session(*map(trace, reversed(range(9)))))
     assert await text(tab, "#detail .id") == trace(6).trace_id  # the slowest
     for button, expected in (("next", 7), ("previous", 6), ("previous", 5)):
@@ -147,7 +147,7 @@ async def test_the_time_line_can_be_walked(tab: Tab, show: Show) -> None:
 
 
 async def test_a_page_without_sessions_or_traces_says_so(tab: Tab, show: Show) -> None:
-    """In place of empty charts."""
+    """There are no empty charts."""
     await show()
     assert await text(tab, "#totals") == "There are no sessions in this report."
     assert await tab.run("document.getElementById('session').hidden")
@@ -183,7 +183,7 @@ NUMBERS = (1e300, -3.0, None, 5e-324, 0.0, 1.7e308, 2.0)
 
 
 async def test_hostile_data_do_nothing(tab: Tab, show: Show) -> None:
-    """They are text, only sound addresses are links, and no drawing has a place for what is no number."""
+    """Markup is shown as text, only safe addresses are links, and no shape has an invalid number."""
     traces = [
         trace(
             n,
@@ -220,7 +220,7 @@ async def test_hostile_data_do_nothing(tab: Tab, show: Show) -> None:
 
 
 async def test_a_narrow_window_needs_no_scrolling_sideways(tab: Tab, show: Show) -> None:
-    """Nor after it was made narrow while the page was open; only the table may scroll, in its own frame."""
+    """This holds after resizing too. Only the table scrolls, within its own frame."""
     await show(session(*map(trace, range(45)), trace(45, name="x" * 10_000)), session(trace(1), session_id="y" * 300))
     await tab.size(360, 800)
     await tab.frame()
@@ -230,7 +230,7 @@ async def test_a_narrow_window_needs_no_scrolling_sideways(tab: Tab, show: Show)
 
 
 async def test_on_paper_are_all_rows_up_to_a_thousand(tab: Tab, show: Show) -> None:
-    """Since a page of a table can't be turned there; how many are missing is said. Afterwards all is as before."""
+    """Printed pages cannot be turned. A note says how many rows are missing, and the screen is restored."""
     await show(session(*map(trace, range(1200))))
     await tab.run(
         "addEventListener('beforeprint', () => {"
@@ -246,8 +246,8 @@ async def test_on_paper_are_all_rows_up_to_a_thousand(tab: Tab, show: Show) -> N
     assert await tab.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
 
 
-async def test_everything_has_a_name_for_those_who_cannot_see_it(tab: Tab, show: Show) -> None:
-    """Each button, field, link, picture and region in what the browser tells a screen reader."""
+async def test_every_control_has_a_name_for_screen_readers(tab: Tab, show: Show) -> None:
+    """This holds for each button, field, link, picture and region."""
     await show(*(session(*map(trace, range(150)), session_id=f"session-{n}") for n in range(12)))
     nodes = (await tab.do("Accessibility.getFullAXTree"))["nodes"]
     found: dict[str, list[str]] = {}

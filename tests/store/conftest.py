@@ -1,4 +1,4 @@
-"""A store whose file does not exist yet, and the event loop for it."""
+"""A store whose file does not exist yet, and an event loop for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lyzr_traces_async.store import TraceStore
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Name a file that does not exist yet."""
+    """Return the path of a file that does not exist yet."""
     return tmp_path / "traces.duckdb"
 
 

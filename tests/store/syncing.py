@@ -1,4 +1,4 @@
-"""Sessions to sync, a sync run to its end, and the requests that it made."""
+"""Sessions to sync, a complete sync, and the requests that were sent."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ IDS = [f"00000000-0000-4000-8000-{number:012}" for number in range(1000)]
 
 
 async def run(store: TraceStore, client: TracesClient, ids: Any, **options: Any) -> SyncProgress:
-    """Sync to the end; return how far it has come."""
+    """Sync to the end, and return the last progress."""
     return [progress async for progress in store.sync(client, ids, **options)][-1]
 
 
 def asked(server: FakeTracesServer) -> list[str]:
-    """Return the sessions that were asked for since this was called last."""
+    """Return the sessions requested since the last call."""
     found = [request.path.rpartition("/")[2] for request in server.requests]
     server.requests.clear()
     return found
 
 
 def add(server: FakeTracesServer, session_id: str, *, ago: timedelta, traces: int = 1) -> None:
-    """Add a session whose newest trace began so long ago."""
+    """Add a session whose newest trace began ``ago`` before now."""
     newest = datetime.now(UTC) - ago
     server.add_session(
         session_id,

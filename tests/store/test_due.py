@@ -1,4 +1,4 @@
-"""The one rule by which a sync decides what to ask for."""
+"""The rule by which a sync decides which sessions to read."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def read(read_at: datetime | None, newest: datetime | None) -> Record:
         pytest.param(Record("missing", ago(days=9), ago(days=9), ago(days=8)), False, id="it has vanished"),
     ],
 )
-def test_what_is_not_final_is_due(record: Record | None, *, due: bool) -> None:
-    """Each line of the rule, with what lies on its edge."""
+def test_a_session_that_is_not_final_is_due(record: Record | None, *, due: bool) -> None:
+    """Each row is a line of the rule, or a case at its edge."""
     assert is_due(record, NOW, HOUR) is due
 
 
@@ -61,15 +61,15 @@ def test_what_is_not_final_is_due(record: Record | None, *, due: bool) -> None:
     later=st.timedeltas(timedelta(0), timedelta(days=400)),
     settle=st.sampled_from((timedelta(0), HOUR, timedelta.max)),
 )
-def test_what_is_final_stays_final(record: Record, now: datetime, later: timedelta, settle: timedelta) -> None:
-    """So that each session is asked for a bounded number of times: time alone makes nothing due again."""
+def test_a_final_session_stays_final(record: Record, now: datetime, later: timedelta, settle: timedelta) -> None:
+    """Time alone makes no session due again, so each session is read a bounded number of times."""
     if not is_due(record, now, settle):
         assert not is_due(record, now + later, settle)
 
 
 @given(read_at=MOMENTS, newest=MOMENTS, state=st.sampled_from(("read", "failed", "missing")))
 def test_nothing_is_due_for_ever(read_at: datetime, newest: datetime, state: State) -> None:
-    """What is read late enough is final, and what is missing is given up."""
+    """A session read late enough is final, and a missing session is given up."""
     late = max(read_at, newest) + HOUR
     assert not is_due(read(late, newest), late, HOUR)
     assert not is_due(Record("missing", None, None, late), late + GIVEN_UP_AFTER + HOUR, HOUR)

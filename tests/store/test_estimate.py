@@ -1,4 +1,4 @@
-"""How long the quota makes a job take: a table, and properties that hold for any quota."""
+"""How long a job takes if only the quota limits it: examples, and properties that hold for any quota."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ HELD: Final = QuotaState(requests=100, remaining=0, resets_in=5.5, window_second
 def test_the_time_that_a_quota_makes_requests_take(
     requests_to_go: int, quota: QuotaState | None, expected: float | None
 ) -> None:
-    """None for what is left in the running window, then one window after the other."""
+    """Requests left in the running window take no time. Each further window adds its length."""
     assert seconds_left(requests_to_go, quota) == expected
 
 
@@ -70,8 +70,8 @@ quotas = st.builds(
 
 @estimating
 @given(numbers, quotas)
-def test_it_is_never_less_than_the_quota_allows(requests_to_go: int, quota: QuotaState) -> None:
-    """Whoever gives it so long, and no longer, has had as many requests as there were to go, but for the rounding."""
+def test_the_estimate_is_the_least_time_that_the_quota_allows(requests_to_go: int, quota: QuotaState) -> None:
+    """It is exact except for rounding."""
     estimate = seconds_left(requests_to_go, quota)
     assert estimate is not None
     assert quota.requests is not None
@@ -88,7 +88,7 @@ def test_it_is_never_less_than_the_quota_allows(requests_to_go: int, quota: Quot
 @estimating
 @given(numbers, numbers, quotas)
 def test_more_requests_never_take_less_time(one: int, other: int, quota: QuotaState) -> None:
-    """However many."""
+    """This holds for any two numbers of requests."""
     less, more = (seconds_left(requests, quota) for requests in sorted((one, other)))
     assert less is not None
     assert more is not None
@@ -98,7 +98,7 @@ def test_more_requests_never_take_less_time(one: int, other: int, quota: QuotaSt
 @estimating
 @given(quotas)
 def test_no_requests_take_no_time(quota: QuotaState) -> None:
-    """Also while nothing may be sent."""
+    """This also holds while no request may be sent."""
     assert seconds_left(0, quota) == 0.0
 
 
@@ -110,10 +110,10 @@ def test_no_requests_take_no_time(quota: QuotaState) -> None:
     st.integers(0, 20).map(float),
     st.integers(1, 20).map(float),
 )
-def test_it_is_what_sending_them_one_by_one_takes(
+def test_the_estimate_is_the_time_of_a_simulation(
     requests_to_go: int, requests: int, remaining: int, resets_in: float, window: float
 ) -> None:
-    """As fast as windows open, the next one when the running one ends."""
+    """The simulation sends requests as fast as windows open."""
     now, left, opens = 0.0, remaining, resets_in if resets_in or not remaining else window
     for _ in range(requests_to_go):
         if not left:

@@ -1,4 +1,4 @@
-"""The file of a store: its rows, what is refused, and who else may have it open."""
+"""The file of a store: its rows, files that are refused, and other programs that have it open."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def file(path: Path) -> StoreFile:
 
 
 def test_a_trace_is_kept_with_every_field(file: StoreFile, path: Path) -> None:
-    """Also with texts that other formats stumble over, with nothing at all, and with fields of a later version."""
+    """This includes unusual characters, missing values, and unknown fields."""
     full = trace(1, name="a\0b'\"\n\N{SNAKE}", extra={"score": 2**70, "nested": {"x": [1, None]}})
     bare = Trace("t2", None, None, NOW.replace(year=1, microsecond=7), None, None, 0, None)
     write(file, Outcome("a", NOW, None, [full, bare]))
@@ -76,8 +76,8 @@ def test_a_trace_is_kept_with_every_field(file: StoreFile, path: Path) -> None:
 
 @settings(max_examples=5)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.none(), min_size=30))
-def test_every_number_is_kept_as_it_is(numbers: list[float | None]) -> None:
-    """To the last bit, on its way through a text."""
+def test_every_number_is_kept_exactly(numbers: list[float | None]) -> None:
+    """Numbers pass through text on their way into the file, and keep every bit."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "traces.duckdb"
         file = StoreFile(path)
@@ -89,7 +89,7 @@ def test_every_number_is_kept_as_it_is(numbers: list[float | None]) -> None:
 
 
 def test_a_session_is_replaced_as_a_whole(file: StoreFile, path: Path) -> None:
-    """What it had before is gone, and nothing comes twice."""
+    """Its old traces are gone, and no trace is repeated."""
     write(file, Outcome("a", NOW, None, [trace(1), trace(2)]), Outcome("b", NOW, None, [trace(3)]))
     write(file, Outcome("a", NOW, None, [trace(2), trace(4)]))
     assert rows(path, "SELECT session_id, trace_id FROM traces ORDER BY ALL") == [("a", "t2"), ("a", "t4"), ("b", "t3")]
@@ -97,10 +97,10 @@ def test_a_session_is_replaced_as_a_whole(file: StoreFile, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("error", "state"), [(FAILED, "failed"), (MISSING, "missing")])
-def test_a_failed_reading_keeps_what_was_read_before(
+def test_a_failed_reading_keeps_the_earlier_traces(
     file: StoreFile, path: Path, error: ServerError | NotFoundError, state: str
 ) -> None:
-    """The traces, how many they are and when they were read; the error says that this is not all there may be."""
+    """Their number and the time of that reading stay too. The state and the error tell of the failure."""
     later = NOW.replace(hour=20)
     write(file, Outcome("a", NOW, None, [trace(1), trace(2)]))
     write(file, Outcome("a", later, error, ()))
@@ -109,13 +109,13 @@ def test_a_failed_reading_keeps_what_was_read_before(
         ("a", state, f"{type(error).__name__}: {error}".replace("\ud83d", "?"), later, NOW, NOW, 2, since)
     ]
     assert rows(path, "SELECT count(*) FROM traces") == [(2,)]
-    write(file, Outcome("a", later, None, ()))  # all were deleted meanwhile
+    write(file, Outcome("a", later, None, ()))  # all traces were deleted meanwhile
     assert rows(path, "SELECT * FROM sessions") == [("a", "read", None, later, later, None, 0, None)]
     assert rows(path, "SELECT count(*) FROM traces") == [(0,)]
 
 
-def test_it_is_known_since_when_a_session_is_missing(file: StoreFile) -> None:
-    """Since it was first found missing, and not before it was there; a clock that was set back moves that back."""
+def test_the_file_keeps_since_when_a_session_is_missing(file: StoreFile) -> None:
+    """The time starts anew after the session was there. An earlier clock moves it back."""
     for hour, error, since in (
         (5, MISSING, 5),
         (6, MISSING, 5),
@@ -131,8 +131,8 @@ def test_it_is_known_since_when_a_session_is_missing(file: StoreFile) -> None:
         assert found["a"].missing_since == (since and NOW.replace(hour=since))
 
 
-def test_more_ids_than_are_looked_up_at_once_are_all_known(file: StoreFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the last ones make up less than a chunk."""
+def test_more_ids_than_one_query_takes_are_all_found(file: StoreFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last query has fewer ids than the others."""
     monkeypatch.setattr("lyzr_traces_async.store._file._CHUNK", 10)
     write(file, *[Outcome(str(number), NOW, None, ()) for number in range(25)])
     assert len(file.known([str(number) for number in range(25)])) == 25
@@ -191,7 +191,9 @@ def cut_short(path: Path) -> None:
         (Path.mkdir, "can't be read: Is a directory"),
     ],
 )
-def test_what_is_no_store_is_left_alone(make: Callable[[Path], object], said: str, path: Path) -> None:
+def test_a_file_that_is_no_store_is_refused_and_unchanged(
+    make: Callable[[Path], object], said: str, path: Path
+) -> None:
     """The error names the file, what is wrong with it, and what to do."""
     make(path)
     before = path.read_bytes() if path.is_file() else None
@@ -200,8 +202,8 @@ def test_what_is_no_store_is_left_alone(make: Callable[[Path], object], said: st
     assert before is None or path.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A mistyped path makes no folders, and a name that is too long nothing at all."""
+def test_a_missing_folder_is_an_error_and_is_not_created(tmp_path: Path) -> None:
+    """A file name that is too long is an error too."""
     with pytest.raises(StorageError, match="No such file or directory"):
         StoreFile(tmp_path / "no" / "traces.duckdb").check()
     with pytest.raises(StorageError, match="File name too long"):
@@ -209,8 +211,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_kill_left_of_a_new_file_is_no_hindrance(path: Path) -> None:
-    """A file is made under another name, which it leaves when it is whole."""
+def test_remains_of_a_killed_process_are_overwritten(path: Path) -> None:
+    """A new file has another name until it is complete."""
     draft = path.with_name("traces.duckdb.new")
     draft.write_bytes(b"half of a file")
     draft.with_name("traces.duckdb.new.wal").write_bytes(b"and of its log")
@@ -219,8 +221,8 @@ def test_what_a_kill_left_of_a_new_file_is_no_hindrance(path: Path) -> None:
     StoreFile(path).check()
 
 
-def test_a_full_disk_leaves_the_file_as_it_was(path: Path) -> None:
-    """What does not fit is refused as a whole, and what was there can still be read."""
+def test_a_full_disk_leaves_the_file_unchanged(path: Path) -> None:
+    """The batch is refused as a whole, and earlier rows can still be read."""
     code = f"""
 import resource, signal
 from datetime import UTC, datetime
@@ -247,8 +249,8 @@ except StorageError as error:
     assert rows(path, "SELECT count(*) FROM traces") == [(10,)]
 
 
-def test_whoever_has_the_file_open_is_told_of(file: StoreFile, path: Path) -> None:
-    """In this process, where it is read only, and in another."""
+def test_a_file_that_is_open_elsewhere_is_in_use(file: StoreFile, path: Path) -> None:
+    """It may be open in this process, even read-only, or in another one."""
     with duckdb.connect(path, read_only=True), pytest.raises(InUseError, match="is in use by another program"):
         file.check()
     code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}, read_only=True); print(flush=True); sys.stdin.read()"

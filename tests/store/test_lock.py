@@ -1,4 +1,4 @@
-"""One sync of a file at a time."""
+"""The lock that allows one sync of a file at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lyzr_traces_async.store._lock import InUseError, lock
 
 
 def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
-    """In the same process too; afterwards nothing is left of the lock."""
+    """This holds within one process too. Releasing the lock removes its file."""
     release = lock(path)
     with pytest.raises(InUseError, match=f"another sync of {path} is running"):
         lock(path)
@@ -23,8 +23,8 @@ def test_a_second_sync_of_a_file_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("another", [False, True])
-def test_a_lock_that_was_taken_away_is_none(path: Path, monkeypatch: pytest.MonkeyPatch, *, another: bool) -> None:
-    """Where the other sync ends between opening and locking it; a third may have made its own by then, which stays."""
+def test_a_lock_file_that_vanished_is_no_lock(path: Path, monkeypatch: pytest.MonkeyPatch, *, another: bool) -> None:
+    """The other sync may end between opening and locking. A third sync may then have its own lock file."""
     opened = os.open
 
     def open_too_late(name: Path, *arguments: int) -> int:
@@ -40,8 +40,8 @@ def test_a_lock_that_was_taken_away_is_none(path: Path, monkeypatch: pytest.Monk
     assert path.with_name("traces.duckdb.lock").exists() is another
 
 
-def test_a_folder_without_locks_is_told_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As some network file systems are; and one in which no file can be made."""
+def test_a_folder_that_does_not_support_locks_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network file systems do not. A folder that cannot be written is an error too."""
 
     def no_locks(_: int) -> None:
         raise OSError(37, "No locks available")

@@ -1,4 +1,4 @@
-"""What a sync asks for, what it writes, and the progress that it yields."""
+"""Which sessions a sync reads, what it writes, and its progress."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.helpers.databases import rows, states_in
 from tests.store.syncing import IDS, add, asked, run
 
 
-async def test_the_tables_are_what_the_service_has(
+async def test_the_tables_have_every_trace_once(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """Every trace of every session once, in sessions of no, one and many pages."""
+    """Sessions have no page, one page or several pages."""
     sizes = dict(zip(IDS, (0, 1, 99, 100, 101, 250), strict=False))
     truth = {(name, trace.trace_id) for name, size in sizes.items() for trace in service.add_session(name, traces=size)}
     progress = await run(store, client, sizes)
@@ -39,10 +39,10 @@ async def test_the_tables_are_what_the_service_has(
     assert set(states_in(store.path).values()) == {"read"}
 
 
-async def test_nothing_is_due_so_nothing_is_asked(
+async def test_if_nothing_is_due_no_request_is_sent(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """A session that was read late enough is final, and so is an empty one; that is told at once."""
+    """A session that was read late enough is final, even if it is empty."""
     add(service, IDS[0], ago=timedelta(hours=2))
     service.add_session(IDS[1])
     await run(store, client, IDS[:2])
@@ -52,10 +52,10 @@ async def test_nothing_is_due_so_nothing_is_asked(
     assert asked(service) == []
 
 
-async def test_what_is_not_final_is_asked_for_again(
+async def test_sessions_that_are_not_final_are_read_again(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """What was read too early, what failed, and what is missing; with what came of it in the meantime."""
+    """They were read too early, failed, or are missing. Later results replace the earlier ones."""
     early, failing, missing, final = IDS[:4]
     add(service, early, ago=timedelta(minutes=30))
     add(service, failing, ago=timedelta(hours=2))
@@ -84,7 +84,7 @@ async def test_what_is_not_final_is_asked_for_again(
 async def test_only_the_service_says_that_a_session_is_missing(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """What answers 404 at a wrong base URL must not make a month of sessions be given up."""
+    """A 404 because of a wrong base URL must not make the sync give up sessions."""
     service.fail_next(status=404, body=b"<html>Not Found</html>")
     progress = await run(store, client, IDS[:1])
     assert (progress.failed, progress.missing) == (1, 0)
@@ -92,10 +92,10 @@ async def test_only_the_service_says_that_a_session_is_missing(
     assert states_in(store.path) == {IDS[0]: "failed"}
 
 
-async def test_settle_says_how_late_is_late_enough(
+async def test_settle_decides_when_a_session_is_final(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """A shorter time makes what was read final, a longer one makes it due again."""
+    """A shorter time makes a session final, and a longer one makes it due again."""
     add(service, IDS[0], ago=timedelta(minutes=30))
     await run(store, client, IDS[:1])
     asked(service)
@@ -105,8 +105,8 @@ async def test_settle_says_how_late_is_late_enough(
     assert asked(service) == IDS[:1]
 
 
-async def test_refresh_asks_for_all(store: TraceStore, service: FakeTracesServer, client: TracesClient) -> None:
-    """What is final, and what has been missing for more than seven days, which is not asked for otherwise."""
+async def test_refresh_reads_all_sessions(store: TraceStore, service: FakeTracesServer, client: TracesClient) -> None:
+    """This includes final sessions, and those missing for more than seven days."""
     final, missing = IDS[:2]
     add(service, final, ago=timedelta(hours=2))
     await run(store, client, IDS[:2])
@@ -119,10 +119,10 @@ async def test_refresh_asks_for_all(store: TraceStore, service: FakeTracesServer
     assert sorted(asked(service)) == [final, missing]
 
 
-async def test_a_session_is_read_when_it_was_begun_to_be_read(
+async def test_read_at_is_the_time_before_the_first_request(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """What arrives while it is read may not be in it, so that the reading must not count as later than that."""
+    """Traces that arrive during the reading may not be in it, so a later time would be wrong."""
     begun: list[datetime] = []
     service.on_request = lambda _: begun.append(datetime.now(UTC))
     service.latency = 0.05
@@ -133,7 +133,7 @@ async def test_a_session_is_read_when_it_was_begun_to_be_read(
 
 
 async def test_ids_of_every_kind_are_taken(store: TraceStore, service: FakeTracesServer, client: TracesClient) -> None:
-    """Strings, UUIDs, sessions as they are listed, each once; what is none of these is a session that failed."""
+    """Strings, UUIDs and listed sessions count once each. Anything else is a session that failed."""
     for session_id in IDS[:3]:
         service.add_session(session_id, traces=1)
 
@@ -164,8 +164,8 @@ async def test_ids_of_every_kind_are_taken(store: TraceStore, service: FakeTrace
     assert asked(service) == ["transcripts", IDS[2]]
 
 
-async def test_the_key_is_in_no_row_where_it_was_given_as_an_id(store: TraceStore, service: FakeTracesServer) -> None:
-    """It is masked in the name of the session, and in what is said of it."""
+async def test_a_key_in_place_of_an_id_is_masked_in_the_file(store: TraceStore, service: FakeTracesServer) -> None:
+    """It is masked in the id and in the error."""
     key = "canary-0123456789-canary"
     async with TracesClient(key, base_url=service.base_url) as client:
         assert (await run(store, client, [key])).failed == 1
@@ -176,7 +176,7 @@ async def test_the_key_is_in_no_row_where_it_was_given_as_an_id(store: TraceStor
 async def test_a_batch_is_written_when_nothing_comes_for_a_while(
     store: TraceStore, service: FakeTracesServer, client: TracesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As while the quota makes everything wait, so that a kill loses little."""
+    """While the quota holds requests back, a killed process loses little."""
     monkeypatch.setattr(_sync, "BATCH_SECONDS", 0.05)
     for session_id in IDS[:3]:
         service.add_session(session_id, traces=1)
@@ -187,7 +187,7 @@ async def test_a_batch_is_written_when_nothing_comes_for_a_while(
 async def test_a_trace_that_fits_into_no_column_fails_its_session(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """Rather than the whole batch."""
+    """The other sessions of the batch are written."""
     service.add_session(IDS[0], traces=[Trace("huge", None, None, datetime.now(UTC), None, None, 2**63, None)])
     service.add_session(IDS[1], traces=[Trace("large", None, None, datetime.now(UTC), None, None, 2**63 - 1, None)])
     progress = await run(store, client, IDS[:2])
@@ -197,8 +197,8 @@ async def test_a_trace_that_fits_into_no_column_fails_its_session(
     assert rows(store.path, "SELECT observation_count FROM traces") == [(2**63 - 1,)]
 
 
-async def test_the_quota_tells_how_long_it_takes(store: TraceStore, tmp_path: Path) -> None:
-    """In windows of as many requests as a session has needed so far."""
+async def test_the_remaining_time_follows_from_the_quota(store: TraceStore, tmp_path: Path) -> None:
+    """It assumes as many requests per session as were needed so far."""
     async with FakeTracesServer(quota=Quota(requests=10, seconds=1)) as server:
         for session_id in IDS[:8]:
             server.add_session(session_id, traces=150)
@@ -207,6 +207,6 @@ async def test_the_quota_tells_how_long_it_takes(store: TraceStore, tmp_path: Pa
             assert found[0].seconds_left is None
             assert found[-1].seconds_left == 0
             first = await anext(TraceStore(tmp_path / "other.duckdb").sync(client, IDS))
-    # A thousand sessions are a thousand requests at least, a hundred windows of a second each.
+    # A thousand sessions need at least a thousand requests: a hundred windows of a second each.
     assert first.seconds_left is not None
     assert 98 <= first.seconds_left <= 100

@@ -1,4 +1,4 @@
-"""A sync of a file that somebody else uses, or that is no store."""
+"""A sync of a file that is in use, or that is no store."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.helpers.databases import rows
 from tests.store.syncing import IDS, asked, run
 
 
-async def test_somebody_who_reads_the_file_is_waited_for(
+async def test_a_sync_waits_until_another_program_closes_the_file(
     store: TraceStore,
     service: FakeTracesServer,
     client: TracesClient,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """For a while: what was read is kept until they have closed it."""
+    """It keeps the batch in memory, and logs what it waits for."""
     service.add_session(IDS[0], traces=1)
     await run(store, client, [])
     caplog.set_level("INFO", "lyzr_traces_async")
@@ -35,10 +35,10 @@ async def test_somebody_who_reads_the_file_is_waited_for(
     assert said.startswith(f"waiting up to 5 s until the file is free: {store.path} is in use by another program")
 
 
-async def test_a_file_that_stays_in_use_is_told_of(
+async def test_a_file_that_stays_in_use_is_an_error(
     store: TraceStore, service: FakeTracesServer, client: TracesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the first request, where it is so from the beginning."""
+    """The error comes before the first request if the file was in use from the beginning."""
     monkeypatch.setattr(_sync, "PATIENCE_AT_FIRST", 0.2)
     await run(store, client, [])
     with duckdb.connect(store.path, read_only=True), pytest.raises(StorageError, match="is in use"):
@@ -46,10 +46,10 @@ async def test_a_file_that_stays_in_use_is_told_of(
     assert asked(service) == []
 
 
-async def test_a_file_that_is_no_store_is_told_of_before_the_first_request(
+async def test_a_file_that_is_no_store_is_an_error_before_the_first_request(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """No id is drawn either."""
+    """No id is drawn from the iterable either."""
     store.path.write_text("something else", encoding="utf-8")
 
     async def ids() -> AsyncIterator[str]:
@@ -64,7 +64,7 @@ async def test_a_file_that_is_no_store_is_told_of_before_the_first_request(
 async def test_a_second_sync_of_the_file_is_refused_and_the_first_goes_on(
     store: TraceStore, service: FakeTracesServer, client: TracesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both would ask for every session."""
+    """Both would send every request."""
     monkeypatch.setattr(_sync, "PATIENCE_WITH_SYNCS", 0.2)
     service.add_session(IDS[0], traces=1)
     first = store.sync(client, IDS[:1])
@@ -78,7 +78,7 @@ async def test_a_second_sync_of_the_file_is_refused_and_the_first_goes_on(
 async def test_the_file_can_be_read_between_two_batches(
     store: TraceStore, service: FakeTracesServer, client: TracesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is open only while one is written; the progress tells what is in it by now."""
+    """It is open only while a batch is written. The progress counts the rows that are in it."""
     monkeypatch.setattr(_sync, "BATCH_TRACES", 300)
     for session_id in IDS[:20]:
         service.add_session(session_id, traces=90)

@@ -1,4 +1,4 @@
-"""A sync that does not come to its end: what the file keeps, and how the next sync goes on."""
+"""A sync that ends early: what the file keeps, and how the next sync goes on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.helpers.databases import states_in
 from tests.store.syncing import IDS, add, asked, run
 
 
-async def test_a_sync_that_is_cancelled_before_anything_has_come_has_nothing_to_write(
+async def test_a_sync_that_is_cancelled_before_the_first_answer_writes_nothing(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """No error of the file stands in the way of the cancellation."""
+    """The cancellation is not replaced by an error of the file."""
     service.latency = 30
     syncing = store.sync(client, IDS[:1])
     await anext(syncing)
@@ -34,8 +34,10 @@ async def test_a_sync_that_is_cancelled_before_anything_has_come_has_nothing_to_
     assert states_in(store.path) == {}
 
 
-async def test_a_key_that_dies_stops_it_and_loses_nothing(store: TraceStore, service: FakeTracesServer) -> None:
-    """What was read is in the file when the error comes, and the next sync goes on from there."""
+async def test_a_key_that_expires_stops_the_sync_and_loses_nothing(
+    store: TraceStore, service: FakeTracesServer
+) -> None:
+    """Sessions that were read are in the file, and the next sync reads the others."""
     for session_id in IDS[:40]:
         add(service, session_id, ago=timedelta(hours=2))
 
@@ -59,10 +61,10 @@ async def test_a_key_that_dies_stops_it_and_loses_nothing(store: TraceStore, ser
     assert sorted([*asked(service), *kept]) == IDS[:40]
 
 
-async def test_a_sync_that_is_cancelled_keeps_what_has_come(
+async def test_a_cancelled_sync_writes_the_sessions_that_it_has_read(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """Also what came since the last batch."""
+    """This includes those since the last batch."""
     for session_id in IDS[:10]:
         service.add_session(session_id, traces=1)
     stuck = anyio.Event()
@@ -86,7 +88,7 @@ async def test_a_sync_that_is_cancelled_keeps_what_has_come(
 async def test_leaving_the_loop_ends_the_sync(
     store: TraceStore, service: FakeTracesServer, client: TracesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written stays, nothing more is asked for, and the file is free for another sync."""
+    """Written sessions stay, no further request is sent, and another sync can use the file."""
     monkeypatch.setattr(_sync, "BATCH_TRACES", 1)
     for session_id in IDS[:100]:
         service.add_session(session_id, traces=1)
@@ -102,10 +104,10 @@ async def test_leaving_the_loop_ends_the_sync(
     assert (await run(store, client, IDS[:3])).given == 3
 
 
-async def test_a_sync_that_was_dropped_is_no_hindrance_to_the_next(
+async def test_the_next_sync_waits_for_the_end_of_a_dropped_one(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """It ends while the next one begins, which waits for that."""
+    """A loop that is left without `aclose` ends later."""
     service.add_session(IDS[0], traces=1)
     service.latency = 0.1
     async for _ in store.sync(client, IDS):
@@ -113,10 +115,10 @@ async def test_a_sync_that_was_dropped_is_no_hindrance_to_the_next(
     assert (await run(store, client, IDS[:1])).traces == 1
 
 
-async def test_a_failure_of_the_ids_comes_before_any_request(
+async def test_an_error_of_the_ids_is_raised_before_any_request(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """As itself; and the file is free again."""
+    """The error is not wrapped, and another sync can use the file."""
 
     async def ids() -> AsyncIterator[str]:
         yield IDS[0]
@@ -128,10 +130,10 @@ async def test_a_failure_of_the_ids_comes_before_any_request(
     assert asked(service) == []
 
 
-async def test_a_client_that_is_closed_ends_it(
+async def test_a_closed_client_ends_the_sync(
     store: TraceStore, service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """In the middle, or before it begins."""
+    """It may be closed in the middle, or before the sync begins."""
     service.add_session(IDS[0], traces=1)
     closing: list[asyncio.Task[None]] = []
     service.on_request = lambda _: closing.append(asyncio.create_task(client.aclose()))

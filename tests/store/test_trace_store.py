@@ -33,21 +33,21 @@ from tests.store.syncing import IDS
 async def test_a_malformed_argument_is_refused_at_the_call(
     store: TraceStore, client: TracesClient, arguments: dict[str, Any], said: str
 ) -> None:
-    """Before the loop begins."""
+    """The error does not wait for the loop to begin."""
     given: dict[str, Any] = {"client": client, "ids": IDS} | arguments
     with pytest.raises(InvalidArgumentError, match=said):
         store.sync(given.pop("client"), given.pop("ids"), **given)
 
 
 @pytest.mark.parametrize("path", ["", ":memory:", "a\0b", b"traces.duckdb", 5, None])
-def test_what_is_no_path_of_a_file_is_refused(path: Any) -> None:
+def test_a_path_that_names_no_file_is_refused(path: Any) -> None:
     """A database in memory would be gone after each batch."""
     with pytest.raises(InvalidArgumentError, match="path must be"):
         TraceStore(path)
 
 
-def test_a_store_is_where_it_was_meant_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when the working directory is another one later; making one touches no file."""
+def test_a_relative_path_is_resolved_when_the_store_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later change of the working directory does not matter. No file is created."""
     monkeypatch.chdir(tmp_path)
     store = TraceStore("traces.duckdb")
     monkeypatch.chdir("/")
@@ -63,8 +63,10 @@ def test_a_store_is_where_it_was_meant_to_be(tmp_path: Path, monkeypatch: pytest
         ("anyio.to_thread", "import of anyio.to_thread halted; None in sys.modules"),
     ],
 )
-def test_without_duckdb_it_is_said_what_to_install(library: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the import; another library that is missing is another matter."""
+def test_without_duckdb_the_import_says_what_to_install(
+    library: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another missing library keeps its own error."""
     for name in [name for name in sys.modules if name.startswith("lyzr_traces_async.store")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(lyzr_traces_async, "store")

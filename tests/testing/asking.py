@@ -1,4 +1,4 @@
-"""Requests to the fake server, and a trace to serve."""
+"""Requests to the fake server, and a trace for it to serve."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ TRACE = Trace(
     html_path="/traces/view/trace-abc-123",
 )
 
-# A request for a page of traces, as the bytes that are sent.
+# The bytes of a request for a page of traces.
 REQUEST = f"GET /v1/traces/session/{SESSION} HTTP/1.1\r\nHost: x\r\nx-api-key: test-key\r\n\r\n".encode("ascii")
 
 
 async def get(
     http: aiohttp.ClientSession, server: FakeTracesServer, session_id: str = SESSION, **query: Any
 ) -> tuple[int, Any]:
-    """Ask for a page of traces; return the status and the body."""
+    """Request a page of traces, and return the status and the body."""
     async with http.get(f"{server.base_url}/traces/session/{session_id}", params=query) as answer:
         return answer.status, await answer.json()
 
 
 async def ids(http: aiohttp.ClientSession, server: FakeTracesServer, **query: Any) -> list[str]:
-    """Return the ids of a page of traces."""
+    """Return the trace ids of a page."""
     status, body = await get(http, server, **query)
     assert status == 200
     return [trace["traceId"] for trace in body["traces"]]
@@ -51,7 +51,7 @@ def ids_of(traces: tuple[Trace, ...]) -> list[str]:
 
 
 def fetch(server: FakeTracesServer, path: str = f"/traces/session/{SESSION}") -> tuple[int, Any]:
-    """Send a request from synchronous code; return the status and the body."""
+    """Send a request from synchronous code, and return the status and the body."""
     request = Request(server.base_url + path, headers={"x-api-key": server.api_key})  # noqa: S310 - the test's server
     try:
         with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise

@@ -1,4 +1,4 @@
-"""A running fake server, and a client of it that knows its key."""
+"""A running fake server, and an HTTP client with its key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake server's failures on order."""
+"""Failures that a test orders from the fake server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def status(http: aiohttp.ClientSession, server: FakeTracesServer, session_
 
 
 async def raw(server: FakeTracesServer) -> bytes:
-    """Everything the server sends in answer to one request, up to the end of the connection."""
+    """Send one request, and return all bytes that the server sends until it closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
     try:
         writer.write(REQUEST)
@@ -59,10 +59,10 @@ async def raw(server: FakeTracesServer) -> bytes:
         (599, {"error": "Error"}),
     ],
 )
-async def test_a_status_comes_with_what_the_service_says(
+async def test_a_status_comes_with_the_body_of_the_service(
     server: FakeTracesServer, http: aiohttp.ClientSession, code: int, text: dict[str, Any]
 ) -> None:
-    """And with the quota's fields, but a 429 without the time to come back; the next request is served."""
+    """The quota's fields are there, and a 429 has no Retry-After. The next request succeeds."""
     server.fail_next(status=code)
     async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
         assert (answer.status, await answer.json()) == (code, text)
@@ -73,8 +73,10 @@ async def test_a_status_comes_with_what_the_service_says(
     assert [request.status for request in server.requests] == [code, 200]
 
 
-async def test_a_503_is_a_proxys_unless_it_has_a_message(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """The service itself says 503 only where it is not configured, and that is asked for by its message."""
+async def test_a_503_is_that_of_a_proxy_unless_it_has_a_message(
+    server: FakeTracesServer, http: aiohttp.ClientSession
+) -> None:
+    """The service itself sends 503 only if it is not configured; its message asks for that."""
     server.fail_next(status=503)
     server.fail_next(status=503, message="Langfuse tracing is not configured on voice-agent-server")
     async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
@@ -84,8 +86,8 @@ async def test_a_503_is_a_proxys_unless_it_has_a_message(server: FakeTracesServe
         assert await answer.json() == {"error": "Langfuse tracing is not configured on voice-agent-server"}
 
 
-async def test_a_message_replaces_what_the_service_says(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """It is the text of the JSON error."""
+async def test_a_message_replaces_the_text_of_the_error(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """The message is the text of the JSON error."""
     server.fail_next(status=502, message="Langfuse request failed (429)")
     async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
         assert (answer.status, await answer.json()) == (502, {"error": "Langfuse request failed (429)"})
@@ -102,14 +104,14 @@ async def test_a_message_replaces_what_the_service_says(server: FakeTracesServer
 async def test_a_body_replaces_the_usual_one(
     server: FakeTracesServer, http: aiohttp.ClientSession, options: dict[str, Any], code: int, content_type: str
 ) -> None:
-    """With status 200 and as JSON, unless said otherwise."""
+    """The defaults are status 200 and JSON."""
     server.fail_next(body=b"<html>", **options)
     async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
         assert (answer.status, answer.content_type, await answer.read()) == (code, content_type, b"<html>")
 
 
 async def test_headers_are_added_changed_and_removed(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Their names in any case; the answer is the usual one otherwise."""
+    """Names may be in any case. The rest of the answer stays as usual."""
     server.fail_next(
         headers={
             "X-RateLimit-Remaining": "7",
@@ -129,15 +131,15 @@ async def test_headers_are_added_changed_and_removed(server: FakeTracesServer, h
     assert not {"RateLimit", "RateLimit-Policy", "Not-There"} & set(answer.headers)
 
 
-async def test_a_429_can_say_when_to_come_back(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """In the test's own words, which may be a date."""
+async def test_a_429_can_have_a_retry_after(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """The value may be a date."""
     server.fail_next(status=429, headers={"Retry-After": "Fri, 31 Dec 2999 23:59:59 GMT"})
     answer = await get(http, server)
     assert (answer.status, answer.headers["Retry-After"]) == (429, "Fri, 31 Dec 2999 23:59:59 GMT")
 
 
 async def test_a_reset_comes_before_any_byte(server: FakeTracesServer) -> None:
-    """The connection ends with a RST; no status is recorded, for none was sent."""
+    """The connection ends with a RST. No status is recorded, because none was sent."""
     server.fail_next(reset=True)
     with pytest.raises(ConnectionResetError):
         await raw(server)
@@ -160,7 +162,7 @@ async def test_a_truncated_answer_has_a_whole_head_and_half_a_body(
 async def test_an_error_and_a_given_body_can_be_truncated_too(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """The client has the status, and learns of the loss when it reads the body."""
+    """The client gets the status, and notices the loss when it reads the body."""
     server.fail_next(status=502, truncate=True)
     server.fail_next(body=b"12", truncate=True)
     for expected, part in ((502, b'{"error":"Langfuse '), (200, b"1")):
@@ -171,10 +173,10 @@ async def test_an_error_and_a_given_body_can_be_truncated_too(
                 await answer.content.readany()
 
 
-async def test_a_client_that_goes_while_an_answer_is_truncated_goes_unnoticed(
+async def test_a_client_that_leaves_during_a_truncated_answer_is_no_error(
     server: FakeTracesServer, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its connection may be gone already when the half is sent; that is no error of the server's."""
+    """The connection may be closed before the server sends the half. The server logs nothing."""
     server.fail_next(truncate=True)
     _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
     writer.write(REQUEST)
@@ -185,8 +187,8 @@ async def test_a_client_that_goes_while_an_answer_is_truncated_goes_unnoticed(
     assert not caplog.records
 
 
-async def test_a_stall_holds_back_the_usual_answer(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """A minute later it comes as if nothing had been, while other requests are served at once."""
+async def test_a_stall_delays_the_usual_answer(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """The answer comes after a minute. Other requests are answered at once."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     server.fail_next(stall=60, page=1)
@@ -203,7 +205,7 @@ async def test_a_stall_holds_back_the_usual_answer(server: FakeTracesServer, htt
 async def test_a_stall_goes_with_other_failures_and_with_latency(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """The waits add up, then the failure comes."""
+    """The stall and the latency add up, and the failure comes after both."""
     loop = asyncio.get_running_loop()
     server.latency = 30
     server.fail_next(stall=60, status=500)
@@ -219,7 +221,7 @@ async def test_a_stall_goes_with_other_failures_and_with_latency(
 async def test_a_request_whose_client_gave_up_is_not_answered(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """It stays on record without a status, and its stall ends there."""
+    """The request is recorded without a status, and its stall ends."""
     server.fail_next(stall=1000)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(10):
@@ -228,10 +230,10 @@ async def test_a_request_whose_client_gave_up_is_not_answered(
     assert [request.status for request in server.requests] == [None]
 
 
-async def test_failures_come_in_the_order_of_their_orders(
+async def test_failures_come_in_the_order_in_which_they_were_ordered(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """Each for as many requests as asked."""
+    """Each failure is used for as many requests as ordered."""
     server.fail_next(2, status=502)
     server.fail_next(status=500)
     server.fail_next(status=504)
@@ -241,7 +243,7 @@ async def test_failures_come_in_the_order_of_their_orders(
 async def test_a_failure_can_be_meant_for_a_session_or_a_page(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """Other requests pass it by, and meet the first one behind it that fits."""
+    """Other requests skip that failure, and get the next one that fits."""
     server.fail_next(status=500, session_id=UUID(OTHER))
     server.fail_next(status=502, page=2)
     server.fail_next(status=504, session_id=SESSION, page=2)
@@ -254,8 +256,8 @@ async def test_a_failure_can_be_meant_for_a_session_or_a_page(
     assert await status(http, server, session_id=OTHER, page=2) == 200
 
 
-async def test_a_request_without_a_page_is_for_the_first(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """One for a page that makes no sense, or for no traces at all, is for none."""
+async def test_a_request_without_a_page_counts_as_page_1(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """A request with a malformed page, or not for traces, has no page."""
     server.fail_next(status=500, page=1)
     assert await status(http, server, page="x") == 400
     assert await status(http, server, session_id="no/such/path") == 404
@@ -297,7 +299,7 @@ async def test_a_request_without_a_page_is_for_the_first(server: FakeTracesServe
 async def test_an_order_that_makes_no_sense_is_refused(
     server: FakeTracesServer, http: aiohttp.ClientSession, options: dict[str, Any], text: str
 ) -> None:
-    """It says why, and nothing fails."""
+    """The error says why, and no request fails."""
     with pytest.raises(InvalidArgumentError) as caught:
         server.fail_next(**options)
     assert text in str(caught.value)
@@ -307,7 +309,7 @@ async def test_an_order_that_makes_no_sense_is_refused(
 async def test_status_200_with_a_message_is_an_answer_of_the_wrong_shape(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """As some gateways report errors."""
+    """Some gateways report errors this way."""
     server.fail_next(status=200, message="quota exceeded")
     async with http.get(f"{server.base_url}/traces/session/{SESSION}") as answer:
         assert (answer.status, await answer.json()) == (200, {"error": "quota exceeded"})

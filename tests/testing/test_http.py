@@ -1,4 +1,4 @@
-"""The life of the fake server and of its connections."""
+"""How the fake server starts, closes its connections, and ends."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lyzr_traces_async.testing import FakeTracesServer
 from tests.testing.asking import REQUEST, SESSION, port_of
 
 
-async def test_the_address_is_known_from_the_start_and_after_the_end() -> None:
-    """So that a test can also see what a client makes of a server that is gone."""
+async def test_the_address_stays_known_after_the_end() -> None:
+    """A test can show how a client behaves when the server is gone."""
     server = FakeTracesServer()
     with pytest.raises(RuntimeError, match="enter it with `async with`"):
         server.base_url  # noqa: B018 -- the access is what is tested
@@ -31,7 +31,7 @@ async def test_the_address_is_known_from_the_start_and_after_the_end() -> None:
 
 
 async def test_a_running_server_is_not_started_twice() -> None:
-    """The second start is refused, and the first goes on."""
+    """The second start is refused, and the first server goes on."""
     async with FakeTracesServer() as server:
         with pytest.raises(RuntimeError, match="already running"):
             await server.__aenter__()
@@ -40,7 +40,7 @@ async def test_a_running_server_is_not_started_twice() -> None:
 
 
 async def test_an_idle_connection_is_closed_after_five_seconds() -> None:
-    """Counted from the last answer, as at the real service."""
+    """The time counts from the last answer, as in the real service."""
     loop = asyncio.get_running_loop()
     async with FakeTracesServer() as server:
         server.add_session(SESSION)
@@ -58,7 +58,7 @@ async def test_an_idle_connection_is_closed_after_five_seconds() -> None:
 
 @pytest.mark.parametrize("state", ["idle", "stalled", "half a request", "not reading"])
 async def test_leaving_ends_everything_at_once(state: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever its clients are doing: no time passes, no task is left, nothing is logged."""
+    """No time passes, no task is left and nothing is logged, whatever the client is doing."""
     caplog.set_level(logging.INFO)
     loop = asyncio.get_running_loop()
     before = asyncio.all_tasks()
@@ -70,7 +70,7 @@ async def test_leaving_ends_everything_at_once(state: str, caplog: pytest.LogCap
         if state == "stalled":
             server.fail_next(stall=10_000)
         elif state == "not reading":
-            # More than the buffers of the two sockets take.
+            # More bytes than the buffers of the two sockets hold.
             server.fail_next(body=b"x" * 50_000_000)
         writer.write(REQUEST[:20] if state == "half a request" else REQUEST)
         if state == "idle":
@@ -89,7 +89,7 @@ async def test_leaving_ends_everything_at_once(state: str, caplog: pytest.LogCap
 
 @pytest.mark.parametrize("turns", range(5))
 async def test_leaving_ends_a_connection_that_is_just_being_made(turns: int) -> None:
-    """However far the loop has come with it: none is left that nobody knows of."""
+    """The connection is closed at any stage of its creation."""
     async with FakeTracesServer() as server:
         client = socket.create_connection(("127.0.0.1", port_of(server)))
         for _ in range(turns):
@@ -100,14 +100,14 @@ async def test_leaving_ends_a_connection_that_is_just_being_made(turns: int) -> 
 
 
 async def test_leaving_by_cancellation_closes_the_server_too() -> None:
-    """A cancelled scope cancels every wait within it, but not this one."""
+    """A cancelled scope cancels every wait within it, but not the wait for the server's end."""
     before = asyncio.all_tasks()
     with anyio.move_on_after(10):
         async with FakeTracesServer() as server:
             server.fail_next(stall=1000)
             async with aiohttp.ClientSession() as http, http.get(server.base_url):
                 pytest.fail("the stall outlasts the scope")
-    # Looked at before anything is awaited: a task that ends a little later would have been left behind.
+    # No await comes before this line: it would give a task that was left behind the time to end.
     assert asyncio.all_tasks() == before
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port_of(server))

@@ -1,4 +1,4 @@
-"""The fake server's traces one by one: how they are asked for, and what is observed within them."""
+"""Single traces of the fake server, and their observations."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ OBSERVATION = Observation("first", "SPAN", BEGAN)
 async def get(
     http: aiohttp.ClientSession, server: FakeTracesServer, trace_id: str, session_id: str = SESSION
 ) -> tuple[int, Any]:
-    """Ask for a trace whose id is in the path just as it is here."""
+    """Request a trace with its id in the path exactly as given."""
     url = URL(f"{server.base_url}/traces/session/{session_id}/{trace_id}", encoded=True)
     async with http.get(url) as answer:
         return answer.status, await answer.json()
 
 
 async def inside(http: aiohttp.ClientSession, server: FakeTracesServer, trace: Trace) -> list[dict[str, Any]]:
+    """Return the observations of a trace."""
     status, body = await get(http, server, quote(trace.trace_id, safe=""))
     assert status == 200
     observations: list[dict[str, Any]] = body["trace"]["observations"]
@@ -44,7 +45,7 @@ async def inside(http: aiohttp.ClientSession, server: FakeTracesServer, trace: T
 async def test_a_trace_is_sent_as_in_its_list_but_with_observations(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """In place of their number; `extra` beside the fields, or in place of them."""
+    """Observations replace their count. `extra` adds fields or replaces them."""
     server.add_session(SESSION, [attrs.evolve(TRACE, extra={"tags": ["a"], "name": None})])
     assert await get(http, server, "trace-abc-123") == (
         200,
@@ -65,10 +66,10 @@ async def test_a_trace_is_sent_as_in_its_list_but_with_observations(
 
 
 @pytest.mark.parametrize("trace_id", ["../x", "..", ".", "a/b?c#d", "%2F", "a b+c", "é\u2028", "?", "x" * 256])
-async def test_an_id_is_one_part_of_the_path_whatever_it_is_made_of(
+async def test_an_id_with_any_characters_is_one_part_of_the_path(
     server: FakeTracesServer, http: aiohttp.ClientSession, trace_id: str
 ) -> None:
-    """The path is split as it was sent, and then decoded; the record shows it decoded."""
+    """The path is split before it is decoded. The record has the decoded path."""
     server.add_session(SESSION, [attrs.evolve(TRACE, trace_id=trace_id)])
     sent = quote(trace_id, safe="").replace(".", "%2E")
     status, body = await get(http, server, sent)
@@ -80,13 +81,13 @@ async def test_an_id_is_one_part_of_the_path_whatever_it_is_made_of(
 async def test_a_path_with_further_parts_is_not_found(
     server: FakeTracesServer, http: aiohttp.ClientSession, trace_id: str
 ) -> None:
-    """A slash that was sent as one splits."""
+    """A slash that was not escaped splits the path."""
     server.add_session(SESSION, [TRACE, attrs.evolve(TRACE, trace_id="a/b")])
     assert await get(http, server, trace_id) == (404, {"error": "Not found"})
 
 
-async def test_a_hidden_trace_is_still_there_on_its_own(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """It is only dropped from the pages. A removed one is gone."""
+async def test_a_hidden_trace_can_be_requested_alone(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """It is only missing in the pages. A removed trace is gone."""
     hidden, removed = server.add_session(SESSION, 2)
     server.hide_traces(SESSION, 1)
     server.remove_traces(SESSION, at=1)
@@ -94,8 +95,8 @@ async def test_a_hidden_trace_is_still_there_on_its_own(server: FakeTracesServer
     assert await get(http, server, removed.trace_id) == (404, {"error": "Trace not found"})
 
 
-async def test_what_is_not_there_is_404_and_says_which(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """An unknown session, an unknown trace, or one of another session."""
+async def test_a_404_says_what_is_missing(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """The session is unknown, the trace is unknown, or the trace belongs to another session."""
     server.add_session(SESSION, [TRACE])
     (elsewhere,) = server.add_session(OTHER, 1)
     for session_id, trace_id, said in [
@@ -108,7 +109,7 @@ async def test_what_is_not_there_is_404_and_says_which(server: FakeTracesServer,
 
 
 async def test_checks_come_in_the_services_order(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """The key first, then the form of both ids, then whether they are there."""
+    """The key is checked first, then the form of both ids, then their existence."""
     async with aiohttp.ClientSession() as keyless:
         assert await get(keyless, server, "x", "no-uuid") == (401, {"error": "Missing x-api-key"})
     status, body = await get(http, server, "x" * 257, "no-uuid")
@@ -119,13 +120,10 @@ async def test_checks_come_in_the_services_order(server: FakeTracesServer, http:
     assert (await get(http, server, "x" * 256, UNKNOWN))[0] == 404
 
 
-# What is observed
-
-
-async def test_made_up_observations_look_like_a_voice_agents(
+async def test_made_up_observations_are_consistent_with_their_trace(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """As many as each trace says, nested, within its time, with a model, tokens, and costs that make up its own."""
+    """Their number, nesting, times, tokens and costs match the trace."""
     for trace in server.add_session(SESSION, 60, observations=True):
         observations = await inside(http, server, trace)
         assert len({one["id"] for one in observations}) == len(observations) == trace.observation_count
@@ -153,7 +151,7 @@ async def test_made_up_observations_look_like_a_voice_agents(
 async def test_an_agents_answer_has_a_tool_call_in_its_generation(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """The span of the step, the language model in it, the tool in that, and the tool's result in that."""
+    """Each is nested in the one before: the step, the language model, the tool, and the tool's result."""
     server.add_session(SESSION, [TRACE], observations=True)
     observations = await inside(http, server, TRACE)
     assert [one["type"] for one in observations] == ["SPAN", "GENERATION", "SPAN", "EVENT"]
@@ -164,10 +162,10 @@ async def test_an_agents_answer_has_a_tool_call_in_its_generation(
 
 
 @pytest.mark.parametrize("cost", [None, float("inf"), float("nan")])
-async def test_what_is_not_known_of_a_trace_is_not_made_up(
+async def test_a_missing_end_or_cost_of_a_trace_is_not_made_up(
     server: FakeTracesServer, http: aiohttp.ClientSession, cost: float | None
 ) -> None:
-    """Neither when it ended, nor what it cost."""
+    """The observations have no end and no costs then."""
     trace = attrs.evolve(TRACE, latency_seconds=None, total_cost_usd=cost)
     server.add_session(SESSION, [trace], observations=True)
     root, generation, *_ = await inside(http, server, trace)
@@ -178,7 +176,7 @@ async def test_what_is_not_known_of_a_trace_is_not_made_up(
 async def test_made_up_observations_are_the_same_every_time(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """On another server, and when they are asked for again; others for another trace."""
+    """They are the same in another request and on another server, and differ between traces."""
     first, second = server.add_session(SESSION, 2, observations=True)
     observations = await inside(http, server, first)
     assert await inside(http, server, first) == observations != await inside(http, server, second)
@@ -187,10 +185,10 @@ async def test_made_up_observations_are_the_same_every_time(
         assert await inside(http, other, first) == observations
 
 
-async def test_traces_that_arrive_have_observations_only_if_told(
+async def test_added_traces_have_observations_only_if_asked(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """Whatever their session was added with."""
+    """The choice made for the session does not matter."""
     server.add_session(SESSION, 1, observations=True)
     (bare,) = server.add_traces(SESSION)
     (full,) = server.add_traces(SESSION, observations=True)
@@ -215,7 +213,7 @@ numbers = st.floats() | st.integers()
     )
 )
 def test_observations_are_made_up_for_any_trace(trace: Trace) -> None:
-    """However long, dear, early or late it says it is."""
+    """Extreme latencies, costs and times are no problem."""
     observations = list(make_up(trace))
     assert len(observations) == max(0, trace.observation_count)
     assert len({one.id for one in observations}) == len(observations)
@@ -225,7 +223,7 @@ def test_observations_are_made_up_for_any_trace(trace: Trace) -> None:
 
 
 async def test_given_observations_are_served_as_given(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """In the given order, to the microsecond, with `extra` beside the fields or in place of them."""
+    """They keep their order and microseconds. `extra` adds fields or replaces them."""
     server.add_session(SESSION, [TRACE], observations=True)
     given_ones = [
         attrs.evolve(OBSERVATION, id="second", extra={"scores": [1], "startTime": None}),
@@ -278,10 +276,10 @@ async def test_given_observations_are_served_as_given(server: FakeTracesServer, 
         ),
     ],
 )
-async def test_what_cannot_be_observed_is_refused_and_changes_nothing(
+async def test_invalid_observations_are_refused_and_change_nothing(
     server: FakeTracesServer, http: aiohttp.ClientSession, call: Any, text: str
 ) -> None:
-    """Each refusal says what is wrong."""
+    """Each error says what is wrong."""
     server.add_session(SESSION, [TRACE])
     server.set_observations(SESSION, "trace-abc-123", [OBSERVATION])
     with pytest.raises(InvalidArgumentError) as caught:
@@ -292,11 +290,8 @@ async def test_what_cannot_be_observed_is_refused_and_changes_nothing(
     assert server.add_session(OTHER) == ()
 
 
-# Faults
-
-
 async def test_failures_meet_requests_for_one_trace_too(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Any, or of one session; but not one that is for a page of a list."""
+    """A failure for a session applies to its single traces, and a failure for a page does not."""
     server.add_session(SESSION, [TRACE])
     server.add_session(OTHER, [TRACE])
     server.fail_next(status=502, page=1)

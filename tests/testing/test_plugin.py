@@ -17,6 +17,7 @@ pytest_plugins = ["pytester"]
 
 
 def fetch(server: FakeTracesServer, **query: Any) -> Any:
+    """Return the decoded answer to a request for a page."""
     text = "&".join(f"{name}={value}" for name, value in query.items())
     request = urllib.request.Request(  # noqa: S310 -- the address is the test's own server's
         f"{server.base_url}/traces/session/{SESSION}?{text}", headers={"x-api-key": server.api_key}
@@ -26,7 +27,7 @@ def fetch(server: FakeTracesServer, **query: Any) -> Any:
 
 
 def test_the_fixture_serves_synchronous_tests(traces_server: FakeTracesServer) -> None:
-    """The test's thread changes the lists, orders failures and reads the records; there is no quota."""
+    """The test changes the sessions, orders failures and reads the records. There is no quota."""
     traces_server.add_session(SESSION, 30)
     assert len(fetch(traces_server)["traces"]) == 20
     traces_server.add_traces(SESSION, 5)
@@ -39,9 +40,9 @@ def test_the_fixture_serves_synchronous_tests(traces_server: FakeTracesServer) -
     assert [request.status for request in traces_server.requests] == [200, 502, 200]
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # with the real clock: the server is in another thread
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # on the real clock, because the server is in another thread
 async def test_the_fixture_serves_asynchronous_tests(traces_server: FakeTracesServer) -> None:
-    """It has an event loop of its own, so the test's may be of any kind."""
+    """The server has an event loop of its own, so the test may use any loop."""
     traces_server.add_session(SESSION, 3)
     async with (
         aiohttp.ClientSession(headers={"x-api-key": traces_server.api_key}) as http,
@@ -51,7 +52,7 @@ async def test_the_fixture_serves_asynchronous_tests(traces_server: FakeTracesSe
 
 
 def test_each_test_gets_a_server_of_its_own_that_is_gone_after_it(pytester: pytest.Pytester) -> None:
-    """Users need no more than the library installed; the fixture is listed with its purpose."""
+    """The fixture needs nothing but the installed library, and `pytest --fixtures` lists it."""
     pytester.makepyfile(
         f"""
         import socket
@@ -84,7 +85,7 @@ def test_each_test_gets_a_server_of_its_own_that_is_gone_after_it(pytester: pyte
         """
     )
     ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly")
-    ran.assert_outcomes(passed=4, errors=1)  # an exception of a hook is heard of after the test
+    ran.assert_outcomes(passed=4, errors=1)  # the exception of the hook is raised after the test
     assert "ZeroDivisionError" in ran.stdout.str()
     listing = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
     assert "A fake Lyzr traces API on 127.0.0.1 without a quota" in listing

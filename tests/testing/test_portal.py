@@ -19,7 +19,7 @@ pytest_plugins = ["pytester"]
 
 
 def test_a_plain_with_serves_synchronous_code() -> None:
-    """With a quota, failures on order, and all other things; its thread and its port are gone at the end."""
+    """The quota and ordered failures work. The thread and the port are gone at the end."""
     before = set(threading.enumerate())
     with FakeTracesServer(quota=Quota(requests=3, seconds=600)) as server:
         server.add_session(SESSION, 3)
@@ -33,9 +33,9 @@ def test_a_plain_with_serves_synchronous_code() -> None:
         socket.create_connection(("127.0.0.1", port_of(server)))
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # with the real clock: the server is in another thread
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # on the real clock, because the server is in another thread
 async def test_it_serves_asynchronous_code_too() -> None:
-    """It does not share the loop of who asks."""
+    """The server does not share the event loop of its clients."""
     with FakeTracesServer() as server:
         traces = server.add_session(SESSION, 3)
         async with TracesClient(server.api_key, base_url=server.base_url) as client:
@@ -43,7 +43,7 @@ async def test_it_serves_asynchronous_code_too() -> None:
 
 
 def test_a_fixture_of_any_scope_is_a_plain_with(pytester: pytest.Pytester) -> None:
-    """As the documentation shows it: one server for several tests, with a quota."""
+    """As in the documentation, several tests share one server with a quota."""
     pytester.makeconftest(
         f"""
         import pytest
@@ -75,8 +75,8 @@ def test_a_fixture_of_any_scope_is_a_plain_with(pytester: pytest.Pytester) -> No
     ran.assert_outcomes(passed=3)
 
 
-def test_a_hook_that_fails_is_heard_of_where_the_block_is_left() -> None:
-    """Over what came of it there."""
+def test_an_exception_of_the_hook_is_raised_at_the_end_of_the_block() -> None:
+    """It replaces an exception that the bad answer has caused."""
     with pytest.raises(ZeroDivisionError), FakeTracesServer() as server:
         server.on_request = lambda _: 1 / 0  # type: ignore[assignment]
         assert fetch(server)[0] == 500
@@ -84,7 +84,7 @@ def test_a_hook_that_fails_is_heard_of_where_the_block_is_left() -> None:
 
 
 def test_a_hook_that_fails_does_not_hide_ctrl_c() -> None:
-    """Which is then what leaves the block, and the server is gone all the same."""
+    """KeyboardInterrupt leaves the block, and the server is closed."""
     with pytest.raises(KeyboardInterrupt), FakeTracesServer() as server:
         server.on_request = lambda _: 1 / 0  # type: ignore[assignment]
         fetch(server)
@@ -100,8 +100,8 @@ def test_an_exception_leaves_the_block_as_itself() -> None:
     assert caught.value.__context__ is None
 
 
-def test_what_is_under_way_ends_with_the_block(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody waits for a stalled answer, and nothing is logged."""
+def test_a_stalled_request_ends_with_the_block(caplog: pytest.LogCaptureFixture) -> None:
+    """Leaving does not wait for the answer, and nothing is logged."""
     caplog.set_level(logging.INFO)
     arrived = threading.Event()
     with FakeTracesServer() as server:
@@ -117,7 +117,7 @@ def test_what_is_under_way_ends_with_the_block(caplog: pytest.LogCaptureFixture)
 
 
 def test_a_running_server_is_not_entered_again() -> None:
-    """Neither in the same form nor in the other; the first goes on, and may be left and entered anew."""
+    """Both forms of `with` are refused. The server goes on, and can be left and entered again."""
 
     async def enter(server: FakeTracesServer) -> None:
         async with server:
@@ -133,8 +133,8 @@ def test_a_running_server_is_not_entered_again() -> None:
             assert fetch(server)[0] == 404
 
 
-async def test_nor_is_one_that_was_entered_asynchronously() -> None:
-    """The text says how it was entered."""
+async def test_a_server_entered_asynchronously_is_not_entered_again() -> None:
+    """The error says how the server was entered."""
     async with FakeTracesServer() as server:
         with pytest.raises(RuntimeError, match="already running: it was entered with `async with`"):
             server.__enter__()
@@ -144,7 +144,7 @@ async def test_nor_is_one_that_was_entered_asynchronously() -> None:
 
 
 async def test_a_server_is_left_as_it_was_entered() -> None:
-    """What was not entered cannot be left at all."""
+    """A server that was not entered cannot be left."""
     server = FakeTracesServer()
     with pytest.raises(RuntimeError, match="the server is not running: it can't be left with `with`"):
         server.__exit__(None, None, None)

@@ -1,4 +1,4 @@
-"""The fake server's quota: a fixed window, told of in header fields."""
+"""The quota of the fake server: a fixed window, and the header fields about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def remaining(answer: aiohttp.ClientResponse) -> int:
 
 
 def test_a_window_is_fixed() -> None:
-    """It opens with the first request after the last one ended, and every request in it counts."""
+    """It opens with the first request after the previous window, and every request counts."""
     window = Window(Quota(2, 60))
     steps = [
         # now, allowed, remaining, reset
@@ -50,7 +50,7 @@ def test_a_window_is_fixed() -> None:
 
 @pytest.mark.parametrize("now", [0.1, 12345.678, 987654.321, 1e9 + 1 / 3])
 def test_a_window_is_never_said_to_be_longer_than_it_is(now: float) -> None:
-    """At any reading of the clock, however the arithmetic rounds."""
+    """This holds at any reading of the clock, despite rounding."""
     assert Window(Quota(100, 60)).spend(now).reset == 60
 
 
@@ -66,7 +66,7 @@ def test_a_window_is_never_said_to_be_longer_than_it_is(now: float) -> None:
 async def test_the_fields_are_structured_fields(
     http: aiohttp.ClientSession, quota: Quota, field: str, policy: str
 ) -> None:
-    """They read as the service writes them, with whole numbers whatever the quota, and parse as RFC 9651 lists."""
+    """They are spelled as by the service, have whole numbers for any quota, and parse as lists of RFC 9651."""
     async with FakeTracesServer(quota=quota) as server:
         answer = await get(http, server)
     assert answer.headers["RateLimit"] == field
@@ -77,7 +77,7 @@ async def test_the_fields_are_structured_fields(
 
 
 async def test_the_request_over_the_quota_gets_429(http: aiohttp.ClientSession) -> None:
-    """It says when to come back, and who comes back then is served."""
+    """It has a Retry-After, and a request after that time succeeds."""
     async with FakeTracesServer(quota=Quota(2, 60)) as server:
         server.add_session(SESSION, 1)
         assert [remaining(await get(http, server)) for _ in range(2)] == [1, 0]
@@ -96,7 +96,7 @@ async def test_the_request_over_the_quota_gets_429(http: aiohttp.ClientSession) 
 
 
 async def test_every_request_counts_whatever_its_answer(http: aiohttp.ClientSession) -> None:
-    """401, 400, 404 and ordered failures use the quota up, tell so, and come after it: the next wrong key gets 429."""
+    """Refused requests and ordered failures use the quota and report it. A wrong key after that gets 429."""
     async with FakeTracesServer(quota=Quota(5, 60)) as server:
         server.fail_next(status=502, page=1, session_id=SESSION)
         answers = [
@@ -111,8 +111,8 @@ async def test_every_request_counts_whatever_its_answer(http: aiohttp.ClientSess
     assert [remaining(answer) for answer in answers] == [4, 3, 2, 1, 0, 0]
 
 
-async def test_a_failure_on_order_stands_also_over_the_quota(http: aiohttp.ClientSession) -> None:
-    """Whoever orders a 502 gets one, without the 429's field; a stall alone leaves the 429 as it is."""
+async def test_an_ordered_failure_takes_precedence_over_the_quota(http: aiohttp.ClientSession) -> None:
+    """It has no Retry-After. A stall alone leaves the 429 as it is."""
     async with FakeTracesServer(quota=Quota(1, 600)) as server:
         server.spend_quota()
         server.fail_next(status=502)
@@ -120,12 +120,12 @@ async def test_a_failure_on_order_stands_also_over_the_quota(http: aiohttp.Clien
         failed, refused = await get(http, server), await get(http, server)
     assert (failed.status, refused.status) == (502, 429)
     assert "Retry-After" not in failed.headers
-    # As of the arrival of the request, like the count.
+    # The quota is checked when the request arrives, before the stall.
     assert "Retry-After" in refused.headers
 
 
-async def test_strangers_spend_the_same_quota(http: aiohttp.ClientSession) -> None:
-    """They may also open the window, and take more than there is."""
+async def test_other_clients_spend_the_same_quota(http: aiohttp.ClientSession) -> None:
+    """Their requests may open the window, and may exceed the quota."""
     async with FakeTracesServer(quota=Quota(10, 60)) as server:
         server.add_session(SESSION, 1)
         server.spend_quota()
@@ -138,8 +138,8 @@ async def test_strangers_spend_the_same_quota(http: aiohttp.ClientSession) -> No
         assert len(server.requests) == 3
 
 
-async def test_without_a_quota_nothing_is_said_of_one(http: aiohttp.ClientSession) -> None:
-    """A thousand requests would all be served, and their answers have no such fields."""
+async def test_without_a_quota_there_are_no_fields_about_one(http: aiohttp.ClientSession) -> None:
+    """More than 100 requests succeed."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(SESSION, 1)
         answers = [await get(http, server) for _ in range(102)]
@@ -149,14 +149,14 @@ async def test_without_a_quota_nothing_is_said_of_one(http: aiohttp.ClientSessio
     assert not {name.lower() for answer in answers for name in answer.headers} & {"ratelimit", "ratelimit-policy"}
 
 
-async def test_the_quota_is_the_real_services_by_default(http: aiohttp.ClientSession) -> None:
-    """100 requests in 60 seconds."""
+async def test_the_default_quota_is_that_of_the_real_service(http: aiohttp.ClientSession) -> None:
+    """It is 100 requests in 60 seconds."""
     async with FakeTracesServer() as server:
         assert (await get(http, server)).headers["RateLimit-Policy"].startswith('"100-in-1min"; q=100; w=60;')
 
 
 async def test_a_server_started_again_has_a_new_window(http: aiohttp.ClientSession) -> None:
-    """The sessions are still there, the spent quota is not."""
+    """It keeps its sessions and forgets the spent quota."""
     server = FakeTracesServer(quota=Quota(1, 60))
     server.add_session(SESSION, 1)
     for _ in range(2):
@@ -164,8 +164,8 @@ async def test_a_server_started_again_has_a_new_window(http: aiohttp.ClientSessi
             assert (await get(http, server)).status == 200
 
 
-def test_the_quota_cannot_be_spent_before_there_is_a_clock() -> None:
-    """The window runs by the event loop's clock, which the server learns when it is entered."""
+def test_the_quota_cannot_be_spent_before_the_server_runs() -> None:
+    """The window uses the clock of the event loop, which a running server has."""
     with pytest.raises(RuntimeError, match="enter it with `async with`"):
         FakeTracesServer().spend_quota()
     with pytest.raises(InvalidArgumentError, match="n must be an integer >= 1, not 0"):
@@ -187,6 +187,6 @@ def test_the_quota_cannot_be_spent_before_there_is_a_clock() -> None:
     ],
 )
 def test_a_quota_that_makes_no_sense_is_refused(requests: Any, seconds: Any, text: str) -> None:
-    """Numbers must be whole or finite, positive, and fit into a structured field."""
+    """Numbers must be positive, finite, and fit into a structured field."""
     with pytest.raises(InvalidArgumentError, match=text):
         Quota(requests, seconds)

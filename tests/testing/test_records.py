@@ -11,7 +11,7 @@ from tests.testing.asking import OTHER, SESSION, get
 async def test_requests_are_recorded_in_the_order_of_arrival(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """Each with what was asked, and what it was answered with."""
+    """Each record has the request and the status of its answer."""
     server.add_session(SESSION, 1)
     await get(http, server, page=2, limit=5)
     await get(http, server, session_id=OTHER)
@@ -26,7 +26,7 @@ async def test_requests_are_recorded_in_the_order_of_arrival(
 
 
 async def test_recorded_headers_are_found_in_any_case(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """A repeated field is one, and the mapping has every field once."""
+    """A repeated field is joined, and the mapping has each field once."""
     repeated = [("X-Request-Id", "r"), ("Via", "a"), ("Via", "b")]
     async with http.get(server.base_url, headers=repeated):
         pass
@@ -40,7 +40,7 @@ async def test_recorded_headers_are_found_in_any_case(server: FakeTracesServer, 
 
 
 async def test_the_key_is_in_no_repr(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Neither of the server nor of a request nor of its headers, which show all the rest."""
+    """The repr of the server, of a request and of its headers shows everything else."""
     await get(http, server, page=7)
     assert server.api_key == "test-key"
     text = f"{server!r} {server.requests!r} {server.requests[0].headers!r}"

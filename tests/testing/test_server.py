@@ -1,4 +1,4 @@
-"""What the fake server does with every request: the hook, the latency, the request id."""
+"""The fake server's hook, latency, key and request ids."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
 from tests.testing.asking import SESSION, get, ids
 
 
-async def test_the_request_id_comes_back(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """The request's own is echoed; where it has none, every answer gets a new one."""
+async def test_the_request_id_is_echoed(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """An answer to a request without an id gets a new one."""
     async with http.get(server.base_url, headers={"X-Request-Id": "mine"}) as answer:
         assert answer.headers["X-Request-Id"] == "mine"
     made = set()
@@ -27,7 +27,7 @@ async def test_the_request_id_comes_back(server: FakeTracesServer, http: aiohttp
 async def test_the_hook_sees_a_request_before_its_answer_is_made(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """It finds it recorded and unanswered, and what it changes is in that very answer."""
+    """The request is recorded without a status, and changes made by the hook are in the answer."""
     server.add_session(SESSION, 1)
     seen: list[tuple[RecordedRequest, int | None]] = []
 
@@ -42,8 +42,8 @@ async def test_the_hook_sees_a_request_before_its_answer_is_made(
     assert seen == [(request, None) for request in server.requests]
 
 
-async def test_a_hook_that_fails_is_heard_of(http: aiohttp.ClientSession) -> None:
-    """The client gets a 500 instead of an answer that looks right, and the first exception leaves the block."""
+async def test_an_exception_of_the_hook_is_raised_at_the_end(http: aiohttp.ClientSession) -> None:
+    """The client gets a 500, and the first exception of the hook leaves the block."""
     with pytest.raises(ZeroDivisionError, match="1"):
         async with FakeTracesServer() as server:
             server.add_session(SESSION, 1)
@@ -62,7 +62,7 @@ async def test_a_hook_that_fails_is_heard_of(http: aiohttp.ClientSession) -> Non
 
 
 async def test_a_hook_that_fails_does_not_hide_a_cancellation(http: aiohttp.ClientSession) -> None:
-    """Or Ctrl-C: whoever waits for that would wait for ever."""
+    """A cancellation that is replaced by another exception would leave its scope waiting for ever."""
     with pytest.raises(asyncio.CancelledError):
         async with FakeTracesServer() as server:
             server.on_request = lambda _: 1 / 0  # type: ignore[assignment]
@@ -71,7 +71,7 @@ async def test_a_hook_that_fails_does_not_hide_a_cancellation(http: aiohttp.Clie
 
 
 async def test_latency_comes_before_every_answer(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Before errors too; requests at the same time wait at the same time."""
+    """This includes errors. Concurrent requests wait at the same time."""
     loop = asyncio.get_running_loop()
     server.latency = 20.0
     begin = loop.time()
@@ -80,7 +80,7 @@ async def test_latency_comes_before_every_answer(server: FakeTracesServer, http:
 
 
 async def test_the_list_is_read_at_the_end_of_the_wait(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """A trace that arrives while a request is on its way is in the answer."""
+    """A trace that is added during the latency is in the answer."""
     server.add_session(SESSION, 1)
     server.latency = 10.0
     asyncio.get_running_loop().call_later(5.0, server.add_traces, SESSION)
@@ -89,7 +89,7 @@ async def test_the_list_is_read_at_the_end_of_the_wait(server: FakeTracesServer,
 
 @pytest.mark.parametrize("api_key", ["", " spaces ", "new\nline", "clé", "tab\t"])
 def test_a_key_that_cannot_be_sent_is_refused(api_key: str) -> None:
-    """At once, and without being shown."""
+    """The error does not contain the key."""
     with pytest.raises(InvalidArgumentError) as caught:
         FakeTracesServer(api_key=api_key)
     assert str(caught.value) == "api_key must be printable ASCII without spaces at its ends"

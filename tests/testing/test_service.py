@@ -1,4 +1,4 @@
-"""What the fake server answers: pages, the key, and what is not there."""
+"""The answers of the fake server: pages, refused keys, unknown sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.testing.asking import OTHER, SESSION, get, ids, ids_of
 
 
 async def test_the_pages_make_up_the_list(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """45 traces in pages of 20: the last is short, the one past the end is empty, all say where the end is."""
+    """The last page is short, a page past the end is empty, and all pages have the totals."""
     traces = server.add_session(SESSION, 45)
     pages = [await get(http, server, page=page, limit=20) for page in (1, 2, 3, 4)]
     assert [status for status, _ in pages] == [200] * 4
@@ -28,13 +28,13 @@ async def test_the_pages_make_up_the_list(server: FakeTracesServer, http: aiohtt
 
 
 async def test_page_and_limit_have_the_services_defaults(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Without a query it is page 1 of 20 traces a page."""
+    """Without a query, page 1 has 20 traces."""
     traces = server.add_session(SESSION, 45)
     assert await ids(http, server) == ids_of(traces[:20])
 
 
 async def test_a_session_without_traces_has_no_pages(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Both totals are 0, and the status is still 200."""
+    """Both totals are 0, and the status is 200."""
     server.add_session(SESSION)
     assert await get(http, server, limit=100) == (
         200,
@@ -49,7 +49,7 @@ async def test_a_session_without_traces_has_no_pages(server: FakeTracesServer, h
 async def test_without_the_key_the_answer_is_401(
     server: FakeTracesServer, headers: dict[str, str], message: str
 ) -> None:
-    """Whatever else is wrong with the request: the key is looked at first."""
+    """The key is checked before anything else."""
     server.add_session(SESSION, 1)
     async with aiohttp.ClientSession(headers=headers) as http:
         assert await get(http, server) == (401, {"error": message})
@@ -57,15 +57,15 @@ async def test_without_the_key_the_answer_is_401(
         assert await get(http, server, session_id="no/such/path") == (401, {"error": message})
 
 
-async def test_the_limits_are_within_the_limits(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """A limit of 1 and one of 100 are served as asked."""
+async def test_limits_of_1_and_of_100_are_accepted(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """Both ends of the range are valid."""
     traces = server.add_session(SESSION, 101)
     assert await ids(http, server, limit=1, page=101) == ids_of(traces[100:])
     assert await ids(http, server, limit=100) == ids_of(traces[:100])
 
 
 async def test_an_unknown_session_is_404(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """So is a known one in upper case, since the service compares ids as they are."""
+    """A known id in upper case is unknown too, because the service compares ids exactly."""
     server.add_session(SESSION, 1)
     missing = (404, {"error": "Trace session not found"})
     assert await get(http, server, session_id=OTHER) == missing
@@ -73,7 +73,7 @@ async def test_an_unknown_session_is_404(server: FakeTracesServer, http: aiohttp
 
 
 async def test_a_page_of_a_large_session_is_valid_json(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """The body is put together from pieces; a reader of JSON finds it whole, and the length is right."""
+    """The body is joined from pieces, and its length is right."""
     server.add_session(SESSION, 1000)
     async with http.get(f"{server.base_url}/traces/session/{SESSION}", params={"page": 5, "limit": 100}) as answer:
         body = await answer.read()

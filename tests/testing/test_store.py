@@ -1,4 +1,4 @@
-"""The sessions of the fake server, as a test adds, changes and removes their traces."""
+"""Sessions of the fake server, whose traces a test adds, changes and removes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.testing.asking import OTHER, SESSION, TRACE, get, ids, ids_of
 
 
 async def test_ids_are_compared_letter_by_letter(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """As the service does; a UUID means its lower case."""
+    """The service does the same. A UUID object means its lower-case form."""
     upper = server.add_session(SESSION.upper(), 1)
     first = server.add_session(UUID(SESSION), 2)
     second = server.add_traces(SESSION)
@@ -28,7 +28,7 @@ async def test_ids_are_compared_letter_by_letter(server: FakeTracesServer, http:
 
 
 async def test_new_traces_arrive_on_top(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """They push the others down, are newer, and have new ids."""
+    """They are newer than the others and have new ids."""
     old = server.add_session(SESSION, 3)
     new = server.add_traces(SESSION, 2)
     assert await ids(http, server) == ids_of(new + old)
@@ -37,8 +37,8 @@ async def test_new_traces_arrive_on_top(server: FakeTracesServer, http: aiohttp.
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3])
-async def test_a_late_trace_lands_anywhere_in_the_order_of_time(server: FakeTracesServer, at: int) -> None:
-    """Inserted traces have times between those of their new neighbours."""
+async def test_traces_can_be_inserted_at_any_place(server: FakeTracesServer, at: int) -> None:
+    """Their times are between those of their neighbours."""
     old = server.add_session(SESSION, 3)
     new = server.add_traces(SESSION, 4, at=at)
     listed = server.traces(SESSION)
@@ -48,7 +48,7 @@ async def test_a_late_trace_lands_anywhere_in_the_order_of_time(server: FakeTrac
 
 
 async def test_given_traces_are_listed_as_given(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """In the given order, whatever their times, even twice, from any iterable."""
+    """Their order, times and repetitions stay. Any iterable is accepted."""
     older = attrs.evolve(TRACE, trace_id="older", timestamp=TRACE.timestamp - timedelta(days=1))
     assert server.add_session(SESSION, iter([older, TRACE, older])) == (older, TRACE, older)
     late = attrs.evolve(TRACE, trace_id="late")
@@ -57,7 +57,7 @@ async def test_given_traces_are_listed_as_given(server: FakeTracesServer, http: 
 
 
 async def test_removed_traces_are_gone(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """From the top, or from elsewhere; the others move up and the total shrinks."""
+    """The other traces move up, and the total shrinks."""
     traces = server.add_session(SESSION, 6)
     assert server.remove_traces(SESSION) == traces[:1]
     assert server.remove_traces(SESSION, 2, at=1) == traces[2:4]
@@ -67,7 +67,7 @@ async def test_removed_traces_are_gone(server: FakeTracesServer, http: aiohttp.C
 
 
 async def test_hidden_rows_count_but_are_not_shown(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """They are dropped after paging: one page is short, another empty, and the totals are as before."""
+    """They are dropped after paging: pages are short or empty, and the totals stay."""
     traces = server.add_session(SESSION, 8)
     assert server.hide_traces(SESSION, 3, at=1) == traces[1:4]
     pages = [await get(http, server, page=page, limit=2) for page in (1, 2, 3, 4)]
@@ -113,8 +113,8 @@ async def test_hidden_rows_count_but_are_not_shown(server: FakeTracesServer, htt
         (lambda server: server.traces(OTHER), f"no session {OTHER}"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_and_changes_nothing(call: Any, text: str) -> None:
-    """Each refusal says what is wrong, and the session is as it was."""
+async def test_impossible_changes_are_refused_and_change_nothing(call: Any, text: str) -> None:
+    """Each error says what is wrong."""
     server = FakeTracesServer()
     traces = server.add_session(SESSION, 3)
     with pytest.raises(InvalidArgumentError) as caught:
@@ -125,7 +125,7 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(call: Any, tex
 
 
 def test_traces_may_be_added_from_many_threads() -> None:
-    """No made-up trace comes twice, and none gets lost."""
+    """No made-up trace is repeated or lost."""
     server = FakeTracesServer()
     server.add_session(SESSION)
 

@@ -1,4 +1,4 @@
-"""Malformed requests to the fake server, and paths that it does not have."""
+"""Malformed requests to the fake server, and unknown paths."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.testing.asking import SESSION, get
 async def test_a_malformed_request_is_answered_with_its_issue(
     server: FakeTracesServer, http: aiohttp.ClientSession, query: dict[str, Any], path: str, code: str
 ) -> None:
-    """The status is 400, and the issue says where the mistake is and of what kind."""
+    """The status is 400. The issue has the place and the kind of the mistake."""
     server.add_session(SESSION, 1)
     status, body = await get(http, server, **query)
     assert (status, body["error"]) == (400, "Validation failed")
@@ -40,7 +40,7 @@ async def test_a_malformed_request_is_answered_with_its_issue(
 
 
 async def test_all_issues_come_at_once(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Three mistakes, three issues, before anyone asks whether the session exists."""
+    """Three mistakes give three issues, before the session is looked up."""
     status, body = await get(http, server, session_id="x", page=0, limit=0)
     assert status == 400
     assert [issue["path"] for issue in body["issues"]] == [["sessionId"], ["page"], ["limit"]]
@@ -55,10 +55,10 @@ async def test_all_issues_come_at_once(server: FakeTracesServer, http: aiohttp.C
         ("POST", f"/traces/session/{SESSION}"),
     ],
 )
-async def test_anything_else_is_404_in_json(
+async def test_unknown_paths_and_methods_are_404_in_json(
     server: FakeTracesServer, http: aiohttp.ClientSession, method: str, path: str
 ) -> None:
-    """Unknown paths and methods get the service's kind of error, not the web framework's."""
+    """The body is an error of the service, not of the web framework."""
     server.add_session(SESSION, 1)
     async with http.request(method, server.base_url + path) as answer:
         assert (answer.status, await answer.json()) == (404, {"error": "Not found"})
@@ -68,7 +68,7 @@ async def test_anything_else_is_404_in_json(
 async def test_the_nil_and_the_max_uuid_are_uuids(
     server: FakeTracesServer, http: aiohttp.ClientSession, special: str
 ) -> None:
-    """RFC 9562 has both, though they have no version."""
+    """RFC 9562 defines both, although they have no version."""
     session_id = str(UUID(special * 4))
     server.add_session(session_id, 2)
     assert len((await get(http, server, session_id=session_id))[1]["traces"]) == 2
@@ -87,14 +87,14 @@ async def test_the_nil_and_the_max_uuid_are_uuids(
         ([("sessionId", "x")], {"sessionId": "invalid_format"}),
     ],
 )
-async def test_malformed_values_are_400_with_issues(
+async def test_malformed_values_for_transcripts_are_400_with_issues(
     server: FakeTracesServer,
     http: aiohttp.ClientSession,
     query: list[tuple[str, str]],
     codes: dict[str, str],
     agent: str | None,
 ) -> None:
-    """One for each of them, in both lists."""
+    """There is an issue for each value, in both lists of transcripts."""
     path = "/transcripts" if agent is None else f"/transcripts/agent/{agent}"
     async with http.get(server.base_url + path, params=query) as answer:
         body = await answer.json()
@@ -118,8 +118,8 @@ async def test_malformed_values_are_400_with_issues(
         "1774461600",
     ],
 )
-async def test_what_is_no_moment_is_400(server: FakeTracesServer, http: aiohttp.ClientSession, moment: str) -> None:
-    """A date and a time need an offset."""
+async def test_a_malformed_time_is_400(server: FakeTracesServer, http: aiohttp.ClientSession, moment: str) -> None:
+    """A time needs an offset, and a date does not."""
     async with http.get(f"{server.base_url}/transcripts", params={"from": moment, "to": moment}) as answer:
         body = await answer.json()
     assert (answer.status, [issue["path"] for issue in body["issues"]]) == (400, [["from"], ["to"]])

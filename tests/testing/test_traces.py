@@ -1,4 +1,4 @@
-"""How the fake server sends traces, and the traces that it makes up."""
+"""The JSON of traces, and made-up traces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.testing.asking import OTHER, SESSION, TRACE, get, ids_of
 
 
 async def test_a_trace_is_sent_as_the_service_sends_it(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Every field under the service's name, the time in UTC with milliseconds and Z, and `extra` beside them."""
+    """The time is in UTC with milliseconds and a Z, and the fields of `extra` are added."""
     moved = TRACE.timestamp.astimezone(timezone(timedelta(hours=5, minutes=30)))
     server.add_session(SESSION, [attrs.evolve(TRACE, timestamp=moved, extra={"tags": ["a", {"b": None}]})])
     status, body = await get(http, server)
@@ -36,10 +36,8 @@ async def test_a_trace_is_sent_as_the_service_sends_it(server: FakeTracesServer,
     }
 
 
-async def test_what_a_trace_does_not_have_is_sent_as_null(
-    server: FakeTracesServer, http: aiohttp.ClientSession
-) -> None:
-    """The nullable fields are there, with null."""
+async def test_missing_values_are_sent_as_null(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """No nullable field is left out."""
     server.add_session(SESSION, [Trace("t", None, None, TRACE.timestamp, None, None, 0, None)])
     _, body = await get(http, server)
     assert body["traces"] == [
@@ -56,17 +54,15 @@ async def test_what_a_trace_does_not_have_is_sent_as_null(
     ]
 
 
-async def test_an_extra_field_can_take_the_place_of_a_known_one(
-    server: FakeTracesServer, http: aiohttp.ClientSession
-) -> None:
-    """So that a test can serve rows that break the contract."""
+async def test_an_extra_field_can_replace_a_known_one(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """A test can serve rows that break the contract."""
     server.add_session(SESSION, [attrs.evolve(TRACE, extra={"timestamp": "yesterday"})])
     _, body = await get(http, server)
     assert body["traces"][0]["timestamp"] == "yesterday"
 
 
-async def test_generated_traces_are_fit_for_tests() -> None:
-    """Unique, strictly newest first, varied, now and then incomplete, and the same on every server."""
+async def test_made_up_traces_are_varied_and_repeatable() -> None:
+    """They are unique, newest first, sometimes incomplete, and the same on every server."""
     traces = FakeTracesServer().add_session(SESSION, 200)
     assert len(set(ids_of(traces))) == 200
     times = [trace.timestamp for trace in traces]

@@ -1,4 +1,4 @@
-"""The list of transcripts of the fake server: the sessions that have ended."""
+"""The list of transcripts: the sessions that have ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.testing.asking import OTHER, SESSION
 
 ENDED = datetime(2026, 3, 25, 18, 30, 0, 347_000, tzinfo=UTC)
 INFO = SessionInfo(SESSION, "room-1", "agent-1", "job_shutdown", ENDED - timedelta(minutes=1), ENDED, 60_000, 7)
-BEFORE_ALL_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))  # in UTC, there is no such moment
+BEFORE_ALL_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))  # UTC has no such moment
 TRACE = Trace("t", "llm", SESSION, ENDED, 1.25, None, 0, None)
 
 
@@ -48,7 +48,7 @@ def ids_of(infos: tuple[SessionInfo, ...]) -> list[str]:
 async def test_a_transcript_is_sent_as_the_service_sends_it(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """With its heavy fields, and its place in the list."""
+    """It has its heavy fields, and the list has its offsets."""
     (listed,) = server.add_transcripts([INFO])
     status, body = await get(http, server)
     (item,) = body.pop("items")
@@ -73,8 +73,8 @@ async def test_a_transcript_is_sent_as_the_service_sends_it(
     assert transcript_id == listed.extra["id"]
 
 
-async def test_what_is_returned_is_what_is_listed(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """The known fields as given, and in `extra` the others of the answer, without the heavy ones."""
+async def test_add_transcripts_returns_what_the_list_has(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """The returned `extra` has the other fields of the answer, without the heavy ones."""
     infos = server.add_transcripts([INFO, attrs.evolve(INFO, agent_id=None, extra={"tags": 1, "orgId": "mine"})])
     assert attrs.evolve(infos[0], extra={}) == INFO
     assert (infos[1].extra["tags"], infos[1].extra["orgId"]) == (1, "mine")
@@ -85,8 +85,8 @@ async def test_what_is_returned_is_what_is_listed(server: FakeTracesServer, http
     assert set(infos) == set(server.transcripts())
 
 
-async def test_extra_comes_in_place_of_heavy_fields_too(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Each name is there once, also where what is sent is not what the contract says."""
+async def test_extra_can_replace_heavy_fields_too(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
+    """Each name is sent once, even if the value breaks the contract."""
     server.add_transcripts([attrs.evolve(INFO, extra={"chatHistory": None, "endedAt": 5})], chat_bytes=10_000)
     async with http.get(f"{server.base_url}/transcripts") as answer:
         text = await answer.text()
@@ -94,10 +94,8 @@ async def test_extra_comes_in_place_of_heavy_fields_too(server: FakeTracesServer
 
 
 @pytest.mark.parametrize("size", [0, 1, 2000, 100_000])
-async def test_a_chat_is_as_large_as_it_is_asked_to_be(
-    server: FakeTracesServer, http: aiohttp.ClientSession, size: int
-) -> None:
-    """Or a little larger: it consists of whole messages."""
+async def test_a_chat_has_the_requested_size(server: FakeTracesServer, http: aiohttp.ClientSession, size: int) -> None:
+    """It may be a little larger, because it consists of whole messages."""
     server.add_transcripts(1, chat_bytes=size)
     _, body = await get(http, server)
     assert size <= len(json.dumps(body["items"][0]["chatHistory"], separators=(",", ":"))) < size + 300
@@ -106,14 +104,14 @@ async def test_a_chat_is_as_large_as_it_is_asked_to_be(
 async def test_a_page_can_be_larger_than_sixteen_mebibytes(
     server: FakeTracesServer, http: aiohttp.ClientSession
 ) -> None:
-    """As those of the service may be."""
+    """Pages of the real service can be that large."""
     server.add_transcripts(100, chat_bytes=200_000)
     async with http.get(f"{server.base_url}/transcripts", params={"limit": 100}) as answer:
         assert len(await answer.read()) > 16 * 2**20
 
 
 async def test_the_list_is_sorted_by_the_end(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """The latest first, or last; those that ended at the same moment by their ids."""
+    """The order is ascending or descending. Sessions with the same end are sorted by id."""
     tied = [attrs.evolve(INFO, session_id=str(UUID(int=n)), extra={"id": f"{n % 5}"}) for n in range(5, 10)]
     later = attrs.evolve(INFO, ended_at=ENDED.astimezone(timezone(timedelta(hours=-9))) + timedelta(microseconds=1))
     server.add_transcripts([tied[3], later, tied[0], tied[4], tied[2], tied[1]])
@@ -127,7 +125,7 @@ async def test_the_list_is_sorted_by_the_end(server: FakeTracesServer, http: aio
 async def test_the_pages_joined_are_the_list(
     server: FakeTracesServer, http: aiohttp.ClientSession, limit: int, sort: str
 ) -> None:
-    """Each says where the next one begins, and the last that there is none."""
+    """Each page has the offset of the next one, and the last page has none."""
     server.add_transcripts(7)
     offset: int | None = 0
     walk: list[str] = []
@@ -160,10 +158,10 @@ async def test_the_pages_joined_are_the_list(
         ({"agentId": "a", "from_": "2026-03-25", "unknown": "x"}, [2]),
     ],
 )
-async def test_only_those_that_fit_are_listed(
+async def test_the_list_can_be_filtered_by_agent_session_and_time(
     server: FakeTracesServer, http: aiohttp.ClientSession, query: dict[str, str], which: list[int]
 ) -> None:
-    """By agent, by session, by the end, bounds included. A date is its midnight in UTC."""
+    """Bounds of the time are included. A date is its midnight in UTC."""
     hours = [-1, 0, 12, 24]
     midnight = datetime(2026, 3, 25, tzinfo=UTC)
     infos = [
@@ -176,7 +174,7 @@ async def test_only_those_that_fit_are_listed(
 
 
 async def test_an_agent_has_a_list_of_its_own(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Paged and sorted like the other, but without `from` and `to`, and whose id is one part of the path."""
+    """It ignores `from` and `to`. The agent's id is one part of the path."""
     mine = server.add_transcripts(3, agent_id="my/agent")
     server.add_transcripts(4, agent_id="another")
     assert await ids(http, server, "my%2Fagent", sort="asc") == ids_of(mine)
@@ -189,7 +187,7 @@ async def test_an_agent_has_a_list_of_its_own(server: FakeTracesServer, http: ai
 
 
 async def test_every_session_that_was_added_is_listed(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """From its first trace to the end of its last one, and it stays so when traces arrive later or go."""
+    """It lasts from its first trace to the end of its last one. Later changes of traces do not matter."""
     traces = server.add_session(SESSION, [attrs.evolve(TRACE, timestamp=ENDED - timedelta(hours=1)), TRACE])
     server.add_session(UUID(OTHER))
     before = server.transcripts()
@@ -209,8 +207,8 @@ async def test_every_session_that_was_added_is_listed(server: FakeTracesServer, 
     assert again.transcripts() == before
 
 
-async def test_a_session_is_listed_once_whichever_way_it_came(server: FakeTracesServer) -> None:
-    """A given transcript stands in place of the one that its session was listed with, and needs no second one."""
+async def test_a_session_is_listed_once(server: FakeTracesServer) -> None:
+    """A given transcript replaces the one that was made up for its session."""
     server.add_session(SESSION, 5)
     (given_one,) = server.add_transcripts([INFO])
     assert server.transcripts() == (given_one,)
@@ -222,7 +220,7 @@ async def test_a_session_is_listed_once_whichever_way_it_came(server: FakeTraces
 
 
 async def test_a_listed_session_need_not_have_traces(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """Its list of traces is the usual 404, until the session is added."""
+    """Its traces are 404 until the session is added."""
     (info,) = server.add_transcripts(1)
     url = f"{server.base_url}/traces/session/{info.session_id}"
     async with http.get(url) as answer:
@@ -232,8 +230,8 @@ async def test_a_listed_session_need_not_have_traces(server: FakeTracesServer, h
         assert answer.status == 200
 
 
-async def test_made_up_transcripts_are_fit_for_tests() -> None:
-    """Unique, varied, now and then incomplete, each later than the one before, and the same on every server."""
+async def test_made_up_transcripts_are_varied_and_repeatable() -> None:
+    """They are unique, sometimes incomplete, ordered by time, and the same on every server."""
     server = FakeTracesServer()
     infos = server.add_transcripts(150) + server.add_transcripts(50)
     assert server.transcripts() == infos == FakeTracesServer().add_transcripts(200)
@@ -252,7 +250,7 @@ async def test_made_up_transcripts_are_fit_for_tests() -> None:
 
 
 async def test_removed_transcripts_are_gone(server: FakeTracesServer, http: aiohttp.ClientSession) -> None:
-    """From the oldest on, or from elsewhere; a session of that id may then be listed anew."""
+    """A session with the same id can be listed again afterwards."""
     infos = server.add_transcripts(5)
     assert server.remove_transcripts() == infos[:1]
     assert server.remove_transcripts(2, at=1) == infos[2:4]
@@ -266,8 +264,8 @@ async def test_removed_transcripts_are_gone(server: FakeTracesServer, http: aioh
     st.none() | st.floats() | st.integers(),
 )
 @example([datetime.max.replace(tzinfo=UTC)], 1e300)
-def test_a_session_is_listed_whatever_its_traces_say(moments: list[datetime], seconds: float | None) -> None:
-    """However long ago, or in what future, and however long they took."""
+def test_a_session_with_extreme_times_is_listed(moments: list[datetime], seconds: float | None) -> None:
+    """Its traces may be in any year and take any time."""
     server = FakeTracesServer()
     server.add_session(SESSION, [attrs.evolve(TRACE, timestamp=moment, latency_seconds=seconds) for moment in moments])
     (info,) = server.transcripts()
@@ -307,8 +305,8 @@ def test_a_session_is_listed_whatever_its_traces_say(moments: list[datetime], se
         (lambda server: server.remove_transcripts(-1), "n must be an integer >= 0, not -1"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_changes_nothing(call: Any, text: str) -> None:
-    """Each refusal says what is wrong, and the list is as it was."""
+def test_impossible_changes_are_refused_and_change_nothing(call: Any, text: str) -> None:
+    """Each error says what is wrong."""
     server = FakeTracesServer()
     infos = server.add_transcripts(2)
     with pytest.raises(InvalidArgumentError) as caught:
@@ -318,8 +316,8 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(call: Any, text: str
     assert server.add_transcripts(1) == FakeTracesServer().add_transcripts(3)[2:]
 
 
-async def test_all_that_meets_a_request_meets_one_for_transcripts(http: aiohttp.ClientSession) -> None:
-    """Failures, the key, the quota, the hook, and the record."""
+async def test_requests_for_transcripts_meet_faults_quota_and_hook(http: aiohttp.ClientSession) -> None:
+    """They are also recorded, and need the key."""
     async with FakeTracesServer(quota=Quota(requests=4, seconds=60)) as server:
 
         def arrive(_: RecordedRequest) -> None:
