@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def python_names() -> set[str]:
-    """Return the names of the public classes, and of the parameters that the CLI's calls have."""
+    """Return the names of the public classes, and of the parameters of the calls that the commands make."""
     classes = {name for name, value in vars(lyzr_traces_async).items() if inspect.isclass(value)}
     calls: list[Callable[..., object]] = [TracesClient, RetryPolicy, TraceStore]
     calls += [value for _, value in inspect.getmembers(TracesClient, inspect.isfunction)]
@@ -48,21 +48,21 @@ def python_names() -> set[str]:
 
 
 def assert_without_python(text: str) -> None:
-    """Check that a text names neither a class, nor a parameter, nor an option by its Python name."""
+    """Check that a text contains no class, no parameter, and no option under its Python name."""
     found = set(re.findall(r"\w+", text)) & python_names()
     assert not found, text
     assert not re.search(r"(?<![\w-])(limit|since|until) (must|is)|`(?!list`)|\.issues", text), text
 
 
 def classes(base: type[LyzrTracesError] = LyzrTracesError) -> Iterator[type[LyzrTracesError]]:
-    """Return all classes of errors."""
+    """Yield the class and all its subclasses."""
     yield base
     for found in base.__subclasses__():
         yield from classes(found)
 
 
 def errors() -> Iterator[LyzrTracesError]:
-    """Make an error of each class, and of each text that a class has."""
+    """Make an error of each class, and for each text of a class."""
     for cls in classes():
         if issubclass(cls, APIStatusError):
             yield from (cls("said", status=status) for status in STATUSES)
@@ -79,7 +79,7 @@ def errors() -> Iterator[LyzrTracesError]:
     "error", list(errors()), ids=lambda error: f"{type(error).__name__}-{getattr(error, 'status', '')}"
 )
 def test_no_error_names_anything_of_python(error: LyzrTracesError) -> None:
-    """Every class, with every advice that it has."""
+    """This holds for every class and for every advice."""
     assert_without_python(text_of(error))
 
 
@@ -96,7 +96,7 @@ def test_no_error_names_anything_of_python(error: LyzrTracesError) -> None:
     ],
 )
 def test_errors_say_what_to_do_on_the_command_line(error: LyzrTracesError, text: str) -> None:
-    """The particulars, and refused values, stay as they are."""
+    """Details and refused values stay as they are."""
     assert text_of(error) == text
 
 
@@ -127,7 +127,7 @@ def test_errors_say_what_to_do_on_the_command_line(error: LyzrTracesError, text:
         (["sync", "", SESSION], {}, "path must be "),
     ],
 )
-def test_what_a_user_can_get_wrong_is_told_in_their_terms(
+def test_mistakes_of_a_user_are_explained_in_terms_of_the_command_line(
     *,
     server: FakeTracesServer,
     capsys: Captured,
@@ -136,7 +136,7 @@ def test_what_a_user_can_get_wrong_is_told_in_their_terms(
     variables: dict[str, str],
     text: str,
 ) -> None:
-    """One line on standard error, and a hint after wrong use."""
+    """Standard error has one line, and a hint after wrong use."""
     server.add_session(SESSION, traces=1)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -154,10 +154,10 @@ def test_what_a_user_can_get_wrong_is_told_in_their_terms(
         (302, {"Location": "https://elsewhere.example"}, "Check LYZR_TRACES_BASE_URL."),
     ],
 )
-def test_a_refusal_by_the_server_is_told_in_the_users_terms(
+def test_a_refusal_by_the_server_is_explained_in_terms_of_the_command_line(
     server: FakeTracesServer, capsys: Captured, status: int, headers: dict[str, str], text: str
 ) -> None:
-    """The server's own words come first."""
+    """The message of the server comes first."""
     server.fail_next(status=status, message="said", headers=headers)
     assert main(["list", SESSION]) == 1
     told = capsys.readouterr().err
@@ -165,10 +165,10 @@ def test_a_refusal_by_the_server_is_told_in_the_users_terms(
     assert_without_python(told)
 
 
-def test_malformed_lines_of_standard_input_are_told_in_the_users_terms(
+def test_malformed_lines_of_standard_input_are_explained_without_python(
     server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With the number of the line."""
+    """The error has the number of the line."""
     path = tmp_path / "ids"
     path.write_text(f"nonsense\n{SESSION}\n", encoding="utf-8")
     server.add_session(SESSION, traces=1)
@@ -181,8 +181,8 @@ def test_malformed_lines_of_standard_input_are_told_in_the_users_terms(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a file that is not a regular one")
-def test_a_report_to_a_device_is_refused_in_the_users_terms(server: FakeTracesServer, capsys: Captured) -> None:
-    """The library would advise to pass an open file."""
+def test_a_report_to_a_device_is_refused_without_python(server: FakeTracesServer, capsys: Captured) -> None:
+    """The library's own error advises to pass an open file."""
     server.add_session(SESSION, traces=1)
     assert main(["report", SESSION, "-o", os.devnull]) == 2
     told = capsys.readouterr().err

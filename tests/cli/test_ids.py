@@ -92,9 +92,9 @@ async def test_a_malformed_line_is_reported_and_the_others_are_read(feed: Feed) 
     found, complaints, _ = await drawn("-")
     assert found == [ONE, TWO]
     assert [re.sub("such as .*, not", "not", complaint)[:60] for complaint in complaints] == [
-        "line 4: session_id must be a UUID not 'x'",
-        "line 6: session_id must be a UUID not '\ufffd\\x00'",
-        f"line 7: session_id must be a UUID not '{ONE}"[:60],
+        "line 4: the session id must be a UUID not 'x'",
+        "line 6: the session id must be a UUID not '\ufffd\\x00'",
+        f"line 7: the session id must be a UUID not '{ONE}"[:60],
     ]
 
 
@@ -212,7 +212,7 @@ def test_a_malformed_line_fails_alone(server: FakeTracesServer, feed: Feed, caps
     assert main(["list", "-", "--format", "jsonl"]) == 1
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 3
-    assert re.fullmatch("lyzr-traces: line 2: session_id must be a UUID [^\n]+\n", err)
+    assert re.fullmatch("lyzr-traces: line 2: the session id must be a UUID [^\n]+\n", err)
 
 
 def test_an_empty_standard_input_is_wrong_use(server: FakeTracesServer, feed: Feed, capsys: Captured) -> None:
@@ -221,5 +221,5 @@ def test_an_empty_standard_input_is_wrong_use(server: FakeTracesServer, feed: Fe
     assert main(["list", "-"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("lyzr-traces: no session id on standard input: it takes one a line\nTry ")
+    assert err.startswith("lyzr-traces: no session id on standard input: write one id per line\nTry ")
     assert not server.requests

@@ -1,4 +1,4 @@
-"""What a sync says of how far it is, and how it ended."""
+"""How the progress of a sync and its result are worded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from attrs import evolve
 
 from lyzr_traces_async import QuotaState
 from lyzr_traces_async.cli._job import how_far, what_became
-from lyzr_traces_async.cli._numbers import rough
 from lyzr_traces_async.store import SyncProgress
 
 STEP = SyncProgress(
@@ -18,8 +17,8 @@ STEP = SyncProgress(
 QUOTA = QuotaState(requests=100, remaining=57, resets_in=31.2, window_seconds=60.0)
 
 
-def test_all_is_told_where_there_is_room() -> None:
-    """In a pipe there is any amount of it."""
+def test_the_progress_has_all_parts_if_there_is_room() -> None:
+    """A pipe has room for all of them."""
     assert how_far(STEP, QUOTA) == (
         "1,234 of 40,000 sessions, 2 failed, 3 missing, 45,678 traces, 57 requests left in this window, "
         "5 h 12 min to go"
@@ -38,13 +37,13 @@ def test_all_is_told_where_there_is_room() -> None:
         (1, "1,234 of 40,000 sessions"),
     ],
 )
-def test_what_matters_least_is_left_out_first(room: int, text: str) -> None:
-    """Never how many are done; how long it will take goes last."""
+def test_the_least_important_parts_are_left_out_first(room: int, text: str) -> None:
+    """The number of sessions is always there, and the remaining time is dropped last."""
     assert how_far(STEP, QUOTA, room) == text
 
 
-def test_nothing_is_told_of_what_there_is_not() -> None:
-    """No failure, no quota, nothing to come."""
+def test_parts_without_a_value_are_left_out() -> None:
+    """No failure, no quota, no remaining time."""
     bare = evolve(STEP, failed=0, missing=0, seconds_left=None)
     assert how_far(bare, None) == "1,234 of 40,000 sessions, 45,678 traces"
     assert how_far(evolve(bare, seconds_left=math.inf), None) == "1,234 of 40,000 sessions, 45,678 traces"
@@ -53,13 +52,13 @@ def test_nothing_is_told_of_what_there_is_not() -> None:
 
 
 def test_a_window_that_is_used_up_says_when_the_next_one_opens() -> None:
-    """Or nothing would seem to happen."""
+    """Otherwise the sync would seem to hang."""
     assert "traces, more requests in 31 s, 5 h" in how_far(STEP, evolve(QUOTA, remaining=0))
     assert "traces, 1 request left in this window, 5 h" in how_far(STEP, evolve(QUOTA, remaining=1))
 
 
 def test_the_end_is_summed_up_in_a_line() -> None:
-    """Whatever it was."""
+    """This includes a sync with nothing to do."""
     end = evolve(STEP, done=40_000)
     assert what_became("a.duckdb", end) == (
         "a.duckdb: 39,995 sessions read, 2 failed, 3 missing, 1,000 not due, 45,678 traces"
@@ -67,24 +66,3 @@ def test_the_end_is_summed_up_in_a_line() -> None:
     nothing = evolve(STEP, done=0, failed=0, missing=0, due=0, traces=0)
     assert what_became("a.duckdb", nothing) == "a.duckdb: nothing is due of 41,000 sessions"
     assert what_became("a.duckdb", evolve(nothing, given=0)) == "a.duckdb: there are no sessions to read"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (719, "12 min"),
-        (3569, "59 min"),
-        (3599, "1 h"),
-        (18_720, "5 h 12 min"),
-        (86_369, "23 h 59 min"),
-        (86_399, "1 d"),
-        (266_400, "3 d 2 h"),
-        (432_000_000, "5,000 d"),
-    ],
-)
-def test_a_long_time_is_told_by_its_two_largest_units(seconds: float, text: str) -> None:
-    """Nobody needs the seconds of hours."""
-    assert rough(seconds) == text

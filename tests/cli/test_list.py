@@ -139,7 +139,8 @@ def test_a_missing_key_is_wrong_use(capsys: Captured) -> None:
     """The error names the variable to set."""
     assert main(["list", SESSION]) == 2
     assert capsys.readouterr().err.startswith(
-        "lyzr-traces: no API key: set the environment variable LYZR_API_KEY\nTry "
+        "lyzr-traces: no API key: set the environment variable LYZR_API_KEY to a key, which you find in "
+        "Lyzr Studio\nTry "
     )
 
 
@@ -174,8 +175,8 @@ def test_csv_for_excel_begins_with_a_byte_order_mark(server: FakeTracesServer, c
     [
         (["--top", "0"], "--top must be 1 or more, not 0"),
         (["--top", "-1"], "--top must be 1 or more, not -1"),
-        (["--bom"], "--bom is for --format csv only"),
-        (["--bom", "--format", "jsonl"], "--bom is for --format csv only"),
+        (["--bom"], "--bom works only with --format csv"),
+        (["--bom", "--format", "jsonl"], "--bom works only with --format csv"),
         (["--sort", "name"], "name"),
         (["--lim", "3"], "unknown option: --lim"),
     ],

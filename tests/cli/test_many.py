@@ -103,7 +103,7 @@ async def test_the_progress_says_for_how_long_the_quota_held_requests_back(
                 assert (sweep.done, sweep.failed, sweep.status) == (3, 0, 0)
                 ids.total = None
                 sweep.done = 1
-                progress.show(sweep._told)
+                progress.show(sweep._status_line)
     assert isinstance(sys.stderr, Terminal)
     shown = sys.stderr.getvalue()
     assert re.search(r"\x1b\[2K3 of 3 sessions, \d s held back by the quota\r", shown)

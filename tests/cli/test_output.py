@@ -133,7 +133,7 @@ def test_a_terminal_shows_the_wait_for_the_quota(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setattr(sys, "stderr", Terminal())
             assert main(["list", SESSION, "--limit", "10"]) == 0
     assert isinstance(sys.stderr, Terminal)
-    assert re.search(r"\x1b\[2Kthe service takes no more requests for now: waiting [01]\.\d s", sys.stderr.getvalue())
+    assert re.search(r"\x1b\[2Kthe quota is used up: waiting [01]\.\d s", sys.stderr.getvalue())
     assert (logger.level, logger.handlers) == before
     assert "quota" not in capsys.readouterr().out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from lyzr_traces_async.cli import main
 from lyzr_traces_async.testing import FakeTracesServer
+from tests.helpers.processes import PATIENCE, environment, on_a_terminal, screen_of
 
 ONE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 TWO = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
@@ -130,3 +132,39 @@ def test_without_an_id_no_page_is_written(
     assert complaint in err.splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["ids"]
     assert not server.requests
+
+
+def test_a_hyphen_writes_the_page_to_standard_output(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Standard output has the page, exactly as a file would, and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    server.add_session(ONE, traces=3)
+    assert main(["report", ONE, "-o", "report.html"]) == 0
+    capsys.readouterr()
+    assert main(["report", ONE, "-o", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ((tmp_path / "report.html").read_text(encoding="utf-8"), "")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_an_option_is_not_taken_for_the_name_of_a_file(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The name of the file is missing, which the error says."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", ONE, "-o", "--full"]) == 2
+    assert "--output needs a file name, or - for standard output, not --full" in capsys.readouterr().err
+    assert not server.requests
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals as POSIX has them")
+def test_a_page_is_not_written_to_a_terminal(traces_server: FakeTracesServer) -> None:
+    """The command ends with status 2 before the first request, and says how to redirect the page."""
+    with on_a_terminal(200, "report", ONE, "-o", "-", env=environment(traces_server)) as (process, outside):
+        screen = b"".join(iter(lambda: screen_of(outside), b"")).decode()
+        assert process.wait(PATIENCE) == 2
+    assert "standard output, and that is a terminal: redirect it, as in > report.html" in screen
+    assert "<html" not in screen
+    assert not traces_server.requests

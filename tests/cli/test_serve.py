@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,8 +29,8 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and shells as POS
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--port", "8080"], "--host and --port go with --serve"),
-        (["--host", "127.0.0.1"], "--host and --port go with --serve"),
+        (["--port", "8080"], "--host and --port need --serve"),
+        (["--host", "127.0.0.1"], "--host and --port need --serve"),
         (["--serve", "--port", "65536"], "port"),
         (["--serve", "--host", "http://localhost"], "host must be a name or an IP address"),
     ],
@@ -73,7 +74,7 @@ async def test_the_made_up_sessions_are_served_until_the_command_is_cancelled(
         assert sizes[SESSION] == 45
         assert 0 in sizes.values()
         assert 1234 in sizes.values()
-        assert f"A made-up API with {len(sizes)} sessions listens there" in script
+        assert f"A made-up API with {len(sizes)} sessions listens at this URL" in script
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
@@ -82,7 +83,7 @@ async def test_the_made_up_sessions_are_served_until_the_command_is_cancelled(
 
 
 @posix
-def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It prints two lines for the shell and commands to copy. Each command works, and the port is closed at the end."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background may ignore SIGINT
     with subprocess.Popen([*COMMAND, "demo", "--serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -97,8 +98,9 @@ def test_the_api_is_served_until_ctrl_c(capsys: Captured, monkeypatch: pytest.Mo
                 monkeypatch.setenv(name, *shlex.split(value))
             assert f"kill {process.pid}\n" in script
             commands = re.findall("^#   lyzr-traces ([^|\n]+)", script, re.MULTILINE)
-            assert {command.split()[0] for command in commands} == {"sessions", "list", "summary", "show"}
+            assert {command.split()[0] for command in commands} == {"sessions", "list", "summary", "show", "sync"}
             assert "| lyzr-traces report -" in script
+            monkeypatch.chdir(tmp_path)
             for command in commands:
                 assert main(shlex.split(command)) == 0
                 out, err = capsys.readouterr()

@@ -80,10 +80,10 @@ def test_a_time_can_be_given_relative_to_now(server: FakeTracesServer, capsys: C
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--since", "tomorrow"], "--since takes a date or a time such as 2026-03-25 or "),
-        (["--until", "2026-02-30"], "--until takes a date or a time such as 2026-03-25 or "),
-        (["--since", "today", "--until", "yesterday"], "since is later than until: "),
-        (["--agent", ""], "agent_id"),
+        (["--since", "tomorrow"], "--since must be a date or a time such as 2026-03-25 or "),
+        (["--until", "2026-02-30"], "--until must be a date or a time such as 2026-03-25 or "),
+        (["--since", "today", "--until", "yesterday"], "--since is later than --until: "),
+        (["--agent", ""], "--agent must be "),
         (["--format", "csv"], "csv"),
         (["more"], "more"),
     ],
@@ -122,7 +122,7 @@ def test_a_failure_in_the_middle_keeps_the_rows_before_it(server: FakeTracesServ
         server.fail_next(status=403) if request.query.get("offset", "0") != "0" else None
     )
     out, err = refuse("table")
-    assert out.endswith(" sessions\nincomplete: the list goes on\n")
+    assert out.endswith(" sessions\nincomplete: the list continues\n")
     assert len(re.findall("^2026-03-2", out, re.MULTILINE)) > 20
     assert re.fullmatch(r"lyzr-traces: HTTP 403: [^\n]+\n", err)
     assert refuse("ids")[0].count("\n") == len(re.findall("^2026-03-2", out, re.MULTILINE))

@@ -49,5 +49,5 @@ def test_a_malformed_part_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         Shard.parsed("--shard", text)
     assert caught.value.message == (
-        f"--shard takes which part of how many: 1/4, 2/4, 3/4 and 4/4 on four hosts; not {text!r}"
+        f"--shard must be a part and the number of parts, such as 1/4, 2/4, 3/4 and 4/4 on four hosts, not {text!r}"
     )

@@ -116,7 +116,7 @@ def test_ids_come_from_standard_input(
         assert main(["sync", str(file), "-"]) == 1
     out, err = capsys.readouterr()
     assert out == f"{file}: 2 sessions read, 0 failed, 0 missing, 0 not due, 3 traces\n"
-    assert re.fullmatch("lyzr-traces: line 2: session_id must be a UUID [^\n]+\n", err)
+    assert re.fullmatch("lyzr-traces: line 2: the session id must be a UUID [^\n]+\n", err)
     with (tmp_path / "ids").open("w+") as ids:
         monkeypatch.setattr(sys, "stdin", ids)
         assert main(["sync", str(file), "-"]) == 2
@@ -159,17 +159,20 @@ def test_hosts_share_the_sessions_among_them(server: FakeTracesServer, tmp_path:
     ("arguments", "complaint"),
     [
         ([], "FILE"),
-        (["{file}"], "no sessions: give their ids, or - to read them from standard input, or --since, "),
+        (["{file}"], "no sessions: give session ids, or - to read them from standard input, or select "),
         (["{file}", "--refresh"], "no sessions: "),
-        (["{file}", ONE, "--since", "7d"], "session ids and --agent, --since and --until do not go together"),
-        (["{file}", "-", "--agent", AGENT], "do not go together"),
-        (["{file}", ONE, "x"], "session_id must be a UUID such as "),
-        (["{file}", ONE, "--settle", "1"], "--settle takes a length of time such as 90m, 1h, 2d or 0; not '1'"),
-        (["{file}", ONE, "--shard", "5/4"], "--shard takes which part of how many: 1/4, 2/4, 3/4 and 4/4"),
-        (["{file}", "--since", "tomorrow"], "--since takes a date or a time"),
-        (["{file}", "--since", "today", "--until", "yesterday"], "since is later than until: "),
-        ([ONE, TWO], "the file comes first, such as traces.duckdb, and session ids behind it"),
-        (["-"], "the file comes first"),
+        (["{file}", ONE, "--since", "7d"], "session ids cannot be combined with --agent, --since and --until"),
+        (["{file}", "-", "--agent", AGENT], "cannot be combined"),
+        (["{file}", ONE, "x"], "the session id must be a UUID such as "),
+        (["{file}", ONE, "--settle", "1"], "--settle must be a length of time such as 90m, 1h, 2d or 0, not '1'"),
+        (
+            ["{file}", ONE, "--shard", "5/4"],
+            "--shard must be a part and the number of parts, such as 1/4, 2/4, 3/4 and 4/4",
+        ),
+        (["{file}", "--since", "tomorrow"], "--since must be a date or a time"),
+        (["{file}", "--since", "today", "--until", "yesterday"], "--since is later than --until: "),
+        ([ONE, TWO], "the first argument must be the file, such as traces.duckdb; session ids follow it"),
+        (["-"], "the first argument must be the file"),
         (["--all", "{file}"], "unknown option: --all"),
         (["{file}", ONE, "--all"], "unknown option: --all"),
         (["", ONE], "path must be the path of a file"),
@@ -227,7 +230,10 @@ def test_a_sync_whose_key_expires_goes_on_with_another_key(
     assert out == ""
     complaint, hint, end = err.split("\n")
     assert complaint.startswith("lyzr-traces: HTTP 401: Invalid x-api-key")
-    assert (hint, end) == (f"What was written stays in {file}. The same command goes on from there.", "")
+    assert (hint, end) == (
+        f"{file} keeps what has been written. Run the same command again to continue from there.",
+        "",
+    )
     read = [session_id for session_id, state in states_in(file).items() if state == "read"]
     assert 0 < len(read) < 16
     server.on_request = None
@@ -316,7 +322,7 @@ def test_ctrl_c_prints_that_the_file_keeps_its_contents(server: FakeTracesServer
     server.fail_next(stall=0.3)
     server.on_request = lambda _: os.kill(os.getpid(), signal.SIGINT)
     assert main(["sync", str(file), ONE]) == 130
-    hint = f"What was written stays in {file}. The same command goes on from there."
+    hint = f"{file} keeps what has been written. Run the same command again to continue from there."
     assert capsys.readouterr() == ("", f"lyzr-traces: stopped\n{hint}\n")
 
 
@@ -325,7 +331,7 @@ def forget_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return a function that makes a module of the store look uninstalled."""
 
     def forget(name: str) -> None:
-        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job", "lyzr_traces_async.cli._sync_words")
+        again = ("lyzr_traces_async.store", "lyzr_traces_async.cli._job")
         for loaded in [loaded for loaded in sys.modules if loaded.startswith(again)]:
             monkeypatch.delitem(sys.modules, loaded)
         monkeypatch.setitem(sys.modules, name, None)

@@ -18,6 +18,7 @@ from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
 from tests.helpers.databases import states_in
 from tests.helpers.processes import PATIENCE, ended, environment, on_a_terminal, screen_of, started, wait_for
 
+AGAIN = "Run the same command again to continue from there."
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them"),
     pytest.mark.usefixtures("interruptible"),
@@ -52,7 +53,7 @@ def test_a_terminal_shows_the_progress_of_a_sync(tmp_path: Path) -> None:
         shown = [re.sub(r" \(\d+ s\)$", "", line) for line in screen.split("\r\x1b[2K")]
         assert shown[:2] == ["", "the list of sessions: 0 so far"]
         assert re.fullmatch(first, shown[2])
-        assert any(line.startswith("the service takes no more requests for now: waiting ") for line in shown)
+        assert any(line.startswith("the quota is used up: waiting ") for line in shown)
         told = [line for line in shown if " of 12 sessions" in line]
         assert len(told) > 1
         assert all(re.fullmatch(rf"\d+ of 12 sessions, [\d,]+ traces{quota}(, \d+ s to go)?", line) for line in told)
@@ -74,7 +75,7 @@ def test_ctrl_c_loses_nothing_that_was_read(traces_server: FakeTracesServer, tmp
         assert ended(process) == (
             130,
             "",
-            f"lyzr-traces: stopped\nWhat was written stays in {file}. The same command goes on from there.\n",
+            f"lyzr-traces: stopped\n{file} keeps what has been written. {AGAIN}\n",
         )
     assert states_in(file) == {OTHER: "read"}
     with started(traces_server, "sync", str(file), SESSION, OTHER) as process:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lyzr_traces_async import Trace
+from lyzr_traces_async import Trace, summarize
 from lyzr_traces_async.cli._links import Dashboard
-from lyzr_traces_async.cli._table import Table
+from lyzr_traces_async.cli._table import Table, facts_of
 from tests.cli.consoles import console_of, text_of
 from tests.cli.samples import BARE, MOMENT, SESSION, TRACE
 
@@ -249,3 +249,19 @@ def test_the_summary_takes_more_lines_if_it_does_not_fit() -> None:
         "latency: median 1.250 s, slowest 1.250 s",
         "incomplete: stopped",
     ]
+
+
+@pytest.mark.parametrize(
+    ("costs", "facts"),
+    [
+        ([0.1] * 10, ["10 traces", "$1.00 in all"]),
+        ([0.1] * 10 + [1233.5], ["11 traces", "$1,234.50 in all"]),
+        ([1.7e308] * 2, ["2 traces", "$inf in all"]),
+        ([0.0, None], ["2 traces", "$0.00 in all"]),
+        ([None], ["1 trace", "latency: "]),
+    ],
+)
+def test_sums_are_written_as_money(costs: list[float | None], facts: list[str]) -> None:
+    """Sums have cents and separators. A sum beyond a float is infinite, and unknown costs have no sum."""
+    shown = facts_of(summarize([attrs.evolve(TRACE, total_cost_usd=cost) for cost in costs]))
+    assert [fact[: len(expected)] for fact, expected in zip(shown, facts, strict=False)] == facts

@@ -75,9 +75,9 @@ def test_a_malformed_moment_is_refused(text: str) -> None:
     """The error names the option, gives the accepted spellings, and repeats the argument."""
     with pytest.raises(InvalidArgumentError) as caught:
         moment("--since", text, NOW)
-    assert caught.value.message.startswith("--since takes a date or a time such as 2026-03-25 or ")
+    assert caught.value.message.startswith("--since must be a date or a time such as 2026-03-25 or ")
     assert "yesterday" in caught.value.message
-    assert caught.value.message.endswith(f"; not {text!r}")
+    assert caught.value.message.endswith(f", not {text!r}")
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -113,4 +113,4 @@ def test_a_malformed_length_of_time_is_refused(text: str) -> None:
     """The error names the option, gives the accepted spellings, and repeats the argument."""
     with pytest.raises(InvalidArgumentError) as caught:
         duration("--settle", text)
-    assert caught.value.message == f"--settle takes a length of time such as 90m, 1h, 2d or 0; not {text!r}"
+    assert caught.value.message == f"--settle must be a length of time such as 90m, 1h, 2d or 0, not {text!r}"

@@ -78,7 +78,7 @@ def unasked() -> Iterator[SessionTraces]:
         (".", "it is a directory"),
         ("file/report.html", "Not a directory"),
         ("nul\0", "embedded null"),
-        ("pipe", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused_before_a_session_is_drawn(
@@ -127,13 +127,13 @@ def test_a_file_must_take_text(tmp_path: Path) -> None:
 
 def test_an_argument_that_is_no_list_of_sessions_is_refused(tmp_path: Path) -> None:
     """Common mistakes are a single session and an asynchronous iterator."""
-    with pytest.raises(InvalidArgumentError, match=r"there is Trace\(.* among them"):
+    with pytest.raises(InvalidArgumentError, match=r"one item is Trace\("):
         write_report(tmp_path / "report.html", session(trace()))  # type: ignore[arg-type]
 
     async def stream() -> Any:
         yield session(trace())
 
-    with pytest.raises(InvalidArgumentError, match=r"not async_generator.*\[session async for session in it\]"):
+    with pytest.raises(InvalidArgumentError, match=r"not async_generator.*\[session async for session in iterable\]"):
         write_report(tmp_path / "report.html", stream())
     assert not list(tmp_path.iterdir())
 
