@@ -19,14 +19,12 @@ from lyzr_traces_async import (
     TracesClient,
 )
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
-from tests.helpers.faulty_server import Exchange, FaultyServer
-from tests.helpers.raw_server import RawServer, answer, keeping, page
+from tests.helpers.raw_server import Exchange, RawServer, answer, healthy, keeping, page_body
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 AT_ONCE: Final = RetryPolicy(attempts=3, wait_initial=0, wait_jitter=0)
-REFUSED = keeping(answer(b'{"error": "Invalid x-api-key"}', status="401 Unauthorized"))
-GOOD = keeping(answer(page()))
+REFUSED = keeping(answer(b'{"error": "Invalid x-api-key"}', status=401))
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ async def server() -> AsyncIterator[FakeTracesServer]:
         yield server
 
 
-def client_of(server: FakeTracesServer | RawServer | FaultyServer, **settings: Any) -> TracesClient:
+def client_of(server: FakeTracesServer | RawServer, **settings: Any) -> TracesClient:
     return TracesClient("test-key", base_url=server.base_url, **{"retry": AT_ONCE, **settings})
 
 
@@ -55,9 +53,9 @@ async def test_the_first_answers_401_ends_the_call_at_once(server: FakeTracesSer
 @pytest.mark.parametrize(
     ("first", "kind"),
     [
-        (answer(page()), None),
-        (answer(b"{}", status="400 X"), BadRequestError),
-        (answer(b"", status="404 X"), NotFoundError),
+        (answer(page_body()), None),
+        (answer(b"{}", status=400), BadRequestError),
+        (answer(b"", status=404), NotFoundError),
     ],
     ids=["200", "400", "404"],
 )
@@ -65,7 +63,7 @@ async def test_after_an_answer_that_needs_a_good_key_a_401_is_tried_again(
     first: bytes, kind: type[APIStatusError] | None
 ) -> None:
     """Like a 502."""
-    async with RawServer(keeping(first), REFUSED, REFUSED, GOOD) as raw, client_of(raw) as client:
+    async with RawServer(keeping(first), REFUSED, REFUSED, healthy) as raw, client_of(raw) as client:
         if kind is None:
             await client.list_session_traces(SESSION)
         else:
@@ -79,7 +77,7 @@ async def test_after_an_answer_that_needs_a_good_key_a_401_is_tried_again(
 @pytest.mark.parametrize("status", [403, 500, 503])
 async def test_an_answer_that_needs_no_good_key_changes_nothing(status: int) -> None:
     """A proxy gives it, or the service before it has looked at the key."""
-    first = keeping(answer(b"{}", status=f"{status} X"))
+    first = keeping(answer(b"{}", status=status))
     retry = RetryPolicy(attempts=1)
     async with RawServer(first, REFUSED) as raw, client_of(raw, retry=retry) as client:
         with pytest.raises((PermissionDeniedError, ServerError)):
@@ -114,7 +112,7 @@ async def test_a_401_of_a_request_that_was_sent_before_the_key_was_accepted_is_t
         else:
             exchange.answer()
 
-    async with FaultyServer(30, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=30) as server, client_of(server) as client:
         with pytest.raises(PermissionDeniedError):
             await client.list_session_traces(SESSION, page=1, limit=10)
         pages = await asyncio.gather(*(client.list_session_traces(SESSION, page=n, limit=10) for n in (2, 3)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import zlib
@@ -28,7 +27,7 @@ from lyzr_traces_async import (
     TracesClient,
 )
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers.raw_server import Play, RawServer, answer, closing, keeping, page
+from tests.helpers.raw_server import Exchange, Play, RawServer, answer, page_body
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 KEY = "canary-key-5e1f"
@@ -151,7 +150,7 @@ async def test_a_status_without_a_body_is_an_error(server: FakeTracesServer, sta
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_not_followed(server: FakeTracesServer, status: int) -> None:
     """The key stays on its own host."""
-    async with RawServer(keeping(answer(page()))) as elsewhere:
+    async with RawServer() as elsewhere:
         location = f"{elsewhere.base_url}/traces"
         server.fail_next(status=status, headers={"Location": location})
         error = await failure_of(server)
@@ -179,7 +178,10 @@ TRACE = {"traceId": "t", "timestamp": "2026-01-01T00:00:00.000Z", "observationCo
         (json.dumps(GOOD | {"traces": {}}).encode(), "traces: expected an array, got an object"),
         (json.dumps(GOOD | {"pagination": None}).encode(), "pagination: expected an object, got null"),
         (json.dumps(GOOD | {"traces": [TRACE, TRACE | {"traceId": 5}]}).encode(), "traces[1].traceId: expected"),
-        (json.dumps(GOOD | {"traces": [TRACE | {"observationCount": "4"}]}).encode(), "traces[0].observationCount: "),
+        (
+            json.dumps(GOOD | {"traces": [TRACE | {"observationCount": "4"}]}).encode(),
+            "traces[0].observationCount: ",
+        ),
         (json.dumps(GOOD | {"traces": [TRACE | {"timestamp": "now"}]}).encode(), "traces[0].timestamp: "),
     ],
 )
@@ -197,7 +199,7 @@ async def test_a_200_that_is_no_page_is_refused(server: FakeTracesServer, body: 
 
 async def test_the_media_type_does_not_matter(server: FakeTracesServer) -> None:
     """What is a page is taken as one."""
-    server.fail_next(body=page(), headers={"Content-Type": "text/plain"})
+    server.fail_next(body=page_body(), headers={"Content-Type": "text/plain"})
     async with client_of(server) as client:
         assert not await client.list_session_traces(SESSION)
 
@@ -216,7 +218,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "plain": lambda: answer(b" " * (16 * MIB + 1)),
     "chunked": lambda: _chunked(b" " * (16 * MIB + 1)),
     "without a length": lambda: b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b" " * (17 * MIB),
-    "an error": lambda: answer(b" " * (17 * MIB), status="500 Internal Server Error"),
+    "an error": lambda: answer(b" " * (17 * MIB), status=500),
     "gzip": lambda: answer(_bomb(64, zlib.compressobj(wbits=31)), "Content-Encoding: gzip"),
     "chunked gzip": lambda: _chunked(_bomb(64, zlib.compressobj(wbits=31)), "Content-Encoding: gzip"),
     "deflate": lambda: answer(_bomb(64, zlib.compressobj()), "Content-Encoding: deflate"),
@@ -226,7 +228,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("what", LARGE)
 async def test_a_body_of_more_than_16_mib_is_refused(what: str) -> None:
     """However it is sent, and counted after decompression; it is not tried again."""
-    async with RawServer(closing(LARGE[what]())) as raw:
+    async with RawServer(LARGE[what]()) as raw:
         error = await failure_of(raw)
         assert len(raw.heads) == 1
     assert isinstance(error, ResponseTooLargeError)
@@ -235,16 +237,16 @@ async def test_a_body_of_more_than_16_mib_is_refused(what: str) -> None:
 
 async def test_a_body_of_16_mib_is_read() -> None:
     """The bound itself is within bounds."""
-    async with RawServer(closing(answer(page().ljust(16 * MIB)))) as raw, client_of(raw) as client:
+    async with RawServer(answer(page_body().ljust(16 * MIB))) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
 
 
 def _endless(head: bytes, chunk: bytes, sent: list[int]) -> Play:
-    async def play(writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
-        while not writer.is_closing():
-            writer.write(chunk)
-            await writer.drain()
+    async def play(exchange: Exchange) -> None:
+        exchange.writer.write(head)
+        while not exchange.writer.is_closing():
+            exchange.writer.write(chunk)
+            await exchange.writer.drain()
             sent.append(len(chunk))
             assert sum(sent) < 100 * MIB
 
@@ -265,8 +267,8 @@ async def test_of_a_body_without_end_no_more_is_read_than_it_takes() -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_a_compressed_page_is_read(coding: str) -> None:
     """Both codings that every HTTP library has."""
-    body = gzip.compress(page()) if coding == "gzip" else zlib.compress(page())
-    async with RawServer(closing(answer(body, f"Content-Encoding: {coding}"))) as raw, client_of(raw) as client:
+    body = gzip.compress(page_body()) if coding == "gzip" else zlib.compress(page_body())
+    async with RawServer(answer(body, f"Content-Encoding: {coding}")) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
 
 
@@ -329,6 +331,6 @@ async def test_a_key_at_the_edge_of_what_is_quoted_is_masked_too(server: FakeTra
 )
 async def test_a_key_that_is_echoed_in_what_is_no_http_is_masked(sent: str) -> None:
     """The library underneath quotes what it could not read."""
-    async with RawServer(closing(sent.encode())) as raw:
+    async with RawServer(sent.encode()) as raw:
         error = await failure_of(raw)
     assert KEY not in repr(vars(error)) + str(error) + repr(error) + repr(error.__cause__)

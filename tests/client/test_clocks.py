@@ -13,7 +13,7 @@ import pytest
 from lyzr_traces_async import LyzrTracesError, RateLimitError, RetryPolicy, Trace, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, Quota
 from tests.helpers.clock import FastClockLoop
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, Play, well
+from tests.helpers.raw_server import SESSION, Exchange, Play, RawServer, healthy
 
 pytestmark = pytest.mark.usefixtures("hurry")
 
@@ -22,7 +22,7 @@ TRACES = 199  # twenty pages of ten, but for one
 REFUSED = b'{"error": "Too many requests, please try again later."}'
 
 
-def client_of(server: FaultyServer, retry: RetryPolicy = RETRY) -> TracesClient:
+def client_of(server: RawServer, retry: RetryPolicy = RETRY) -> TracesClient:
     return TracesClient("key", base_url=server.base_url, retry=retry)
 
 
@@ -108,7 +108,7 @@ async def test_moments_are_read_by_the_servers_own_clock(
         else:
             exchange.answer()
 
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         monkeypatch.setattr(time, "time", lambda: wall(now()))
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch=1)
@@ -218,7 +218,7 @@ async def test_whatever_answers_say_of_the_quota_the_walk_comes_to_its_end(what:
         exchange.fields.extend(next(said))
         exchange.answer()
 
-    async with FaultyServer(TRACES, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=TRACES) as server, client_of(server) as client:
         begun = loop.time()
         async with asyncio.timeout(20 * 120):
             came, error = await walk(client, prefetch)
@@ -243,7 +243,7 @@ async def test_fields_that_vanish_hold_until_their_window_ends_and_no_longer(
             exchange.fields += [f'RateLimit: "a"; {said}', 'RateLimit-Policy: "a"; q=100; w=60']
         exchange.answer()
 
-    async with FaultyServer(TRACES, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=TRACES) as server, client_of(server) as client:
         begun = loop.time()
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch)
@@ -265,7 +265,7 @@ async def test_fields_that_appear_late_hold_from_then_on(silent: int, prefetch: 
             exchange.fields += [f'RateLimit: "a"; {said}', 'RateLimit-Policy: "a"; q=100; w=60']
         exchange.answer()
 
-    async with FaultyServer(TRACES, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=TRACES) as server, client_of(server) as client:
         begun = loop.time()
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch)
@@ -300,7 +300,7 @@ POLICIES = {
 }
 
 
-def refusing(fields: Sequence[str], server: FaultyServer, *, give_in: int) -> Play:
+def refusing(fields: Sequence[str], server: RawServer, *, give_in: int) -> Play:
     """Refuse every request for page 3, or at last, so that a client that goes on and on is found out, no more."""
 
     async def play(exchange: Exchange) -> None:
@@ -316,8 +316,8 @@ def refusing(fields: Sequence[str], server: FaultyServer, *, give_in: int) -> Pl
 @pytest.mark.parametrize("policy", POLICIES)
 async def test_refusals_for_ever_that_ask_for_no_wait_end_with_an_error(what: str, policy: str) -> None:
     """It backs off until its waits add up to too much; it does not spin. 120 s are 120 requests at the very most."""
-    async with FaultyServer(47) as server, client_of(server, POLICIES[policy]) as client:
-        server.play = refusing(NO_WAIT[what], server, give_in=1000)
+    async with RawServer(rows=47) as server, client_of(server, POLICIES[policy]) as client:
+        server.plays = [refusing(NO_WAIT[what], server, give_in=1000)]
         async with asyncio.timeout(3600):
             came, error = await walk(client)
         assert type(error) is RateLimitError
@@ -330,8 +330,8 @@ async def test_refusals_for_ever_that_ask_for_no_wait_end_with_an_error(what: st
 @pytest.mark.parametrize("what", NO_WAIT)
 async def test_a_passing_refusal_that_asks_for_no_wait_is_no_failure(what: str) -> None:
     """Also where only one attempt is made: pacing is not failing."""
-    async with FaultyServer(47) as server, client_of(server, RetryPolicy(attempts=1, wait_jitter=0.0)) as client:
-        server.play = refusing(NO_WAIT[what], server, give_in=5)
+    async with RawServer(rows=47) as server, client_of(server, RetryPolicy(attempts=1, wait_jitter=0.0)) as client:
+        server.plays = [refusing(NO_WAIT[what], server, give_in=5)]
         async with asyncio.timeout(600):
             came, error = await walk(client)
         assert error is None
@@ -343,8 +343,8 @@ async def test_a_passing_refusal_that_asks_for_no_wait_is_no_failure(what: str) 
 async def test_a_huge_retry_after_is_an_error_at_once_and_is_kept_to(seconds: str) -> None:
     """Whoever asks again meanwhile is told so without a request, and afterwards the walk is resumed."""
     loop = asyncio.get_running_loop()
-    async with FaultyServer(47) as server, client_of(server) as client:
-        server.play = refusing([f"Retry-After: {seconds}"], server, give_in=1000)
+    async with RawServer(rows=47) as server, client_of(server) as client:
+        server.plays = [refusing([f"Retry-After: {seconds}"], server, give_in=1000)]
         begun = loop.time()
         before, error = await walk(client)
         assert type(error) is RateLimitError
@@ -352,7 +352,7 @@ async def test_a_huge_retry_after_is_an_error_at_once_and_is_kept_to(seconds: st
         assert error.retry_after == float(seconds)
         assert before == server.rows[:20]
         assert loop.time() - begun < 5
-        server.play = well
+        server.plays = [healthy]
         if float(seconds) > 125:  # or it may be less than 120 by now, which is waited for
             asked = len(server.asked)
             nothing, error = await walk(client)
@@ -374,7 +374,7 @@ async def test_a_retry_after_holds_whatever_the_quota_fields_beside_it_say(said:
         else:
             exchange.answer()
 
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch=1)
         assert error is None

@@ -24,7 +24,7 @@ import trustme
 
 from lyzr_traces_async import ClientClosedError, NotFoundError, TracesClient, WrongEventLoopError, _pool
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers.raw_server import RawServer, answer, keeping, page
+from tests.helpers.raw_server import RawServer
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 WORDS = "a TracesClient was not closed.*aclose"
@@ -186,7 +186,7 @@ def test_connections_over_tls_end_without_their_loop_too(way: str, monkeypatch: 
     monkeypatch.setattr(aiohttp, "TCPConnector", partial(aiohttp.TCPConnector, ssl=trusting))
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    raw = RawServer(keeping(answer(page())), tls=certified)
+    raw = RawServer(tls=certified)
     with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(raw):
         before = descriptors()
         loop = asyncio.new_event_loop()

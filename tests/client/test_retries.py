@@ -30,10 +30,9 @@ from lyzr_traces_async import (
     __version__,
 )
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers.raw_server import Play, RawServer, answer, closing, hanging, keeping, page, resetting, trickling
+from tests.helpers.raw_server import Play, RawServer, answer, hanging, healthy, page_body, resetting, trickling
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-GOOD = keeping(answer(page()))
 AT_ONCE = RetryPolicy(attempts=3, wait_initial=0, wait_jitter=0)
 
 
@@ -194,11 +193,14 @@ async def test_a_reset_is_seen_by_the_server_once_for_each_attempt(server: FakeT
     check_chain(caught.value)
 
 
-@pytest.mark.parametrize("ending", [closing(b""), resetting])
-async def test_a_kept_connection_that_was_just_closed_is_tried_again_at_once(ending: Play) -> None:
+@pytest.mark.parametrize("ending", [b"", resetting])
+async def test_a_kept_connection_that_was_just_closed_is_tried_again_at_once(ending: Play | bytes) -> None:
     """A server may close an idle connection at any time, also just as a request is sent; but once only."""
     policy = RetryPolicy(attempts=3, wait_initial=100, wait_max=100, wait_jitter=0)
-    async with RawServer(GOOD, ending, GOOD, ending, ending, GOOD) as raw, client_of(raw, retry=policy) as client:
+    async with (
+        RawServer(healthy, ending, healthy, ending, ending, healthy) as raw,
+        client_of(raw, retry=policy) as client,
+    ):
         for _ in range(3):
             await client.list_session_traces(SESSION)
     waits = [after - before for before, after in pairwise(raw.times)]
@@ -209,7 +211,7 @@ async def test_a_kept_connection_that_was_just_closed_is_tried_again_at_once(end
 async def test_connections_are_kept_for_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for less than the 5 s after which the service closes them."""
     monkeypatch.setattr("aiohttp.connector.monotonic", asyncio.get_running_loop().time)
-    async with RawServer(GOOD) as raw, client_of(raw) as client:
+    async with RawServer() as raw, client_of(raw) as client:
         for pause in (0, 0, 3.5):
             await asyncio.sleep(pause)
             await client.list_session_traces(SESSION)
@@ -255,7 +257,7 @@ BROKEN: dict[str, bytes] = {
     "half a status line": b"HTTP/1.1 20",
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Type: appl",
     "no body": answer(b"", length=10),
-    "half a body": answer(page(), length=1000),
+    "half a body": answer(page_body(), length=1000),
     "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nabc",
     "no last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     "a bad chunk length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n",
@@ -265,8 +267,8 @@ BROKEN: dict[str, bytes] = {
     "not HTTP": b"220 mail.example ESMTP\r\n\r\n",
     "binary": bytes(range(128, 256)) * 8 + b"\r\n\r\n",
     "a bad field": b"HTTP/1.1 200 OK\r\nno field\r\n\r\n",
-    "damaged gzip": answer(gzip.compress(page())[:10] + b"\xff" * 20, "Content-Encoding: gzip"),
-    "gzip that is none": answer(page(), "Content-Encoding: gzip"),
+    "damaged gzip": answer(gzip.compress(page_body())[:10] + b"\xff" * 20, "Content-Encoding: gzip"),
+    "gzip that is none": answer(page_body(), "Content-Encoding: gzip"),
     "damaged deflate": answer(b"\xff\xff\xff\xff", "Content-Encoding: deflate"),
 }
 
@@ -274,7 +276,7 @@ BROKEN: dict[str, bytes] = {
 @pytest.mark.parametrize("what", BROKEN)
 async def test_what_is_no_complete_answer_is_tried_again(what: str) -> None:
     """And if it stays so, it is one kind of error, whatever the layers below call it."""
-    plays = (BROKEN[what], BROKEN[what], GOOD, BROKEN[what])
+    plays = (BROKEN[what], BROKEN[what], healthy, BROKEN[what])
     async with RawServer(*plays) as raw, client_of(raw, retry=AT_ONCE) as client:
         assert not await client.list_session_traces(SESSION)
         with pytest.raises(APIConnectionError, match="no complete answer") as caught:
@@ -347,7 +349,7 @@ async def test_a_certificate_that_does_not_verify_is_not_tried_again() -> None:
     authority.issue_cert("127.0.0.1").configure_cert(theirs)
     ours = ssl.create_default_context()
     authority.configure_trust(ours)
-    async with RawServer(GOOD, tls=theirs) as raw:
+    async with RawServer(tls=theirs) as raw:
         async with client_of(raw) as client:
             with pytest.raises(APIConnectionError, match="certificate does not verify") as caught:
                 await client.list_session_traces(SESSION)
@@ -368,7 +370,7 @@ async def test_a_certificate_that_is_not_the_one_pinned_is_not_tried_again() -> 
     trustme.CA().issue_cert("127.0.0.1").configure_cert(theirs)
     pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes(32)))
     async with (
-        RawServer(GOOD, tls=theirs) as raw,
+        RawServer(tls=theirs) as raw,
         aiohttp.ClientSession(connector=pinned) as session,
         client_of(raw, session=session) as client,
     ):

@@ -10,10 +10,9 @@ import msgspec
 import pytest
 from multidict import CIMultiDict
 
-from lyzr_traces_async import APIConnectionError, NotFoundError, RetryPolicy, TracesClient
-from lyzr_traces_async._exchange import Exchange
+from lyzr_traces_async import APIConnectionError, NotFoundError, RetryPolicy, TracesClient, _exchange
 from lyzr_traces_async._responses import Answer
-from tests.helpers.raw_server import Action, RawServer, answer, keeping, page
+from tests.helpers.raw_server import Exchange, Play, RawServer, answer, healthy, keeping, page_body
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "00000000-5717-4562-b3fc-2c963f66afa6"
@@ -43,12 +42,11 @@ def sent_id(server: RawServer, number: int) -> str:
 
 async def test_an_answer_to_an_earlier_request_is_not_taken() -> None:
     """It says so itself, by that one's id: its connection is closed, and the request made again on another one."""
-    server = RawServer(keeping(answer(page())))
 
-    async def stale(writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(GONE, f"X-Request-Id: {sent_id(server, 0)}", status="404 Not Found"))
+    async def stale(exchange: Exchange) -> None:
+        exchange.answer(GONE, f"X-Request-Id: {sent_id(server, 0)}", status=404)
 
-    server = RawServer(keeping(answer(page())), stale, keeping(answer(page())))
+    server = RawServer(healthy, stale, healthy)
     async with server, TracesClient("key", base_url=server.base_url) as client:
         assert len(await client.list_session_traces(OTHER)) == 0
         assert len(await client.list_session_traces(SESSION)) == 0
@@ -59,10 +57,10 @@ async def test_an_answer_to_an_earlier_request_is_not_taken() -> None:
 async def test_an_answer_to_an_earlier_request_is_known_before_its_body() -> None:
     """Of which nothing has to come."""
 
-    async def stale(writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(b"", f"X-Request-Id: {sent_id(server, 0)}", length=10_000))
+    async def stale(exchange: Exchange) -> None:
+        exchange.answer(b"", f"X-Request-Id: {sent_id(server, 0)}", length=10_000)
 
-    server = RawServer(keeping(answer(page())), stale, keeping(answer(page())))
+    server = RawServer(healthy, stale, healthy)
     async with server, TracesClient("key", base_url=server.base_url, timeout=60) as client:
         await client.list_session_traces(SESSION)
         async with asyncio.timeout(30):
@@ -73,8 +71,8 @@ async def test_an_answer_to_an_earlier_request_is_known_before_its_body() -> Non
 async def test_a_server_that_gives_nothing_but_earlier_answers_is_an_error() -> None:
     """After all attempts, each of which has an id of its own."""
 
-    async def stale(writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(page(), f"X-Request-Id: {sent_id(server, 0)}"))
+    async def stale(exchange: Exchange) -> None:
+        exchange.answer(page_body(), f"X-Request-Id: {sent_id(server, 0)}")
 
     server = RawServer(stale)
     async with server, TracesClient("key", base_url=server.base_url, retry=QUICK) as client:
@@ -88,7 +86,7 @@ async def test_a_server_that_gives_nothing_but_earlier_answers_is_an_error() -> 
 @pytest.mark.parametrize("said", ["of-a-proxy", OTHER, ""])
 async def test_anybody_may_have_put_an_id_of_his_own_on_an_answer(said: str) -> None:
     """A proxy in between, for one; it is the one that the error names."""
-    server = RawServer(keeping(answer(GONE, f"X-Request-Id: {said}", status="404 Not Found")))
+    server = RawServer(keeping(answer(GONE, f"X-Request-Id: {said}", status=404)))
     async with server, TracesClient("key", base_url=server.base_url) as client:
         for _ in range(2):
             with pytest.raises(NotFoundError) as caught:
@@ -128,20 +126,20 @@ async def test_an_id_may_be_missing_or_in_another_case(asked: str) -> None:
 
 
 UNASKED = {
-    "an answer": answer(page(5)),
-    "an answer that ends the connection": answer(b"", "Connection: close", status="408 Request Timeout"),
-    "half an answer": answer(page(5))[:-10],
+    "an answer": answer(page_body(5)),
+    "an answer that ends the connection": answer(b"", "Connection: close", status=408),
+    "half an answer": answer(page_body(5))[:-10],
     "what is no HTTP": b"\x15\x03\x03\x00\x02\x01\x00",
 }
 
 
-def then_unasked(data: bytes) -> Action:
+def then_unasked(data: bytes) -> Play:
     """Answer, and send more after a while."""
 
-    async def play(writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(page()))
+    async def play(exchange: Exchange) -> None:
+        exchange.answer()
         await asyncio.sleep(1)
-        writer.write(data)
+        exchange.writer.write(data)
 
     return play
 
@@ -150,7 +148,7 @@ def then_unasked(data: bytes) -> Action:
 async def test_what_came_while_a_connection_was_idle_is_no_answer(what: str) -> None:
     """The next request goes out on another one, without a wait and without a failure that anybody hears of."""
     async with (
-        RawServer(then_unasked(UNASKED[what]), keeping(answer(page(2)))) as server,
+        RawServer(then_unasked(UNASKED[what]), healthy) as server,
         TracesClient("key", base_url=server.base_url, retry=RetryPolicy(wait_initial=100)) as client,
     ):
         loop = asyncio.get_running_loop()
@@ -165,11 +163,9 @@ async def test_what_came_while_a_connection_was_idle_is_no_answer(what: str) -> 
 
 async def test_what_began_while_a_connection_was_idle_is_no_answer_either() -> None:
     """Its rest comes before the next request's answer, and spoils it."""
-    unasked = answer(page(5))
+    unasked = answer(page_body(5))
     async with (
-        RawServer(
-            then_unasked(unasked[:20]), keeping(unasked[20:] + answer(page(2))), keeping(answer(page(2)))
-        ) as server,
+        RawServer(then_unasked(unasked[:20]), keeping(unasked[20:] + answer(page_body(2))), healthy) as server,
         TracesClient("key", base_url=server.base_url, retry=QUICK) as client,
     ):
         await client.list_session_traces(SESSION)
@@ -218,7 +214,7 @@ def _requests_alive() -> int:
 
 async def test_a_request_is_gone_when_it_is_answered() -> None:
     """What watches over it is no cycle that only the garbage collector could take away."""
-    async with RawServer(keeping(answer(page()))) as server, TracesClient("key", base_url=server.base_url) as client:
+    async with RawServer() as server, TracesClient("key", base_url=server.base_url) as client:
         gc.collect()
         gc.disable()
         try:
@@ -233,14 +229,14 @@ async def test_a_request_is_gone_when_it_is_answered() -> None:
 
 def test_an_answer_that_came_on_no_connection_has_none_to_close() -> None:
     """As where a recorder of requests plays back what it has recorded."""
-    Exchange("id", (), None).discard()
+    _exchange.Exchange("id", (), None).discard()
     Answer(200, CIMultiDict(), b"").discard()
 
 
 async def test_the_id_on_an_error_is_read_in_one_way() -> None:
     """Also where the body never came whole, or was too large; what is no UTF-8 in it can be written out."""
     field = b"X-Request-Id: of-the-\xff-answer"
-    truncated = answer(page(), "FIELD", length=1000).replace(b"FIELD", field)
+    truncated = answer(page_body(), "FIELD", length=1000).replace(b"FIELD", field)
     large = answer(b"", "FIELD", length=2**30).replace(b"FIELD", field) + b" " * (17 * 2**20)
     for data in (truncated, large):
         async with (
@@ -257,7 +253,7 @@ async def test_the_id_on_an_error_is_read_in_one_way() -> None:
 async def test_an_id_is_sent_and_named_as_it_was_given(session_id: str) -> None:
     """Where it is sent, in an error, and in a stream's result."""
     async with (
-        RawServer(keeping(answer(GONE, status="404 Not Found"))) as server,
+        RawServer(keeping(answer(GONE, status=404))) as server,
         TracesClient("key", base_url=server.base_url) as client,
     ):
         with pytest.raises(NotFoundError) as caught:

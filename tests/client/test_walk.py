@@ -22,7 +22,7 @@ from lyzr_traces_async import (
     TracesClient,
 )
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
-from tests.helpers.raw_server import page
+from tests.helpers.raw_server import page_body
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 ONCE = RetryPolicy(attempts=1)
@@ -375,7 +375,7 @@ async def test_an_answer_for_another_page_is_refused(
 ) -> None:
     """A cache in between, say, that leaves the query out of account."""
     server.add_session(SESSION, 30)
-    server.fail_next(2, body=page(answered, limit=10, items=30, pages=3), page=asked)
+    server.fail_next(2, body=page_body(answered, limit=10, total=30, pages=3), page=asked)
     text = f"asked for page {asked}, the answer is page {answered}"
     with pytest.raises(PaginationError, match=text) as caught:
         await client.list_session_traces(SESSION, page=asked, limit=10)
@@ -399,7 +399,7 @@ async def test_a_server_with_a_smaller_limit_is_followed(server: FakeTracesServe
 async def test_a_limit_that_changes_in_mid_walk_is_refused(server: FakeTracesServer, client: TracesClient) -> None:
     """The pages would not make up one list; those before it have been yielded."""
     server.add_session(SESSION, 40)
-    server.fail_next(body=page(3, limit=7, items=40, pages=6), page=3)
+    server.fail_next(body=page_body(3, limit=7, total=40, pages=6), page=3)
     numbers = []
     with pytest.raises(PaginationError, match="the limit changed in the middle of the walk"):
         async for each in client.iter_session_pages(SESSION, limit=10):

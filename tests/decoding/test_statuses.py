@@ -23,7 +23,7 @@ from lyzr_traces_async._decoding import decode_page
 from lyzr_traces_async._responses import Answer, error_of
 from lyzr_traces_async._retrying import Attempts
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers.raw_server import RawServer, answer, keeping, page
+from tests.helpers.raw_server import RawServer, answer, healthy, keeping, page_body
 
 SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 AT_ONCE: Final = RetryPolicy(attempts=3, wait_initial=0, wait_jitter=0)
@@ -128,10 +128,10 @@ NO_JSON: Final[dict[str, bytes]] = {
     "blank": b" \r\n",
     "HTML": b"<!doctype html><title>One moment</title>",
     "text": b"OK",
-    "cut": page()[:-5],
+    "cut": page_body()[:-5],
     "cut at once": b"{",
     "no UTF-8": b'{"traces": ["\xe9"]}',
-    "two documents": page() + page(),
+    "two documents": page_body() + page_body(),
 }
 OTHER_SHAPE: Final[dict[str, bytes]] = {
     "null": b"null",
@@ -174,8 +174,8 @@ def client_of(server: FakeTracesServer | RawServer, **settings: Any) -> TracesCl
 @pytest.mark.parametrize("name", ["empty", "HTML", "cut"])
 async def test_a_200_without_json_is_tried_again(name: str) -> None:
     """It may be the page of a load balancer. After all attempts, the last one is the error."""
-    bad, good = keeping(answer(NO_JSON[name])), keeping(answer(page()))
-    async with RawServer(bad, bad, good, bad) as raw, client_of(raw) as client:
+    bad = keeping(answer(NO_JSON[name]))
+    async with RawServer(bad, bad, healthy, bad) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
         assert len(raw.heads) == 3
         with pytest.raises(ResponseDecodeError, match="not JSON") as caught:
@@ -196,7 +196,7 @@ async def test_the_last_of_several_200_without_json_is_the_one_raised() -> None:
 async def test_a_body_that_was_cut_by_closing_is_tried_again() -> None:
     """Without a length or chunks, the HTTP library takes it for a whole body."""
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
-    async with RawServer(head + page()[:30], keeping(answer(page()))) as raw, client_of(raw) as client:
+    async with RawServer(head + page_body()[:30], healthy) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
         assert len(raw.heads) == 2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lyzr_traces_async import LyzrTracesError, TracesClient
-from tests.helpers.faulty_server import SESSION
+from tests.helpers.raw_server import SESSION
 
 
 async def walk(

@@ -11,7 +11,7 @@ from lyzr_traces_async import (
     RetryPolicy,
     TracesClient,
 )
-from tests.helpers.faulty_server import Exchange, FaultyServer
+from tests.helpers.raw_server import Exchange, RawServer
 
 if sys.version_info >= (3, 14):
     pass
@@ -26,7 +26,7 @@ MEMORY = 64 * MIB
 RETRY = RetryPolicy(attempts=2, wait_jitter=0.0)
 
 
-def client_of(server: FaultyServer) -> TracesClient:
+def client_of(server: RawServer) -> TracesClient:
     return TracesClient("key", base_url=server.base_url, retry=RETRY)
 
 

@@ -15,7 +15,7 @@ import pytest
 from lyzr_traces_async import (
     ResponseTooLargeError,
 )
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, Play, well
+from tests.helpers.raw_server import SESSION, Exchange, Play, RawServer, healthy
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -129,9 +129,9 @@ async def test_a_body_without_end_costs_neither_memory_nor_a_second_attempt(play
 
     async def spoil(exchange: Exchange) -> None:
         exchange.fields.append("X-Request-Id: of-the-answer")
-        await (play if exchange.page == 3 else well)(exchange)
+        await (play if exchange.page == 3 else healthy)(exchange)
 
-    async with FaultyServer(47, spoil) as server, client_of(server) as client:
+    async with RawServer(spoil, rows=47) as server, client_of(server) as client:
         with bounded_memory():
             came, error = await walk(client, prefetch=prefetch)
         assert type(error) is ResponseTooLargeError
@@ -144,9 +144,9 @@ async def test_many_bombs_at_once_are_bounded_each_on_its_own() -> None:
     """A window of eight bombs takes at most eight times the memory of one."""
 
     async def spoil(exchange: Exchange) -> None:
-        await (bomb("gzip", is_chunked=False) if exchange.page > 7 else well)(exchange)
+        await (bomb("gzip", is_chunked=False) if exchange.page > 7 else healthy)(exchange)
 
-    async with FaultyServer(200, spoil) as server, client_of(server) as client:
+    async with RawServer(spoil, rows=200) as server, client_of(server) as client:
         tracemalloc.start()
         try:
             came, error = await walk(client)
@@ -171,7 +171,7 @@ async def test_the_cap_is_exact(coding: str | None, beyond: int) -> None:
             packer = zlib.compressobj(1, zlib.DEFLATED, 31 if coding == "gzip" else 15)
             exchange.answer(packer.compress(body) + packer.flush(), f"Content-Encoding: {coding}")
 
-    async with FaultyServer(3, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=3) as server, client_of(server) as client:
         came, error = await walk(client)
         assert type(error) is (ResponseTooLargeError if beyond else type(None))
         assert came == ([] if beyond else server.rows)

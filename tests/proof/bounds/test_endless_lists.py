@@ -12,7 +12,7 @@ from lyzr_traces_async import (
     PaginationError,
     Trace,
 )
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, Play, document
+from tests.helpers.raw_server import SESSION, Exchange, Play, RawServer, page_body
 
 if sys.version_info >= (3, 14):
     pass
@@ -22,14 +22,14 @@ from tests.proof.bounds.measuring import client_of
 from tests.proof.walking import walk
 
 
-def saying(pages: Callable[[Exchange, int], int]) -> Callable[[FaultyServer], Play]:
+def saying(pages: Callable[[Exchange, int], int]) -> Callable[[RawServer], Play]:
     """Serve the true list with another ``totalPages``, which depends on the request and its number, from 1."""
 
-    def on(server: FaultyServer) -> Play:
+    def on(server: RawServer) -> Play:
         async def play(exchange: Exchange) -> None:
             rows = server.rows[exchange.rows.start : exchange.rows.stop]
             said = pages(exchange, len(server.asked))
-            exchange.answer(document(rows, exchange.page, exchange.limit, len(server.rows), said))
+            exchange.answer(page_body(exchange.page, rows, limit=exchange.limit, total=len(server.rows), pages=said))
 
         return play
 
@@ -50,8 +50,8 @@ ENDLESS: dict[str, Callable[[Exchange, int], int]] = {
 @pytest.mark.parametrize("prefetch", [1, 8, 10**6])
 async def test_an_end_that_is_never_reached_ends_the_walk_when_nothing_new_comes(what: str, prefetch: int) -> None:
     """The walk yields all traces, reads about 10,000 positions without a new one, and then raises an error."""
-    async with FaultyServer(47) as server, client_of(server) as client:
-        server.play = saying(ENDLESS[what])(server)
+    async with RawServer(rows=47) as server, client_of(server) as client:
+        server.plays = [saying(ENDLESS[what])(server)]
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch=prefetch)
         assert type(error) is PaginationError
@@ -64,8 +64,8 @@ async def test_an_end_that_is_never_reached_ends_the_walk_when_nothing_new_comes
 @pytest.mark.parametrize("prefetch", [1, 8])
 async def test_an_end_that_recedes_is_followed_while_new_traces_come(prefetch: int) -> None:
     """Each page announces one more, up to page 1,000, and the walk reads them all."""
-    async with FaultyServer(3000) as server, client_of(server) as client:
-        server.play = saying(lambda exchange, _: min(exchange.page + 1, 1000))(server)
+    async with RawServer(rows=3000) as server, client_of(server) as client:
+        server.plays = [saying(lambda exchange, _: min(exchange.page + 1, 1000))(server)]
         came, error = await walk(client, limit=3, prefetch=prefetch)
         assert error is None
         assert came == server.rows
@@ -77,9 +77,9 @@ async def test_a_list_that_never_ends_gives_traces_for_as_long_as_they_are_taken
 
     async def play(exchange: Exchange) -> None:
         rows = (f"trace-{row}" for row in exchange.rows)
-        exchange.answer(document(rows, exchange.page, exchange.limit, 10**14, 10**12))
+        exchange.answer(page_body(exchange.page, rows, limit=exchange.limit, total=10**14, pages=10**12))
 
-    async with FaultyServer(0, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=0) as server, client_of(server) as client:
         traces = client.iter_session_traces(SESSION)
         async for number in _counted(traces):
             if number == 50_000:
@@ -108,8 +108,8 @@ SHRINKING: dict[str, Callable[[Exchange, int], int]] = {
 @pytest.mark.parametrize("prefetch", [1, 8])
 async def test_an_end_that_comes_nearer_ends_the_walk_there(what: str, prefetch: int) -> None:
     """The walk believes the newest ``totalPages`` and yields the traces of the pages up to it."""
-    async with FaultyServer(47) as server, client_of(server) as client:
-        server.play = saying(SHRINKING[what])(server)
+    async with RawServer(rows=47) as server, client_of(server) as client:
+        server.plays = [saying(SHRINKING[what])(server)]
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch=prefetch)
         assert error is None
@@ -122,14 +122,14 @@ async def test_an_end_that_comes_nearer_ends_the_walk_there(what: str, prefetch:
 @pytest.mark.parametrize("fewer", [1, 7, 30])
 async def test_a_list_that_shrinks_with_every_answer_is_read_to_its_end(fewer: int, prefetch: int) -> None:
     """Traces are deleted at the head during the walk. Those at the end arrive once each, and the walk ends."""
-    async with FaultyServer(100) as server, client_of(server) as client:
+    async with RawServer(rows=100) as server, client_of(server) as client:
         last = server.rows[-5:]
 
         async def play(exchange: Exchange) -> None:
             del server.rows[: min(fewer, len(server.rows) - 5)]
             exchange.answer(server.body(exchange))
 
-        server.play = play
+        server.plays = [play]
         async with asyncio.timeout(600):
             came, error = await walk(client, prefetch=prefetch)
         assert error is None

@@ -12,7 +12,7 @@ from lyzr_traces_async import (
     APIConnectionError,
     TracesClient,
 )
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, Play
+from tests.helpers.raw_server import SESSION, Exchange, Play, RawServer
 
 if sys.version_info >= (3, 14):
     pass
@@ -92,7 +92,7 @@ HEADS = [
 @pytest.mark.parametrize("play", HEADS)
 async def test_header_fields_and_trailers_are_bounded_too(play: Play) -> None:
     """Fields beyond the limit raise an error that says so, after one attempt and without much memory."""
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         with bounded_memory():
             came, error = await walk(client)
         assert type(error) is APIConnectionError
@@ -104,7 +104,7 @@ async def test_header_fields_and_trailers_are_bounded_too(play: Play) -> None:
 
 async def test_chunk_extensions_are_bounded_too() -> None:
     """An endless chunk extension makes the answer incomplete: an error follows after all attempts."""
-    async with FaultyServer(47, chunk_extension) as server, client_of(server) as client:
+    async with RawServer(chunk_extension, rows=47) as server, client_of(server) as client:
         with bounded_memory():
             came, error = await walk(client)
         assert isinstance(error, APIConnectionError)
@@ -129,7 +129,7 @@ async def test_header_fields_up_to_64_kib_in_all_are_read(name: str, whose: str)
         exchange.answer(None, *LARGE_HEADS[name])
 
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(FaultyServer(47, play))
+        server = await stack.enter_async_context(RawServer(play, rows=47))
         own = None
         if whose != "ours":
             own = await stack.enter_async_context(aiohttp.ClientSession(max_field_size=1000, max_headers=10))

@@ -12,7 +12,7 @@ import pytest
 from lyzr_traces_async import (
     APITimeoutError,
 )
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, Play
+from tests.helpers.raw_server import SESSION, Exchange, Play, RawServer
 
 if sys.version_info >= (3, 14):
     pass
@@ -73,7 +73,7 @@ TRICKLES = [
 async def test_a_byte_a_second_meets_the_time_out(play: Play) -> None:
     """An attempt ends after its 45 s, even if data keeps arriving."""
     loop = asyncio.get_running_loop()
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         begun = loop.time()
         async with asyncio.timeout(600):
             came, error = await walk(client)

@@ -14,7 +14,7 @@ from lyzr_traces_async import (
     PaginationError,
     ResponseDecodeError,
 )
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer, document
+from tests.helpers.raw_server import SESSION, Exchange, RawServer, page_body
 
 if sys.version_info >= (3, 14):
     pass
@@ -38,7 +38,7 @@ async def test_an_invalid_count_is_refused_with_the_path_to_it(field: str, count
             exchange.body = msgspec.json.encode(document)
         exchange.answer()
 
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         came, error = await walk(client, prefetch=1)
         assert type(error) is ResponseDecodeError
         assert (error.session_id, error.page, error.attempts) == (SESSION, 2, 1)
@@ -52,9 +52,9 @@ async def test_a_limit_above_the_one_asked_for_does_no_harm(said: int) -> None:
 
     async def play(exchange: Exchange) -> None:
         rows = server.rows[exchange.rows.start : exchange.rows.stop]
-        exchange.answer(document(rows, exchange.page, said, len(server.rows), 5))
+        exchange.answer(page_body(exchange.page, rows, limit=said, total=len(server.rows), pages=5))
 
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         async with asyncio.timeout(600):
             came, error = await walk(client)
         assert came == server.rows or isinstance(error, PaginationError)
@@ -67,9 +67,9 @@ async def test_a_limit_above_the_one_asked_for_is_never_asked_for() -> None:
         if exchange.page > 1:
             exchange.answer(b"", status=504)
         else:
-            exchange.answer(document(server.rows[:10], exchange.page, 10**6, len(server.rows), 5))
+            exchange.answer(page_body(exchange.page, server.rows[:10], limit=10**6, total=len(server.rows), pages=5))
 
-    async with FaultyServer(47, play) as server, client_of(server) as client:
+    async with RawServer(play, rows=47) as server, client_of(server) as client:
         came, error = await walk(client)
         assert isinstance(error, LyzrTracesError)
         assert came in ([], server.rows[:10])

@@ -12,7 +12,7 @@ from lyzr_traces_async import (
     LyzrTracesError,
     TracesClient,
 )
-from tests.helpers.faulty_server import Exchange, FaultyServer, well
+from tests.helpers.raw_server import Exchange, RawServer, healthy
 from tests.proof.fault_matrix.faults import CLOGGED, FAULTS, REFUSED, Fault
 
 LIMIT = 10
@@ -102,7 +102,7 @@ class Scene:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.server = FaultyServer(ROWS, self.play)
+        self.server = RawServer(self.play, rows=ROWS)
         self._deleted = False
         self.met = 0
         self._answered = 0
@@ -121,14 +121,14 @@ class Scene:
             exchange.fields.append("Connection: close")
             self._answered += 1
             self.go_down_if_it_is_time()
-            await well(exchange)
+            await healthy(exchange)
             exchange.writer.close()
         elif is_meant and not self._is_over:
             self.met += 1
             self._is_over = not self.case.is_lasting
             await fault.play(exchange)
         else:
-            await well(exchange)
+            await healthy(exchange)
 
     def go_down_if_it_is_time(self) -> None:
         """Begin an outage, before the answer after which the client sends its next requests."""

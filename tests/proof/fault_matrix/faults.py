@@ -18,7 +18,7 @@ from lyzr_traces_async import (
     ServerError,
     ServiceNotConfiguredError,
 )
-from tests.helpers.faulty_server import Exchange, Play
+from tests.helpers.raw_server import Exchange, Play
 
 RETRY = RetryPolicy(attempts=3, wait_initial=0.5, wait_max=4.0, wait_jitter=0.0, max_rate_limit_wait=30.0)
 REFUSED, CLOGGED, DEAF = "connection refused", "backlog full", "connected, not accepted"

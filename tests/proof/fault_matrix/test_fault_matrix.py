@@ -12,7 +12,7 @@ from lyzr_traces_async import (
     ResponseDecodeError,
     TracesClient,
 )
-from tests.helpers.faulty_server import SESSION, Exchange, FaultyServer
+from tests.helpers.raw_server import SESSION, Exchange, RawServer
 from tests.proof.fault_matrix.cases import CASES, LIMIT, ROWS, Case, Scene
 from tests.proof.fault_matrix.faults import RETRY
 from tests.proof.walking import walk
@@ -60,7 +60,7 @@ async def test_a_byte_beyond_the_length_of_an_answer_does_no_harm() -> None:
         exchange.answer(length=len(exchange.body) - (exchange.page == 2))
 
     async with (
-        FaultyServer(ROWS, play) as server,
+        RawServer(play, rows=ROWS) as server,
         TracesClient("key", base_url=server.base_url, retry=RETRY) as client,
     ):
         for page in (1, 3, 2, 4, 2, 5):

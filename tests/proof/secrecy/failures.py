@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,13 +12,13 @@ import trustme
 
 from lyzr_traces_async import LyzrTracesError, RetryPolicy, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers.raw_server import Play, RawServer, answer, closing, hanging, page, resetting, trickling
+from tests.helpers.raw_server import Play, RawServer, answer, hanging, page_body, resetting, trickling
 from tests.proof.secrecy.listeners import KEY, SESSION
 
 POLICY = RetryPolicy(attempts=2, wait_initial=0.01, wait_jitter=0, max_rate_limit_wait=0)
 
 
-def _raw(*plays: Play) -> Callable[[], object]:
+def _raw(*plays: Play | bytes) -> Callable[[], object]:
     return lambda: RawServer(*plays)
 
 
@@ -33,10 +32,8 @@ async def _fake(**fault: object) -> AsyncIterator[FakeTracesServer]:
 
 @asynccontextmanager
 async def _refusing() -> AsyncIterator[RawServer]:
-    raw = RawServer(b"")
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # keeps the port, so that no other process listens there
-        raw.port = held.getsockname()[1]
+    async with RawServer() as raw:
+        raw.refuse()
         yield raw
 
 
@@ -69,28 +66,28 @@ SITUATIONS: dict[str, Callable[[], object]] = {
     "refused": _refusing,
     "certificate": _untrusted,
     "reset": _raw(resetting),
-    "closed": _raw(closing(b"")),
+    "closed": _raw(b""),
     "time-out": _raw(hanging),
     "time-out in the head": _raw(trickling(b"HTTP/1.1 200 OK\r\n" * 9, 10)),
     "time-out in the body": _raw(trickling(answer(b" " * 99), 10)),
-    "half a body": _raw(answer(page(), length=1000)),
+    "half a body": _raw(answer(page_body(), length=1000)),
     "not HTTP": _raw(b"hello\r\n\r\n"),
-    "damaged gzip": _raw(answer(page(), "Content-Encoding: gzip")),
+    "damaged gzip": _raw(answer(page_body(), "Content-Encoding: gzip")),
     "too large": _raw(answer(b" " * (17 * 2**20))),
     "HTML": _raw(answer(b"<html>")),
     "no page": _raw(answer(b"{}")),
-    "another page": _raw(answer(page(5))),
+    "another page": _raw(answer(page_body(5))),
     "not found": _not_found,
     "quota": _used_up,
     "500": lambda: _fake(status=500),
     "429": lambda: _fake(status=429),
     "in the middle of a walk": lambda: _fake(status=500, page=3),
     **{
-        f"{status} with an echo": _raw(answer(ECHO, *FIELDS, status=f"{status} X"))
+        f"{status} with an echo": _raw(answer(ECHO, *FIELDS, status=status))
         for status in (302, 400, 401, 403, 404, 418, 429, 500, 503)
     },
     "a 200 with an echo": _raw(answer(ECHO, f"X-Echo: {KEY}")),
-    "an echo as the reason": _raw(answer(b"", status=f"500 {KEY}")),
+    "an echo as the reason": _raw(answer(b"", reason=KEY, status=500)),
     "an echo that is no HTTP": _raw(f"HTTP/1.1 200 OK\r\nx-api key: {KEY}\r\n\r\n".encode()),
     "an echo as the request's id": _raw(answer(b"{}", f"X-Request-Id: {KEY}")),
 }
