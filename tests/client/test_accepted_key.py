@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,19 +19,11 @@ from lyzr_traces_async import (
     TracesClient,
 )
 from lyzr_traces_async.testing import FakeTracesServer, RecordedRequest
+from tests.helpers.clients import AT_ONCE, SESSION
 from tests.helpers.raw_server import Exchange, RawServer, answer, healthy, keeping, page_body
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-AT_ONCE: Final = RetryPolicy(attempts=3, wait_initial=0, wait_jitter=0)
 REFUSED = keeping(answer(b'{"error": "Invalid x-api-key"}', status=401))
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeTracesServer]:
-    async with FakeTracesServer(quota=None) as server:
-        server.add_session(SESSION, 5)
-        yield server
 
 
 def client_of(server: FakeTracesServer | RawServer, **settings: Any) -> TracesClient:

@@ -11,11 +11,10 @@ import sys
 import textwrap
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import anyio
@@ -24,21 +23,10 @@ import trustme
 
 from lyzr_traces_async import ClientClosedError, NotFoundError, TracesClient, WrongEventLoopError, _pool
 from lyzr_traces_async.testing import FakeTracesServer
+from tests.helpers.clients import SESSION, client_of
 from tests.helpers.raw_server import RawServer
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 WORDS = "a TracesClient was not closed.*aclose"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeTracesServer]:
-    async with FakeTracesServer(quota=None) as server:
-        server.add_session(SESSION, 3)
-        yield server
-
-
-def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
-    return TracesClient(server.api_key, base_url=server.base_url, **settings)
 
 
 def descriptors() -> set[str]:

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
-from uuid import UUID
 
 import pytest
 
 from lyzr_traces_async import TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
+from tests.helpers.clients import client_of, session_ids
 
 pytestmark = pytest.mark.usefixtures("hurry")
-
-
-def ids(seed: int, count: int) -> list[str]:
-    rng = random.Random(seed)
-    return [str(UUID(int=rng.getrandbits(128), version=4)) for _ in range(count)]
-
-
-def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
-    return TracesClient(server.api_key, base_url=server.base_url, **settings)
 
 
 async def read(client: TracesClient, session_ids: list[str], limit: int = 2, concurrency: int = 8) -> int:
@@ -41,7 +30,7 @@ async def test_neighbours_at_one_address_lose_nothing(clients: int, sessions: in
         server.latency = 0.02
 
         async def neighbour(number: int) -> int:
-            mine = ids(number, sessions)
+            mine = session_ids(sessions, seed=number)
             for session_id in mine:
                 server.add_session(session_id, 1)
             await asyncio.sleep(number * apart)
@@ -80,7 +69,7 @@ async def test_a_gateway_with_room_for_two_is_found_out() -> None:
     seconds = []
     for settings in ({"max_concurrency": 2}, {}):
         async with gateway(2) as server, client_of(server, **settings) as client:
-            mine = ids(1, 60)
+            mine = session_ids(60, seed=1)
             for session_id in mine:
                 server.add_session(session_id, 1)
             begun = loop.time()
@@ -94,7 +83,7 @@ async def test_long_sessions_do_not_hold_short_ones_up() -> None:
     """Seven of 200 pages beside a hundred of one: by turns, the short ones are done after a bit more than half."""
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         server.latency = 0.05
-        long, short = ids(1, 7), ids(2, 100)
+        long, short = session_ids(7, seed=1), session_ids(100, seed=2)
         for session_id in long:
             server.add_session(session_id, 399)
         for session_id in short:
@@ -111,7 +100,7 @@ async def test_a_single_call_beside_a_busy_stream_waits_for_one_slot_of_each_ses
     """Not for all the pages ahead that they have asked for."""
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         server.latency = 0.05
-        long, single = ids(1, sessions), ids(2, 1)[0]
+        long, single = session_ids(sessions, seed=1), session_ids(1, seed=2)[0]
         server.add_session(single, 1)
         for session_id in long:
             server.add_session(session_id, 199)

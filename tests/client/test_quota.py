@@ -1,4 +1,4 @@
-"""The quota: used to the full, never overrun alone, and waited for as long as the server says."""
+"""The quota: a client uses every window to the full, sends no request too many, and waits for the next window."""
 
 from __future__ import annotations
 
@@ -6,53 +6,19 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import AsyncIterator
-from itertools import pairwise
-from typing import Any
-from uuid import UUID
 
 import pytest
 
-from lyzr_traces_async import RateLimitError, RetryPolicy, ServerError, TracesClient
+from lyzr_traces_async import RateLimitError, RetryPolicy, TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
-
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeTracesServer]:
-    """A server that tells of no quota: its 429s are made to order."""
-    async with FakeTracesServer(quota=None) as server:
-        server.add_session(SESSION, 5)
-        yield server
-
-
-def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
-    return TracesClient(server.api_key, base_url=server.base_url, **settings)
-
-
-def times_of(server: FakeTracesServer) -> list[float]:
-    """Return a list to which the time of every request is added."""
-    times: list[float] = []
-    loop = asyncio.get_running_loop()
-    server.on_request = lambda _: times.append(loop.time())
-    return times
-
-
-def waits_of(times: list[float]) -> list[float]:
-    return [after - before for before, after in pairwise(times)]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def sessions(server: FakeTracesServer, count: int, traces: int) -> list[str]:
-    rng = random.Random(count)
-    ids = [str(UUID(int=rng.getrandbits(128), version=4)) for _ in range(count)]
-    for session_id in ids:
-        server.add_session(session_id, traces)
-    return ids
+from tests.helpers.clients import (
+    SESSION,
+    client_of,
+    now,
+    sessions_of,
+    times_of,
+    waits_of,
+)
 
 
 async def walk_all(client: TracesClient, ids: list[str], limit: int) -> dict[str, list[str]]:
@@ -66,7 +32,7 @@ async def walk_all(client: TracesClient, ids: list[str], limit: int) -> dict[str
 async def test_alone_it_meets_no_429_and_wastes_no_time(concurrency: int) -> None:
     """25 sessions of 13 pages, the last one empty, are 325 requests: they fill three windows and begin a fourth."""
     async with FakeTracesServer() as server, client_of(server, max_concurrency=concurrency) as client:
-        ids = sessions(server, 25, 12)
+        ids = sessions_of(server, 25, traces=12)
         begin = now()
         found = await walk_all(client, ids, limit=1)
         assert 180 <= now() - begin < 195
@@ -82,7 +48,7 @@ async def test_alone_it_meets_no_429_where_answers_are_slow_and_windows_short() 
     """Requests are then under way from one window into the next."""
     rng = random.Random(5)
     async with FakeTracesServer(quota=Quota(requests=7, seconds=10)) as server, client_of(server) as client:
-        ids = sessions(server, 6, 20)
+        ids = sessions_of(server, 6, traces=20)
 
         def slow(_: RecordedRequest) -> None:
             server.latency = rng.uniform(0.01, 9)
@@ -126,114 +92,9 @@ async def test_never_more_requests_are_in_flight_than_allowed(server: FakeTraces
 
     server.on_request = look
     async with client_of(server, max_concurrency=concurrency) as client:
-        ids = sessions(server, 6, 9)
+        ids = sessions_of(server, 6, traces=9)
         await walk_all(client, ids, limit=1)
     assert most == concurrency
-
-
-DATES = {"Date": "Tue, 03 Feb 2099 10:00:00 GMT", "Retry-After": "Tue, 03 Feb 2099 10:00:33 GMT"}
-
-
-@pytest.mark.parametrize(
-    ("fields", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": "2.5"}, 2.5),
-        ({"Retry-After": "120"}, 120),
-        (DATES, 33),
-        ({"RateLimit": '"a"; r=0; t=9'}, 9),
-        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "11"}, 11),
-    ],
-)
-async def test_after_a_429_it_waits_as_long_as_the_server_said(
-    server: FakeTracesServer, fields: dict[str, str], seconds: float
-) -> None:
-    """Never less, and no more than it takes; in seconds, with a fraction, as a date by the server's own clock."""
-    server.fail_next(status=429, headers=fields)
-    times = times_of(server)
-    async with client_of(server, retry=RetryPolicy(attempts=1)) as client:
-        assert len(await client.list_session_traces(SESSION)) == 5
-        assert client.stats.rate_limited == client.stats.retries == 1
-        assert seconds - 0.5 < client.stats.seconds_paced < seconds + 2
-    [wait] = waits_of(times)
-    assert seconds <= wait < seconds + 2
-
-
-async def test_a_429_holds_back_everything_the_client_does(server: FakeTracesServer) -> None:
-    """And costs others no 429 of their own."""
-    server.fail_next(status=429, headers={"Retry-After": "50"})
-    times = times_of(server)
-    async with client_of(server) as client:
-        await asyncio.gather(*(client.list_session_traces(SESSION) for _ in range(12)))
-        assert client.stats.rate_limited == 1
-    assert 50 <= waits_of(times)[0] < 55
-    assert len(times) == 13
-
-
-async def test_a_429_uses_up_no_attempt(server: FakeTracesServer) -> None:
-    """It is pacing, not failure: also between failures, which keep their own count."""
-    for status in (429, 429, 500, 429, 429):
-        server.fail_next(status=status, headers={"Retry-After": "3"})
-    async with client_of(server, retry=RetryPolicy(attempts=2)) as client:
-        assert len(await client.list_session_traces(SESSION)) == 5
-        server.fail_next(status=500)
-        server.fail_next(status=429, headers={"Retry-After": "3"})
-        server.fail_next(status=500)
-        with pytest.raises(ServerError) as caught:
-            await client.list_session_traces(SESSION)
-    assert caught.value.attempts == 3
-
-
-async def test_it_gives_up_where_it_is_told_to_wait_for_too_long(server: FakeTracesServer) -> None:
-    """At once; the error says how long it would have been."""
-    server.fail_next(status=429, headers={"Retry-After": "121"})
-    begin = now()
-    async with client_of(server) as client:
-        with pytest.raises(RateLimitError) as caught:
-            await client.list_session_traces(SESSION)
-        assert client.stats.rate_limited == 1
-    assert now() - begin < 5
-    assert (caught.value.retry_after, caught.value.attempts, caught.value.status) == (121, 1, 429)
-
-
-async def test_it_gives_up_where_nothing_gets_through_for_too_long(server: FakeTracesServer) -> None:
-    """After three waits of 50 s it is refused again, and nothing has got through for more than 120 s."""
-    server.fail_next(100, status=429, headers={"Retry-After": "50"})
-    begin = now()
-    async with client_of(server) as client:
-        with pytest.raises(RateLimitError) as caught:
-            await client.list_session_traces(SESSION)
-    assert 150 <= now() - begin < 160
-    assert caught.value.attempts == 4
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"Retry-After": "soon"},
-        {"Retry-After": "-5"},
-        {"Retry-After": "0"},
-        {"Retry-After": ""},
-        {"Retry-After": "1e3"},
-        {"Retry-After": "9" * 30},
-        {"Retry-After": "4073796033"},
-        {"Retry-After": "Tue, 03 Feb 2099 10:00:33 GMT", "Date": "never"},
-        {"Retry-After": "Tue, 03 Feb 2099 10:00:00 GMT", "Date": "Tue, 03 Feb 2099 10:00:33 GMT"},
-    ],
-)
-async def test_where_nothing_that_makes_sense_is_said_it_backs_off(
-    server: FakeTracesServer, fields: dict[str, str]
-) -> None:
-    """As after any other failure, until nothing has got through for too long."""
-    server.fail_next(100, status=429, headers=fields or {"X": "y"})
-    times = times_of(server)
-    policy = RetryPolicy(attempts=1, wait_initial=4, wait_max=30, wait_jitter=0, max_rate_limit_wait=60)
-    async with client_of(server, retry=policy) as client:
-        with pytest.raises(RateLimitError):
-            await client.list_session_traces(SESSION)
-    for wait, least in zip(waits_of(times), (4, 8, 16, 30, 30), strict=True):
-        assert least <= wait < least + 2
 
 
 async def test_in_a_window_that_ends_too_late_the_refusal_is_the_servers_own() -> None:
@@ -264,31 +125,6 @@ async def test_where_the_window_ends_too_late_only_one_request_finds_out() -> No
         assert [error.attempts for error in errors if isinstance(error, RateLimitError)] == [1] + [None] * 4
 
 
-async def test_told_to_wait_for_too_long_it_sends_nothing_meanwhile(server: FakeTracesServer) -> None:
-    """One request for 2,000 sessions, not 2,000; each of them fails, and its error says how long it is still."""
-    server.fail_next(1, status=429, headers={"Retry-After": "300"})
-    ids = sessions(server, 2000, 1)
-    begin = now()
-    async with client_of(server) as client:
-        async with client.stream_sessions(ids) as stream:
-            errors = [session.error async for session in stream]
-        assert len(server.requests) == client.stats.requests == client.stats.rate_limited == 1
-        assert len(errors) == 2000
-        for error in errors:
-            assert isinstance(error, RateLimitError)
-            assert error.retry_after is not None
-            assert error.retry_after == pytest.approx(300, abs=10)
-        await asyncio.sleep(begin + 170 - now())
-        with pytest.raises(RateLimitError, match="nothing was sent") as caught:
-            await client.list_session_traces(SESSION)
-        assert caught.value.retry_after is not None
-        assert 120 < caught.value.retry_after < 132
-        await asyncio.sleep(20)  # now it takes less than the 120 s that a request may wait
-        assert len(await client.list_session_traces(SESSION)) == 5
-        assert len(server.requests) == 2
-        assert now() - begin >= 300
-
-
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("seed", range(3))
 async def test_beside_a_stranger_it_meets_one_batch_of_429_a_window(concurrency: int, seed: int) -> None:
@@ -301,7 +137,7 @@ async def test_beside_a_stranger_it_meets_one_batch_of_429_a_window(concurrency:
         FakeTracesServer(quota=Quota(requests=30, seconds=60)) as server,
         client_of(server, max_concurrency=concurrency, retry=RetryPolicy(max_rate_limit_wait=1e6)) as client,
     ):
-        ids = sessions(server, 10, 13)
+        ids = sessions_of(server, 10, traces=13)
         last = -100.0
 
         def stranger(_: RecordedRequest) -> None:
@@ -364,53 +200,3 @@ async def test_the_log_says_when_it_begins_to_wait(caplog: pytest.LogCaptureFixt
     assert [record.levelno for record in records] == [logging.INFO] * 2
     told = [re.fullmatch(r"the quota is used up: waiting ([0-9.]+) s", r.getMessage()) for r in records]
     assert all(text is not None and 55 < float(text[1]) <= 61 for text in told)
-
-
-async def test_a_limit_of_the_trace_store_slows_everything_down(server: FakeTracesServer) -> None:
-    """The service then answers 502, and says 429 in its message."""
-    server.fail_next(status=502, message="Langfuse request failed (429)")
-    times = times_of(server)
-    async with client_of(server, retry=RetryPolicy(wait_initial=0, wait_jitter=0)) as client:
-        await asyncio.gather(*(client.list_session_traces(SESSION) for _ in range(4)))
-    assert waits_of(times)[0] >= 4
-
-
-@pytest.mark.parametrize("fields", [{}, {"Retry-After": "0.001"}])
-async def test_without_any_back_off_a_429_still_has_an_end(server: FakeTracesServer, fields: dict[str, str]) -> None:
-    """In time and in requests, for all that wait: where the server says nothing, or nothing of use."""
-    server.fail_next(500, status=429, headers=fields or {"X": "y"})
-    policy = RetryPolicy(wait_initial=0, wait_jitter=0, max_rate_limit_wait=60)
-    begin = now()
-    async with client_of(server, retry=policy) as client:
-        calls = [client.list_session_traces(SESSION) for _ in range(20)]
-        errors = await asyncio.gather(*calls, return_exceptions=True)
-    assert all(isinstance(error, RateLimitError) for error in errors)
-    assert 60 < now() - begin < 70
-    assert len(server.requests) <= 63
-
-
-async def test_a_server_that_refuses_for_ever_is_asked_few_times(server: FakeTracesServer) -> None:
-    """One request finds out after each wait, and in the end those that have waited for as long give up with it."""
-    server.fail_next(500, status=429)
-    begin = now()
-    async with client_of(server) as client:
-        calls = [client.list_session_traces(SESSION) for _ in range(50)]
-        errors = await asyncio.gather(*calls, return_exceptions=True)
-    assert all(isinstance(error, RateLimitError) for error in errors)
-    assert 120 < now() - begin < 145
-    assert len(server.requests) < 20
-
-
-async def test_one_page_that_is_refused_for_ever_does_not_hold_a_stream_up_for_ever(server: FakeTracesServer) -> None:
-    """While other sessions get through it is tried again some twenty times, and fails; the others are all read."""
-    ids = sessions(server, 400, 1)
-
-    def refuse_one(request: RecordedRequest) -> None:
-        if ids[3] in request.path:
-            server.fail_next(status=429, headers={"Retry-After": "0.5"})
-
-    server.on_request = refuse_one
-    async with client_of(server, retry=RetryPolicy(wait_jitter=0)) as client, client.stream_sessions(ids) as stream:
-        failed = [session.session_id async for session in stream if session.error is not None]
-    assert failed == [ids[3]]
-    assert sum(ids[3] in request.path for request in server.requests) <= 42

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,20 +17,9 @@ from lyzr_traces_async import (
     WrongEventLoopError,
 )
 from lyzr_traces_async.testing import FakeTracesServer, Quota
+from tests.helpers.clients import SESSION, client_of
 
-SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 ONCE = RetryPolicy(attempts=1)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeTracesServer]:
-    async with FakeTracesServer(quota=None) as server:
-        server.add_session(SESSION, 5)
-        yield server
-
-
-def client_of(server: FakeTracesServer, **settings: Any) -> TracesClient:
-    return TracesClient(server.api_key, base_url=server.base_url, **settings)
 
 
 def now() -> float:

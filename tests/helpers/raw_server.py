@@ -146,6 +146,7 @@ class RawServer:
 
     :param plays: how requests are answered. Without any, all are answered as by a healthy server.
     :param rows: how many traces the list has.
+    :ivar api_key: a key for its clients; requests with any other are answered too.
     :ivar plays: the plays that are still to come. They may be changed at any time.
     :ivar rows: the list of trace ids. It may be changed at any time.
     :ivar heads: the head of every request, in the order of arrival.
@@ -155,6 +156,7 @@ class RawServer:
     """
 
     def __init__(self, *plays: Play | bytes, rows: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.api_key = "key"
         self.plays: list[Play | bytes] = list(plays) or [healthy]
         self.rows = [f"trace-{number}" for number in range(rows)]
         self.heads: list[bytes] = []
