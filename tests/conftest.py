@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,9 +19,15 @@ from tests.helpers.clock import FastClockLoop
 
 pytest_plugins = ["tests.contract.options"]
 
-# How long an example takes says more of the machine than of the code.
+# The time an example takes depends on the machine more than on the code.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave aside all modules and tests, so that a full collection in a test is fast."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
