@@ -8,7 +8,6 @@ import os
 import ssl
 import subprocess
 import sys
-import textwrap
 import time
 import warnings
 from collections.abc import Iterator
@@ -245,33 +244,48 @@ EXITS = {
     "in a function": "async def main():\n    await use(make())\nasyncio.run(main())",
 }
 
+# One process imports the library once. For each of the endings it forks a child, whose interpreter ends as any other.
+PROGRAM = """
+import asyncio, os, sys
+from lyzr_traces_async import TracesClient
 
-@pytest.mark.parametrize("how", EXITS)
-def test_at_the_interpreters_exit_there_is_a_warning_and_no_traceback(away: FakeTracesServer, how: str) -> None:
-    """The warning where warnings are shown, and nothing where they are not."""
-    program = f"""
-        import asyncio
-        from lyzr_traces_async import TracesClient
+def make():
+    return TracesClient({key!r}, base_url={base_url!r})
 
-        def make():
-            return TracesClient({away.api_key!r}, base_url={away.base_url!r})
+async def use(client):
+    await client.list_session_traces({session!r})
 
-        async def use(client):
-            await client.list_session_traces({SESSION!r})
-    """
-    program = textwrap.dedent(program) + EXITS[how]
-    shown = {}
-    for options in ((), ("-W", "always::ResourceWarning")):
-        done = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=True)
-        shown[options] = done.stderr
-    assert shown[()] == ""
-    noted = shown["-W", "always::ResourceWarning"]
-    if "never closed" in how:
-        noted = "\n".join(line for line in noted.splitlines() if "unclosed event loop" not in line)
-    assert noted.count("ResourceWarning") == 1
-    assert "a TracesClient was not closed" in noted
-    assert "Traceback" not in noted
-    assert "Unclosed" not in noted
+for ending in {endings!r}:
+    sys.stderr.write("\\0")
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        exec(ending)
+        break
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@linux
+@pytest.mark.parametrize("options", [(), ("-W", "always::ResourceWarning")], ids=["hidden", "shown"])
+def test_at_the_interpreters_exit_there_is_a_warning_and_no_traceback(
+    away: FakeTracesServer, options: tuple[str, ...]
+) -> None:
+    """The warning appears if warnings are shown, and nothing if they are not."""
+    program = PROGRAM.format(key=away.api_key, base_url=away.base_url, session=SESSION, endings=list(EXITS.values()))
+    done = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=True)
+    before, *outputs = done.stderr.split("\0")
+    assert before == ""
+    for how, noted in zip(EXITS, outputs, strict=True):
+        if not options:
+            assert noted == "", how
+            continue
+        if "never closed" in how:
+            noted = "\n".join(line for line in noted.splitlines() if "unclosed event loop" not in line)  # noqa: PLW2901
+        assert noted.count("ResourceWarning") == 1, how
+        assert "a TracesClient was not closed" in noted, how
+        assert "Traceback" not in noted, how
+        assert "Unclosed" not in noted, how
 
 
 async def _everything(client: TracesClient) -> None:

@@ -30,17 +30,20 @@ async def walk_all(client: TracesClient, ids: list[str], limit: int) -> dict[str
 
 @pytest.mark.parametrize("concurrency", [1, 8, 40])
 async def test_alone_it_meets_no_429_and_wastes_no_time(concurrency: int) -> None:
-    """25 sessions of 13 pages, the last one empty, are 325 requests: they fill three windows and begin a fourth."""
-    async with FakeTracesServer() as server, client_of(server, max_concurrency=concurrency) as client:
-        ids = sessions_of(server, 25, traces=12)
+    """Ten sessions of 13 pages are 130 requests: they fill three windows of 40, and begin a fourth."""
+    async with (
+        FakeTracesServer(quota=Quota(requests=40, seconds=60)) as server,
+        client_of(server, max_concurrency=concurrency) as client,
+    ):
+        ids = sessions_of(server, 10, traces=12)
         begin = now()
         found = await walk_all(client, ids, limit=1)
         assert 180 <= now() - begin < 195
         assert {request.status for request in server.requests} == {200}
-        assert len(server.requests) == 325
+        assert len(server.requests) == 130
         assert found == {each: [trace.trace_id for trace in server.traces(each)] for each in ids}
         stats = client.stats
-    assert (stats.requests, stats.retries, stats.rate_limited) == (325, 0, 0)
+    assert (stats.requests, stats.retries, stats.rate_limited) == (130, 0, 0)
     assert 150 < stats.seconds_paced < 195
 
 

@@ -35,9 +35,9 @@ async def _drift(
 
     def on_request(_: RecordedRequest) -> None:
         service.latency = rng.uniform(0.1, 10)  # so that the answers of a window are of different moments, in any order
-        if changes < 25 and rng.random() < 0.4:
+        if changes < 15 and rng.random() < 0.4:
             move()
-        if changes < 25 and rng.random() < 0.4:
+        if changes < 15 and rng.random() < 0.4:
             loop.call_later(rng.uniform(0, 10), move)
 
     service.on_request = on_request
@@ -54,14 +54,14 @@ async def test_traces_that_arrive_during_a_walk_lose_and_repeat_none(
     service: FakeTracesServer, client: TracesClient, seed: int
 ) -> None:
     """At any place of the list, between and within the windows."""
-    service.add_session(SESSION, 60)
+    service.add_session(SESSION, 40)
 
     def arrive(rng: random.Random) -> None:
         length = len(service.traces(SESSION))
         service.add_traces(SESSION, rng.randint(1, 7), at=rng.choice([0, 0, rng.randint(0, length)]))
 
     found, throughout = await _drift(service, client, seed, arrive)
-    assert len(throughout) == 60
+    assert len(throughout) == 40
     assert throughout <= set(found)
     assert len(found) == len(set(found))
 
@@ -71,7 +71,7 @@ async def test_traces_that_are_deleted_during_a_walk_lose_and_repeat_no_other(
     service: FakeTracesServer, client: TracesClient, seed: int
 ) -> None:
     """From any place of the list, between and within the windows."""
-    service.add_session(SESSION, 100)
+    service.add_session(SESSION, 70)
 
     def leave(rng: random.Random) -> None:
         length = len(service.traces(SESSION))

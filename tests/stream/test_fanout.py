@@ -154,7 +154,7 @@ async def test_a_slow_consumer_is_waited_for() -> None:
 
 async def test_memory_does_not_grow_with_the_number_of_sessions() -> None:
     """Sessions that were handed over are not kept: only the traces of the few in the works are alive."""
-    ids = session_ids(200)
+    ids = session_ids(75)
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         for session_id in ids:
             server.add_session(session_id, traces=10)

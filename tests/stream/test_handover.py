@@ -145,9 +145,9 @@ def _check(got: list[SessionTraces], ids: list[str]) -> None:
 async def test_a_consumer_may_give_up_at_every_step_and_ask_again(
     way: Callable[[Sessions], _Way], concurrency: int
 ) -> None:
-    """A thousand sessions, none lost and none twice, whenever it is and whatever else happens in that step."""
+    """Of three hundred sessions, none is lost and none twice, whenever it is and whatever else happens in that step."""
     rng = random.Random(concurrency)
-    count = 1000
+    count = 300
     got: list[SessionTraces] = []
     given_up = 0
     async with (
@@ -165,13 +165,13 @@ async def test_a_consumer_may_give_up_at_every_step_and_ask_again(
             else:
                 got.append(session)
     _check(got, [f"no id {number}" for number in range(count)])
-    assert given_up >= 100
+    assert given_up >= 50
 
 
 @pytest.mark.parametrize("way", _WAYS)
 async def test_consumers_that_wait_beside_one_another_may_give_up_as_well(way: Callable[[Sessions], _Way]) -> None:
     """What one of them was woken for and did not take, another takes."""
-    count = 1000
+    count = 300
     got: list[SessionTraces] = []
 
     async def take(sessions: Sessions, rng: random.Random) -> None:
