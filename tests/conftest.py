@@ -1,4 +1,4 @@
-"""Fixtures that all rooms use: a clock that does not wait, a clean environment, a server and its client."""
+"""Fixtures for all rooms: a clock that skips waits, a clean environment, a server and its client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hypothesis import settings
 
 from lyzr_traces_async import TracesClient
 from lyzr_traces_async.testing import FakeTracesServer
-from tests.helpers import clock
 from tests.helpers.clock import FastClockLoop
 
 pytest_plugins = ["tests.contract.options"]
@@ -32,10 +31,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let aiohttp's pool tell the age of a connection by the loop's clock.
+    """Let aiohttp's pool measure the age of a connection by the loop's clock.
 
-    Outside of tests both are `time.monotonic`. Here, a wait that the loop skips would leave an idle connection young:
-    it would be used in the moment in which the server closes it.
+    Outside of tests both clocks are `time.monotonic`. In tests the loop skips waits. By the other clock an idle
+    connection would not age during such a wait, and would be used at the moment in which the server closes it.
     """
 
     def now() -> float:
@@ -48,14 +47,8 @@ def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the clock jump earlier, for tests in which nothing waits for another thread."""
-    monkeypatch.setattr(clock, "GRACE", clock.GRACE / 2)
-
-
-@pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing of the caller's terminal or account reach a test of the command line."""
+    """Hide the terminal and the account of whoever runs the tests from the command line."""
     for name in (
         "COLUMNS",
         "NO_COLOR",
@@ -71,11 +64,11 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(
-    clean_environment: None,  # noqa: ARG001 - before this one sets what it takes away
+    clean_environment: None,  # noqa: ARG001 - must run first, as it deletes the variables that this fixture sets
     traces_server: FakeTracesServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> FakeTracesServer:
-    """Run the fake server, with the environment set so that whoever looks there asks it."""
+    """Run the fake server, with an environment that names its key and its address."""
     monkeypatch.setenv("LYZR_API_KEY", traces_server.api_key)
     monkeypatch.setenv("LYZR_TRACES_BASE_URL", traces_server.base_url)
     return traces_server
@@ -83,7 +76,7 @@ def server(
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Whoever runs the suite in the background may have SIGINT ignored, which the processes below would inherit."""
+    """Do not ignore SIGINT: a suite in the background may ignore it, and its child processes would inherit that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -96,13 +89,13 @@ def anyio_backend() -> tuple[str, dict[str, Callable[[], Any]]]:
 
 @pytest.fixture
 async def service() -> AsyncIterator[FakeTracesServer]:
-    """Run the fake server on the loop of the test, so that they share its clock."""
+    """Run the fake server on the loop of the test, so that both share one clock."""
     async with FakeTracesServer(quota=None) as server:
         yield server
 
 
 @pytest.fixture
 async def client(service: FakeTracesServer) -> AsyncIterator[TracesClient]:
-    """Open a client of that server."""
+    """Open a client of the fake server."""
     async with TracesClient(service.api_key, base_url=service.base_url) as client:
         yield client

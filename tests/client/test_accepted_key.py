@@ -1,4 +1,4 @@
-"""The service says 401 also where it can't look up a good key: then it passes, once the key is known to be good."""
+"""The service also answers 401 when it cannot look up a good key: after the key was accepted once, a 401 is retried."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def client_of(server: FakeTracesServer | RawServer, **settings: Any) -> TracesCl
     return TracesClient("test-key", base_url=server.base_url, **{"retry": AT_ONCE, **settings})
 
 
-async def test_the_first_answers_401_ends_the_call_at_once(server: FakeTracesServer) -> None:
-    """The key is most likely wrong; so are all that follow until one is accepted."""
+async def test_a_401_before_any_accepted_answer_ends_the_call_at_once(server: FakeTracesServer) -> None:
+    """The key is most likely wrong, so no 401 is retried until the service has accepted the key."""
     server.fail_next(2, status=401)
     async with client_of(server) as client:
         for _ in range(2):
@@ -54,7 +54,7 @@ async def test_the_first_answers_401_ends_the_call_at_once(server: FakeTracesSer
 async def test_after_an_answer_that_needs_a_good_key_a_401_is_tried_again(
     first: bytes, kind: type[APIStatusError] | None
 ) -> None:
-    """Like a 502."""
+    """Once an answer has shown that the key is good, a 401 is retried like a 502."""
     async with RawServer(keeping(first), REFUSED, REFUSED, healthy) as raw, client_of(raw) as client:
         if kind is None:
             await client.list_session_traces(SESSION)
@@ -68,7 +68,7 @@ async def test_after_an_answer_that_needs_a_good_key_a_401_is_tried_again(
 
 @pytest.mark.parametrize("status", [403, 500, 503])
 async def test_an_answer_that_needs_no_good_key_changes_nothing(status: int) -> None:
-    """A proxy gives it, or the service before it has looked at the key."""
+    """A proxy may give such an answer, or the service before it looks at the key."""
     first = keeping(answer(b"{}", status=status))
     retry = RetryPolicy(attempts=1)
     async with RawServer(first, REFUSED) as raw, client_of(raw, retry=retry) as client:
@@ -79,8 +79,8 @@ async def test_an_answer_that_needs_no_good_key_changes_nothing(status: int) -> 
         assert len(raw.heads) == 2
 
 
-async def test_a_key_that_was_revoked_is_told_after_all_attempts(server: FakeTracesServer) -> None:
-    """It was good before, which the error says."""
+async def test_a_revoked_key_is_an_error_after_all_attempts(server: FakeTracesServer) -> None:
+    """The error says that the key was accepted before."""
     async with client_of(server) as client:
         await client.list_session_traces(SESSION)
         server.fail_next(100, status=401)
@@ -90,12 +90,12 @@ async def test_a_key_that_was_revoked_is_told_after_all_attempts(server: FakeTra
 
 
 async def test_a_401_of_a_request_that_was_sent_before_the_key_was_accepted_is_tried_again() -> None:
-    """What counts is what is known when it comes."""
+    """The client decides by what it knows when the 401 arrives."""
     refused = 0
 
     async def play(exchange: Exchange) -> None:
         nonlocal refused
-        if exchange.page == 1:  # lets the others go at once, and says nothing of the key
+        if exchange.page == 1:  # ends the wait of the others, and tells nothing of the key
             exchange.answer(b"{}", status=403)
         elif exchange.page == 2 and not refused:
             await asyncio.sleep(5)
@@ -112,8 +112,8 @@ async def test_a_401_of_a_request_that_was_sent_before_the_key_was_accepted_is_t
         assert [page for page, _ in server.asked] == [1, 2, 3, 2]
 
 
-async def test_a_client_with_other_options_knows_of_it_too(server: FakeTracesServer) -> None:
-    """Whoever of the two was answered."""
+async def test_a_client_with_other_options_knows_that_the_key_is_good(server: FakeTracesServer) -> None:
+    """It does not matter which of the two clients got the accepted answer."""
     async with client_of(server, retry=RetryPolicy(attempts=1)) as client:
         patient = client.with_options(retry=AT_ONCE)
         await client.list_session_traces(SESSION)
@@ -127,7 +127,7 @@ async def read(client: TracesClient, ids: list[str]) -> list[str]:
 
 
 def each_once(server: FakeTracesServer) -> Callable[[RecordedRequest], None]:
-    """Return a hook that lets the first request of every session but the first be refused."""
+    """Return a hook that refuses the first request of every session except the first session."""
     asked: set[str] = set()
 
     def hook(request: RecordedRequest) -> None:
@@ -139,8 +139,8 @@ def each_once(server: FakeTracesServer) -> Callable[[RecordedRequest], None]:
     return hook
 
 
-async def test_a_stream_survives_a_key_service_that_stumbles(server: FakeTracesServer) -> None:
-    """Every session but the first is refused once; all come."""
+async def test_a_stream_survives_passing_401s(server: FakeTracesServer) -> None:
+    """Every session except the first is refused once, and all sessions come."""
     ids = [f"{number:08x}-5717-4562-b3fc-2c963f66afa6" for number in range(30)]
     for each in ids:
         server.add_session(each, 3)
@@ -151,8 +151,8 @@ async def test_a_stream_survives_a_key_service_that_stumbles(server: FakeTracesS
     assert (statuses.count(200), statuses.count(401)) == (30, 29)
 
 
-async def test_a_stream_ends_at_once_where_the_key_was_never_accepted(server: FakeTracesServer) -> None:
-    """No session would fare better, and none is asked for twice."""
+async def test_a_stream_ends_at_once_if_the_key_was_never_accepted(server: FakeTracesServer) -> None:
+    """Every other session would fail too, so the stream asks for no session twice."""
     server.fail_next(100, status=401)
     async with client_of(server) as client:
         with pytest.raises(AuthenticationError) as caught:
@@ -160,8 +160,8 @@ async def test_a_stream_ends_at_once_where_the_key_was_never_accepted(server: Fa
         assert (caught.value.attempts, client.stats.retries) == (1, 0)
 
 
-async def test_a_stream_ends_where_a_key_is_not_accepted_any_more(server: FakeTracesServer) -> None:
-    """When all attempts at one page have failed."""
+async def test_a_stream_ends_if_the_key_is_no_longer_accepted(server: FakeTracesServer) -> None:
+    """The stream ends after all attempts at one page have failed."""
     async with client_of(server, max_concurrency=1) as client:
         await client.list_session_traces(SESSION)
         server.fail_next(100, status=401)
@@ -170,8 +170,8 @@ async def test_a_stream_ends_where_a_key_is_not_accepted_any_more(server: FakeTr
     assert caught.value.attempts == 3
 
 
-async def test_the_wrong_key_is_told_after_one_request() -> None:
-    """By the service itself."""
+async def test_a_wrong_key_is_an_error_after_one_request() -> None:
+    """The fake service itself refuses the key."""
     async with FakeTracesServer(api_key="another", quota=None) as server, client_of(server) as client:
         server.add_session(SESSION, 1)
         for session_id in (SESSION, UNKNOWN):

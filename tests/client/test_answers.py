@@ -1,4 +1,4 @@
-"""What becomes of an answer that is not a good one."""
+"""Answers that are not a good page: which error they raise, how much of them is read, and that no key is shown."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def failure_of(server: FakeTracesServer | RawServer) -> LyzrTracesError:
 async def test_a_status_has_its_error(
     server: FakeTracesServer, status: int, message: str | None, kind: type[APIStatusError]
 ) -> None:
-    """Exactly that class, with the status."""
+    """Each status raises exactly its class, which carries the status."""
     server.fail_next(status=status, message=message)
     error = await failure_of(server)
     assert type(error) is kind
@@ -84,7 +84,7 @@ async def test_a_status_has_its_error(
 
 
 async def test_an_error_has_all_that_the_server_said(server: FakeTracesServer) -> None:
-    """Message, body, header fields by name in any case, and the request's id."""
+    """The error carries the message, the body, the header fields and the id of the request."""
     server.fail_next(status=502, message="Langfuse request failed (500)", headers={"X-Proxy": "p1"})
     error = await failure_of(server)
     assert isinstance(error, APIStatusError)
@@ -97,7 +97,7 @@ async def test_an_error_has_all_that_the_server_said(server: FakeTracesServer) -
 
 
 async def test_a_400_has_the_servers_findings(server: FakeTracesServer) -> None:
-    """As decoded from the answer."""
+    """The findings are decoded from the body of the answer."""
     issues = [{"path": ["limit"], "code": "too_big", "message": "Too big"}]
     server.fail_next(status=400, body=json.dumps({"error": "Validation failed", "issues": issues}).encode())
     error = await failure_of(server)
@@ -106,14 +106,14 @@ async def test_a_400_has_the_servers_findings(server: FakeTracesServer) -> None:
 
 
 async def test_a_wrong_key_is_an_authentication_error(server: FakeTracesServer) -> None:
-    """Here the server itself finds out."""
+    """The fake service itself refuses the key."""
     async with TracesClient("another", base_url=server.base_url) as client:
         with pytest.raises(AuthenticationError, match="Check the API key"):
             await client.list_session_traces(SESSION)
 
 
 async def test_an_unknown_session_is_not_found(server: FakeTracesServer) -> None:
-    """The text says what that can mean."""
+    """The text of the error says what the 404 can mean."""
     async with client_of(server) as client:
         with pytest.raises(NotFoundError, match="the call has not ended yet"):
             await client.list_session_traces(SESSION.replace("3", "4"))
@@ -121,7 +121,7 @@ async def test_an_unknown_session_is_not_found(server: FakeTracesServer) -> None
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"[]", b"{}", b'{"error": 5}', b"\xff\xfe"])
 async def test_an_error_that_is_no_json_error_is_one_of_its_status(server: FakeTracesServer, body: bytes) -> None:
-    """A proxy may answer in its own way, or not say anything."""
+    """A proxy may answer in its own format, or with an empty body."""
     server.fail_next(status=502, body=body, headers={"Content-Type": "text/html"})
     error = await failure_of(server)
     assert type(error) is ServerError
@@ -130,7 +130,7 @@ async def test_an_error_that_is_no_json_error_is_one_of_its_status(server: FakeT
 
 
 async def test_of_an_errors_body_2_kib_are_kept(server: FakeTracesServer) -> None:
-    """Enough to see what it was."""
+    """That is enough to recognise the answer."""
     server.fail_next(status=500, body=b"x" * 10_000)
     error = await failure_of(server)
     assert isinstance(error, APIStatusError)
@@ -140,7 +140,7 @@ async def test_of_an_errors_body_2_kib_are_kept(server: FakeTracesServer) -> Non
 
 @pytest.mark.parametrize("status", [204, 304])
 async def test_a_status_without_a_body_is_an_error(server: FakeTracesServer, status: int) -> None:
-    """Not a page without traces."""
+    """The answer is not taken for a page without traces."""
     server.fail_next(status=status, body=b"")
     error = await failure_of(server)
     assert isinstance(error, APIStatusError)
@@ -149,7 +149,7 @@ async def test_a_status_without_a_body_is_an_error(server: FakeTracesServer, sta
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_not_followed(server: FakeTracesServer, status: int) -> None:
-    """The key stays on its own host."""
+    """The key is never sent to another host."""
     async with RawServer() as elsewhere:
         location = f"{elsewhere.base_url}/traces"
         server.fail_next(status=status, headers={"Location": location})
@@ -186,7 +186,7 @@ TRACE = {"traceId": "t", "timestamp": "2026-01-01T00:00:00.000Z", "observationCo
     ],
 )
 async def test_a_200_that_is_no_page_is_refused(server: FakeTracesServer, body: bytes, problem: str) -> None:
-    """With the path to every problem, and without a retry."""
+    """The error gives the path to every problem, and the request is not retried."""
     server.fail_next(body=body, headers={"X-Request-Id": "theirs"})
     error = await failure_of(server)
     assert isinstance(error, ResponseDecodeError)
@@ -198,7 +198,7 @@ async def test_a_200_that_is_no_page_is_refused(server: FakeTracesServer, body: 
 
 
 async def test_the_media_type_does_not_matter(server: FakeTracesServer) -> None:
-    """What is a page is taken as one."""
+    """A body that is a page is accepted with any ``Content-Type``."""
     server.fail_next(body=page_body(), headers={"Content-Type": "text/plain"})
     async with client_of(server) as client:
         assert not await client.list_session_traces(SESSION)
@@ -227,7 +227,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("what", LARGE)
 async def test_a_body_of_more_than_16_mib_is_refused(what: str) -> None:
-    """However it is sent, and counted after decompression; it is not tried again."""
+    """The size is counted after decompression. The request is not retried."""
     async with RawServer(LARGE[what]()) as raw:
         error = await failure_of(raw)
         assert len(raw.heads) == 1
@@ -236,7 +236,7 @@ async def test_a_body_of_more_than_16_mib_is_refused(what: str) -> None:
 
 
 async def test_a_body_of_16_mib_is_read() -> None:
-    """The bound itself is within bounds."""
+    """The limit itself is allowed."""
     async with RawServer(answer(page_body().ljust(16 * MIB))) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
 
@@ -253,8 +253,8 @@ def _endless(head: bytes, chunk: bytes, sent: list[int]) -> Play:
     return play
 
 
-async def test_of_a_body_without_end_no_more_is_read_than_it_takes() -> None:
-    """What is in the buffers of both sides comes on top of the 16 MiB."""
+async def test_reading_stops_at_the_limit_of_an_endless_body() -> None:
+    """The server gets rid of 16 MiB, and of as much as the buffers of both sides hold."""
     sent: list[int] = []
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\nX-Request-Id: theirs\r\n\r\n"
     async with RawServer(_endless(head, bytes(MIB // 4), sent)) as raw:
@@ -266,14 +266,14 @@ async def test_of_a_body_without_end_no_more_is_read_than_it_takes() -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_a_compressed_page_is_read(coding: str) -> None:
-    """Both codings that every HTTP library has."""
+    """Both gzip and deflate work, which every HTTP library has."""
     body = gzip.compress(page_body()) if coding == "gzip" else zlib.compress(page_body())
     async with RawServer(answer(body, f"Content-Encoding: {coding}")) as raw, client_of(raw) as client:
         assert not await client.list_session_traces(SESSION)
 
 
 async def test_a_key_that_an_error_echoes_is_masked(server: FakeTracesServer) -> None:
-    """In the message, the body, the header fields and the findings."""
+    """The key is masked in the message, the body, the header fields and the findings."""
     body = json.dumps({"error": f"no such key: {KEY}", "issues": [{"key": KEY}]}).encode()
     server.fail_next(status=400, body=body, headers={"X-Echo": f"key={KEY}", "X-Request-Id": KEY})
     error = await failure_of(server)
@@ -286,7 +286,7 @@ async def test_a_key_that_an_error_echoes_is_masked(server: FakeTracesServer) ->
 
 
 async def test_a_key_that_a_page_echoes_is_masked_in_the_problems(server: FakeTracesServer) -> None:
-    """The problems quote what was found."""
+    """The problems quote values of the page."""
     server.fail_next(body=json.dumps(GOOD | {"traces": [TRACE | {"timestamp": KEY}]}).encode())
     error = await failure_of(server)
     assert isinstance(error, ResponseDecodeError)
@@ -295,7 +295,7 @@ async def test_a_key_that_a_page_echoes_is_masked_in_the_problems(server: FakeTr
 
 
 async def test_a_key_that_is_written_with_escapes_is_masked_too(server: FakeTracesServer) -> None:
-    """JSON has several ways to write one text."""
+    """JSON can write one text in several ways."""
     escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
     server.fail_next(status=400, body=f'{{"error": "{escaped}", "issues": ["{escaped}"]}}'.encode())
     error = await failure_of(server)
@@ -304,7 +304,7 @@ async def test_a_key_that_is_written_with_escapes_is_masked_too(server: FakeTrac
 
 @pytest.mark.parametrize("body", [b"{}", b" " * (16 * MIB + 1)])
 async def test_a_key_that_a_200_echoes_as_its_request_id_is_masked(server: FakeTracesServer, body: bytes) -> None:
-    """Where the answer is no page, or too large to be one."""
+    """The answer is no page, or is too large to be one."""
     server.fail_next(body=body, headers={"X-Request-Id": KEY})
     error = await failure_of(server)
     assert isinstance(error, ResponseDecodeError | ResponseTooLargeError)
@@ -312,7 +312,7 @@ async def test_a_key_that_a_200_echoes_as_its_request_id_is_masked(server: FakeT
 
 
 async def test_a_key_at_the_edge_of_what_is_quoted_is_masked_too(server: FakeTracesServer) -> None:
-    """Of an answer that is no page its beginning is shown: also a part of the key is too much."""
+    """The error quotes the beginning of an answer that is no page, and must not quote a part of the key either."""
     for blanks in range(60, 80):
         server.fail_next(body=b'"' + b"." * blanks + KEY.encode() + b'"')
         error = await failure_of(server)
@@ -330,7 +330,7 @@ async def test_a_key_at_the_edge_of_what_is_quoted_is_masked_too(server: FakeTra
     ],
 )
 async def test_a_key_that_is_echoed_in_what_is_no_http_is_masked(sent: str) -> None:
-    """The library underneath quotes what it could not read."""
+    """The HTTP library quotes the bytes that it cannot parse."""
     async with RawServer(sent.encode()) as raw:
         error = await failure_of(raw)
     assert KEY not in repr(vars(error)) + str(error) + repr(error) + repr(error.__cause__)

@@ -47,8 +47,8 @@ BROKEN: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-async def test_what_is_no_complete_answer_is_tried_again(what: str) -> None:
-    """And if it stays so, it is one kind of error, whatever the layers below call it."""
+async def test_an_incomplete_answer_is_tried_again(what: str) -> None:
+    """If all attempts fail, the error is always of one class, whichever error the HTTP library raised."""
     plays = (BROKEN[what], BROKEN[what], healthy, BROKEN[what])
     async with RawServer(*plays) as raw, client_of(raw, retry=AT_ONCE) as client:
         assert not await client.list_session_traces(SESSION)
@@ -62,7 +62,7 @@ async def test_what_is_no_complete_answer_is_tried_again(what: str) -> None:
 
 
 async def test_a_truncated_body_is_tried_again(server: FakeTracesServer) -> None:
-    """Half a page is no page."""
+    """A part of a page is not accepted."""
     server.fail_next(2, truncate=True)
     async with client_of(server) as client:
         assert len(await client.list_session_traces(SESSION)) == 5
@@ -71,7 +71,7 @@ async def test_a_truncated_body_is_tried_again(server: FakeTracesServer) -> None
 
 @pytest.mark.parametrize("play", [hanging, trickling(BODY, 10), trickling(b"HTTP/1.1 200 OK\r\n", 10)])
 async def test_an_attempt_takes_no_longer_than_the_timeout(play: Play) -> None:
-    """From connecting to the body's last byte, however steadily it trickles; each attempt has it anew."""
+    """The timeout covers an attempt from connecting to the last byte, and starts anew for each attempt."""
     loop = asyncio.get_running_loop()
     policy = RetryPolicy(attempts=3, wait_initial=100, wait_max=100, wait_jitter=0)
     async with RawServer(play) as raw, client_of(raw, timeout=30, retry=policy) as client:
@@ -86,7 +86,7 @@ async def test_an_attempt_takes_no_longer_than_the_timeout(play: Play) -> None:
 
 
 async def test_connecting_takes_no_longer_than_the_timeout() -> None:
-    """Here the server takes the connection, but never begins with TLS."""
+    """The server accepts the connection, but never begins the TLS handshake."""
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -106,8 +106,8 @@ async def test_connecting_takes_no_longer_than_the_timeout() -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_the_timeout_is_not_for_the_waits_in_between(server: FakeTracesServer) -> None:
-    """A request that waits for a slot has not begun."""
+async def test_the_timeout_does_not_cover_the_wait_for_a_slot(server: FakeTracesServer) -> None:
+    """An attempt begins when the request is sent."""
     server.latency = 20
     async with client_of(server, timeout=30, max_concurrency=1) as client:
         found = await asyncio.gather(*(client.list_session_traces(SESSION) for _ in range(5)))

@@ -22,7 +22,7 @@ from tests.helpers.clients import (
 
 
 async def test_a_callers_session_is_used_and_left_as_it_was(server: FakeTracesServer) -> None:
-    """Its own header fields go out too; the key does not stay in it, and it is still open in the end."""
+    """The client sends the session's header fields, leaves no key in the session, and does not close it."""
     async with aiohttp.ClientSession(headers={"X-Mine": "1"}, cookies={"mine": "2"}) as session:
         async with client_of(server, session=session) as client:
             await client.list_session_traces(SESSION)
@@ -36,7 +36,7 @@ async def test_a_callers_session_is_used_and_left_as_it_was(server: FakeTracesSe
 
 
 async def test_a_callers_own_settings_do_not_apply(server: FakeTracesServer) -> None:
-    """Its time-out, its way with statuses and its middlewares are for its other requests."""
+    """The session's timeout, `raise_for_status` and middlewares do not affect the client's requests."""
 
     async def refuse(request: aiohttp.ClientRequest, _: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         raise AssertionError(f"called for {request.url}")
@@ -54,7 +54,7 @@ async def test_a_callers_own_settings_do_not_apply(server: FakeTracesServer) -> 
 
 
 async def test_a_callers_session_that_is_closed_is_an_error(server: FakeTracesServer) -> None:
-    """At the next call, without a retry."""
+    """The next call raises, without a retry."""
     async with aiohttp.ClientSession() as session:
         client = client_of(server, session=session)
     with pytest.raises(ClientClosedError, match="session that the client was given is closed") as caught:
@@ -63,11 +63,11 @@ async def test_a_callers_session_that_is_closed_is_an_error(server: FakeTracesSe
     await client.aclose()
 
 
-async def test_a_callers_session_that_cannot_make_the_request_is_an_error(server: FakeTracesServer) -> None:
-    """Such as one with two kinds of authorization: another attempt would not help."""
+async def test_a_session_with_two_kinds_of_authorization_is_an_error(server: FakeTracesServer) -> None:
+    """The session cannot make the request, and another attempt would not help."""
     settings: dict[str, Any] = {"headers": {"Authorization": "other"}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp advise against it
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp warn of `auth`
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"), **settings)
     async with session, client_of(server, session=session) as client:
         with pytest.raises(APIConnectionError, match="ValueError: Cannot combine AUTHORIZATION header") as caught:
@@ -77,16 +77,16 @@ async def test_a_callers_session_that_cannot_make_the_request_is_an_error(server
     assert not server.requests
 
 
-async def test_a_status_is_an_error_of_ours_also_where_the_session_raises_its_own(server: FakeTracesServer) -> None:
-    """What is known of an answer is not lost to the session's way with statuses."""
+async def test_a_status_is_an_error_of_ours_even_if_the_session_raises_its_own(server: FakeTracesServer) -> None:
+    """The details of the answer are kept although the session has `raise_for_status`."""
     async with aiohttp.ClientSession(raise_for_status=True) as session, client_of(server, session=session) as client:
         with pytest.raises(NotFoundError, match="Trace session not found"):
             await client.list_session_traces("00000000-0000-4000-8000-000000000000")
     assert len(server.requests) == 1
 
 
-async def test_a_session_that_can_make_no_request_is_an_error_of_ours(server: FakeTracesServer) -> None:
-    """As one with a header field that is no text: the client's own would do."""
+async def test_a_session_with_a_bad_header_field_is_an_error_of_ours(server: FakeTracesServer) -> None:
+    """A header field of the session is not text."""
     async with (
         aiohttp.ClientSession(headers={"X-Number": 1}) as session,  # type: ignore[arg-type]
         client_of(server, session=session) as client,
@@ -97,7 +97,10 @@ async def test_a_session_that_can_make_no_request_is_an_error_of_ours(server: Fa
 
 
 async def test_no_cookies_are_kept(server: FakeTracesServer) -> None:
-    """The client's own session sends none that a server has set. Those of an IP address no jar would keep."""
+    """The client's own session sends no cookie that a server has set.
+
+    The host is a name: no jar keeps cookies of IP addresses.
+    """
     server.fail_next(headers={"Set-Cookie": "a=b"})
     async with TracesClient(server.api_key, base_url=server.base_url.replace("127.0.0.1", "localhost")) as client:
         await client.list_session_traces(SESSION)

@@ -1,4 +1,4 @@
-"""Clocks that jump, and a server that says contradictory things of time and quota: nothing hangs, nothing is lost."""
+"""Clocks that jump, and servers that contradict themselves about time and quota: nothing hangs, nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from lyzr_traces_async.testing import FakeTracesServer, Quota
 from tests.helpers.clock import FastClockLoop
 from tests.helpers.raw_server import SESSION, Exchange, Play, RawServer, healthy
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 RETRY = RetryPolicy(wait_jitter=0.0)
-TRACES = 199  # twenty pages of ten, but for one
+TRACES = 199  # on twenty pages of ten; the last page has nine
 REFUSED = b'{"error": "Too many requests, please try again later."}'
 
 
@@ -27,7 +25,7 @@ def client_of(server: RawServer, retry: RetryPolicy = RETRY) -> TracesClient:
 
 
 async def walk(client: TracesClient, prefetch: int = 8) -> tuple[list[str], LyzrTracesError | None]:
-    """Return the ids of the traces that came, and what the walk ended with. Other exceptions are not caught."""
+    """Return the ids of the traces that came, and the error that ended the walk. Other exceptions are not caught."""
     came: list[str] = []
     try:
         async for trace in client.iter_session_traces(SESSION, limit=10, prefetch=prefetch):
@@ -38,7 +36,7 @@ async def walk(client: TracesClient, prefetch: int = 8) -> tuple[list[str], Lyzr
 
 
 def sleep_for(seconds: float) -> None:
-    """Let the monotonic clock jump, as it does for a process whose machine was suspended."""
+    """Let the monotonic clock jump, as for a process on a machine that was suspended."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, FastClockLoop)
     loop._impatient.jumped += seconds
@@ -73,7 +71,7 @@ WALL_CLOCKS: list[Callable[[float], float]] = [
 
 @pytest.mark.parametrize("wall", WALL_CLOCKS)
 async def test_the_wall_clock_does_not_matter(wall: Callable[[float], float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set back or forward, standing, before 1970, running backwards or leaping: the quota's windows are as long."""
+    """The wall clock may be wrong, stand still, run backwards or leap: the quota's windows keep their length."""
     loop, now = asyncio.get_running_loop(), time.time
     async with FakeTracesServer(quota=Quota(10, 60)) as server:
         traces = server.add_session(SESSION, traces=TRACES)
@@ -99,7 +97,7 @@ async def test_the_wall_clock_does_not_matter(wall: Callable[[float], float], mo
 async def test_moments_are_read_by_the_servers_own_clock(
     wall: Callable[[float], float], fields: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An HTTP-date, or a reset in seconds since 1970, against the answer's ``Date``: 33 s later it is tried again."""
+    """An HTTP-date or a reset in Unix time counts from the answer's ``Date``: the next attempt comes 33 s later."""
     now = time.time
 
     async def play(exchange: Exchange) -> None:
@@ -120,7 +118,7 @@ async def test_moments_are_read_by_the_servers_own_clock(
 @pytest.mark.parametrize("when", range(1, 21, 3))
 @pytest.mark.parametrize("gap", [30, 3600, 10**6])
 async def test_a_suspended_machine_loses_no_trace(when: int, gap: float) -> None:
-    """The gap falls before an answer, in the middle of windows of pages and of the quota; time-outs are tried again."""
+    """The machine is suspended before some answer, within windows of pages and of the quota. Timeouts are retried."""
     loop = asyncio.get_running_loop()
     async with FakeTracesServer(quota=Quota(10, 60)) as server:
         traces = server.add_session(SESSION, traces=TRACES)
@@ -142,7 +140,7 @@ async def test_a_suspended_machine_loses_no_trace(when: int, gap: float) -> None
 
 @pytest.mark.parametrize("pause", [3.9, 4.1, 5.1, 61, 3600])
 async def test_a_suspension_between_two_traces_loses_none(pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The consumer is at work, or the machine asleep: connections and the quota's window have ended meanwhile."""
+    """The consumer pauses: meanwhile connections are closed, and the quota's window ends."""
     monkeypatch.setattr("aiohttp.connector.monotonic", asyncio.get_running_loop().time)
     async with FakeTracesServer(quota=Quota(10, 60)) as server:
         traces = server.add_session(SESSION, traces=TRACES)
@@ -157,7 +155,7 @@ async def test_a_suspension_between_two_traces_loses_none(pause: float, monkeypa
 
 
 async def test_a_suspension_while_the_quota_is_waited_for_ends_the_wait() -> None:
-    """Who wakes after the window's end goes on at once, and does not wait for what was left of it."""
+    """A client that wakes after the end of the window goes on at once."""
     loop = asyncio.get_running_loop()
     async with FakeTracesServer(quota=Quota(10, 60)) as server:
         traces = server.add_session(SESSION, traces=TRACES)
@@ -169,7 +167,7 @@ async def test_a_suspension_while_the_quota_is_waited_for_ends_the_wait() -> Non
         assert 3620 <= loop.time() - begun < 3640
 
 
-# What answers say of the quota, one after another and from the beginning again.
+# The quota fields of the answers, in turn, and then from the first again.
 FIELDS: dict[str, list[Sequence[str]]] = {
     "t of 0": [['RateLimit: "a"; r=0; t=0', 'RateLimit-Policy: "a"; q=100; w=60']],
     "t of 0 and something left": [['RateLimit: "a"; r=5; t=0']],
@@ -209,8 +207,8 @@ FIELDS: dict[str, list[Sequence[str]]] = {
 
 @pytest.mark.parametrize("what", FIELDS)
 @pytest.mark.parametrize("prefetch", [1, 8])
-async def test_whatever_answers_say_of_the_quota_the_walk_comes_to_its_end(what: str, prefetch: int) -> None:
-    """Contradictions, zeros, years and nonsense cost waiting at most, and no more requests than there are pages."""
+async def test_contradictory_quota_fields_do_not_stop_a_walk(what: str, prefetch: int) -> None:
+    """Contradictions, zeros, years and nonsense cost at most waiting, and never a request more than there are pages."""
     loop = asyncio.get_running_loop()
     said = itertools.cycle(FIELDS[what])
 
@@ -255,7 +253,7 @@ async def test_fields_that_vanish_hold_until_their_window_ends_and_no_longer(
 @pytest.mark.parametrize("silent", [1, 2, 5])
 @pytest.mark.parametrize("prefetch", [1, 8])
 async def test_fields_that_appear_late_hold_from_then_on(silent: int, prefetch: int) -> None:
-    """After some answers without them: nothing left for 30 s, then the window's whole quota."""
+    """Some answers have no quota fields. Then nothing is left for 30 s, and after that the window's whole quota."""
     loop = asyncio.get_running_loop()
 
     async def play(exchange: Exchange) -> None:
@@ -301,7 +299,7 @@ POLICIES = {
 
 
 def refusing(fields: Sequence[str], server: RawServer, *, give_in: int) -> Play:
-    """Refuse every request for page 3, or at last, so that a client that goes on and on is found out, no more."""
+    """Refuse every request for page 3, until so many requests have come that the client must be looping."""
 
     async def play(exchange: Exchange) -> None:
         if exchange.page == 3 and len(server.asked) < give_in:
@@ -315,7 +313,7 @@ def refusing(fields: Sequence[str], server: RawServer, *, give_in: int) -> Play:
 @pytest.mark.parametrize("what", NO_WAIT)
 @pytest.mark.parametrize("policy", POLICIES)
 async def test_refusals_for_ever_that_ask_for_no_wait_end_with_an_error(what: str, policy: str) -> None:
-    """It backs off until its waits add up to too much; it does not spin. 120 s are 120 requests at the very most."""
+    """The client backs off until it has waited for too long. It makes 120 requests at most, and does not spin."""
     async with RawServer(rows=47) as server, client_of(server, POLICIES[policy]) as client:
         server.plays = [refusing(NO_WAIT[what], server, give_in=1000)]
         async with asyncio.timeout(3600):
@@ -329,7 +327,7 @@ async def test_refusals_for_ever_that_ask_for_no_wait_end_with_an_error(what: st
 
 @pytest.mark.parametrize("what", NO_WAIT)
 async def test_a_passing_refusal_that_asks_for_no_wait_is_no_failure(what: str) -> None:
-    """Also where only one attempt is made: pacing is not failing."""
+    """A refusal uses up no attempt, so a policy of one attempt is enough."""
     async with RawServer(rows=47) as server, client_of(server, RetryPolicy(attempts=1, wait_jitter=0.0)) as client:
         server.plays = [refusing(NO_WAIT[what], server, give_in=5)]
         async with asyncio.timeout(600):
@@ -341,7 +339,7 @@ async def test_a_passing_refusal_that_asks_for_no_wait_is_no_failure(what: str) 
 
 @pytest.mark.parametrize("seconds", ["130", "3600", "999999999", "120.000001"])
 async def test_a_huge_retry_after_is_an_error_at_once_and_is_kept_to(seconds: str) -> None:
-    """Whoever asks again meanwhile is told so without a request, and afterwards the walk is resumed."""
+    """Until the time is over, another call fails without a request. Then the walk resumes."""
     loop = asyncio.get_running_loop()
     async with RawServer(rows=47) as server, client_of(server) as client:
         server.plays = [refusing([f"Retry-After: {seconds}"], server, give_in=1000)]
@@ -353,7 +351,7 @@ async def test_a_huge_retry_after_is_an_error_at_once_and_is_kept_to(seconds: st
         assert before == server.rows[:20]
         assert loop.time() - begun < 5
         server.plays = [healthy]
-        if float(seconds) > 125:  # or it may be less than 120 by now, which is waited for
+        if float(seconds) > 125:  # otherwise the rest may be less than 120 s by now, and the client would wait
             asked = len(server.asked)
             nothing, error = await walk(client)
             assert (nothing, type(error)) == ([], RateLimitError)
@@ -366,7 +364,7 @@ async def test_a_huge_retry_after_is_an_error_at_once_and_is_kept_to(seconds: st
 
 @pytest.mark.parametrize("said", ["r=0; t=31536000", "r=5; t=31536000", "r=0; t=0"])
 async def test_a_retry_after_holds_whatever_the_quota_fields_beside_it_say(said: str) -> None:
-    """33 s are asked for, and waited for; a year, or nothing, is what the other field says."""
+    """The client waits for the 33 s of ``Retry-After``, although the quota fields say a year, or nothing."""
 
     async def play(exchange: Exchange) -> None:
         if len(server.asked) == 2:

@@ -26,8 +26,8 @@ from tests.helpers.clients import (
 )
 
 
-async def test_it_works_with_and_without_async_with(server: FakeTracesServer) -> None:
-    """Without, it is to be closed by hand."""
+async def test_a_client_works_with_and_without_async_with(server: FakeTracesServer) -> None:
+    """Without `async with` the caller closes the client."""
     async with client_of(server) as client:
         assert len(await client.list_session_traces(SESSION)) == 5
     client = client_of(server)
@@ -36,7 +36,7 @@ async def test_it_works_with_and_without_async_with(server: FakeTracesServer) ->
 
 
 async def test_aclose_can_be_repeated(server: FakeTracesServer) -> None:
-    """Also before the first request, within `async with`, and at the same time."""
+    """It may be called before the first request, within `async with`, and twice at the same time."""
     await client_of(server).aclose()
     async with client_of(server) as client:
         await client.list_session_traces(SESSION)
@@ -45,7 +45,7 @@ async def test_aclose_can_be_repeated(server: FakeTracesServer) -> None:
 
 
 async def test_every_call_after_aclose_raises(server: FakeTracesServer) -> None:
-    """The iterators at the call, and one that was suspended at its next step; the statistics stay."""
+    """Iterators raise when they are made, and suspended ones at their next step. The statistics can still be read."""
     client = client_of(server)
     traces = client.iter_session_traces(SESSION, limit=1)
     await anext(traces)
@@ -102,7 +102,7 @@ async def _in_a_back_off(server: FakeTracesServer) -> tuple[TracesClient, int]:
 async def test_calls_that_are_under_way_end_when_the_client_is_closed(
     server: FakeTracesServer, situation: Callable[[FakeTracesServer], Awaitable[tuple[TracesClient, int]]]
 ) -> None:
-    """Promptly, with an error that says so, wherever they were waiting."""
+    """They end at once with `ClientClosedError`, whatever they were waiting for."""
     before = tasks()
     client, count = await situation(server)
     calls = [asyncio.ensure_future(client.list_session_traces(SESSION)) for _ in range(count)]
@@ -118,7 +118,7 @@ async def test_calls_that_are_under_way_end_when_the_client_is_closed(
 
 
 async def test_a_walk_that_is_under_way_ends_when_the_client_is_closed(server: FakeTracesServer) -> None:
-    """With one error for all the pages that were in flight, and not in a group."""
+    """The pages in flight raise one error, which is not in a group."""
     client = client_of(server)
     server.fail_next(2, stall=30, page=3)
 
@@ -132,8 +132,8 @@ async def test_a_walk_that_is_under_way_ends_when_the_client_is_closed(server: F
         await call
 
 
-async def test_who_is_cancelled_while_the_client_is_closed_is_cancelled(server: FakeTracesServer) -> None:
-    """The cancellation is not lost over the closing."""
+async def test_a_cancellation_while_the_client_is_closed_is_not_lost(server: FakeTracesServer) -> None:
+    """The call raises `CancelledError`, not `ClientClosedError`."""
     client = client_of(server, timeout=2000)
     server.fail_next(stall=1000)
     call = asyncio.ensure_future(client.list_session_traces(SESSION))
@@ -144,8 +144,8 @@ async def test_who_is_cancelled_while_the_client_is_closed_is_cancelled(server: 
         await call
 
 
-async def test_it_can_be_entered_in_one_task_and_closed_in_another(server: FakeTracesServer) -> None:
-    """As test fixtures and web frameworks do; it holds nothing that belongs to a task."""
+async def test_a_client_can_be_entered_in_one_task_and_closed_in_another(server: FakeTracesServer) -> None:
+    """Test fixtures and web frameworks do so. The client holds nothing that belongs to a task."""
     client = await asyncio.ensure_future(client_of(server).__aenter__())
     assert len(await asyncio.ensure_future(client.list_session_traces(SESSION))) == 5
     await asyncio.ensure_future(client.__aexit__(None, None, None))
@@ -153,8 +153,8 @@ async def test_it_can_be_entered_in_one_task_and_closed_in_another(server: FakeT
         await client.list_session_traces(SESSION)
 
 
-def test_it_belongs_to_the_loop_of_its_first_request() -> None:
-    """On another one nothing is sent, and closing there does not break it on its own."""
+def test_a_client_belongs_to_the_loop_of_its_first_request() -> None:
+    """On another loop it sends nothing, and an attempt to close it there does no harm."""
     with asyncio.Runner() as home, asyncio.Runner() as abroad:
         server = FakeTracesServer(quota=None)
         home.run(server.__aenter__())
@@ -179,7 +179,7 @@ def test_it_belongs_to_the_loop_of_its_first_request() -> None:
 
 
 def test_the_statistics_can_be_taken_outside_of_the_loop() -> None:
-    """At any time: also while the quota holds a request back and the loop stands still."""
+    """They can be read while the quota holds a request back and the loop does not run."""
     with asyncio.Runner() as runner:
         server = FakeTracesServer(quota=Quota(requests=1, seconds=60))
         runner.run(server.__aenter__())
@@ -203,7 +203,7 @@ def test_the_statistics_can_be_taken_outside_of_the_loop() -> None:
 
 
 async def test_a_closed_transport_opens_no_connection_again() -> None:
-    """Whoever comes to it late is told, and leaves nothing open."""
+    """A late request raises, and leaves nothing open."""
     transport = Transport(Secret("key"), None)
     transport.check_loop()
     await transport.aclose()

@@ -31,7 +31,7 @@ from tests.helpers.raw_server import Play, RawServer, healthy, resetting
 async def test_an_idle_connection_is_not_used_in_the_moment_in_which_the_service_closes_it(
     server: FakeTracesServer, wait: float
 ) -> None:
-    """The service does so after 5 s; the client has let go of it after 4. No request is lost with it."""
+    """The service closes idle connections after 5 s, the client after 4 s. So no request is lost."""
     policy = RetryPolicy(wait_initial=wait, wait_jitter=0)
     async with client_of(server, retry=policy) as client:
         for _ in range(10):
@@ -41,7 +41,7 @@ async def test_an_idle_connection_is_not_used_in_the_moment_in_which_the_service
 
 
 async def test_a_reset_is_seen_by_the_server_once_for_each_attempt(server: FakeTracesServer) -> None:
-    """Also on a connection that was used before, where aiohttp by itself would send the request again unseen."""
+    """This also holds on a used connection, on which aiohttp would by default send the request again by itself."""
     async with client_of(server, retry=AT_ONCE) as client:
         await client.list_session_traces(SESSION)
         server.fail_next(100, reset=True)
@@ -54,7 +54,10 @@ async def test_a_reset_is_seen_by_the_server_once_for_each_attempt(server: FakeT
 
 @pytest.mark.parametrize("ending", [b"", resetting], ids=["closed", "reset"])
 async def test_a_kept_connection_that_was_just_closed_is_tried_again_at_once(ending: Play | bytes) -> None:
-    """A server may close an idle connection at any time, also just as a request is sent; but once only."""
+    """A server may close an idle connection just as a request is sent.
+
+    Only the first such retry comes without back-off.
+    """
     policy = RetryPolicy(attempts=3, wait_initial=100, wait_max=100, wait_jitter=0)
     async with (
         RawServer(healthy, ending, healthy, ending, ending, healthy) as raw,
@@ -68,7 +71,7 @@ async def test_a_kept_connection_that_was_just_closed_is_tried_again_at_once(end
 
 
 async def test_connections_are_kept_for_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for less than the 5 s after which the service closes them."""
+    """They are kept for less than the 5 s after which the service closes them."""
     monkeypatch.setattr("aiohttp.connector.monotonic", asyncio.get_running_loop().time)
     async with RawServer() as raw, client_of(raw) as client:
         for pause in (0, 0, 3.5):
@@ -81,7 +84,7 @@ async def test_connections_are_kept_for_the_next_request(monkeypatch: pytest.Mon
 
 
 async def test_as_many_connections_are_opened_as_requests_may_be_in_flight(server: FakeTracesServer) -> None:
-    """The pool has no bound of its own."""
+    """The connection pool has no limit of its own."""
     async with client_of(server, max_concurrency=150) as client:
         await client.list_session_traces(SESSION)
         server.latency = 10
@@ -92,12 +95,12 @@ async def test_as_many_connections_are_opened_as_requests_may_be_in_flight(serve
 
 
 async def test_a_refused_connection_is_tried_again() -> None:
-    """Nothing listens there, perhaps not yet; its cause is what the system said."""
+    """A server may start listening later. The cause of the error is the operating system's error."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     policy = RetryPolicy(attempts=3, wait_initial=10, wait_jitter=0)
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        held.bind(("127.0.0.1", 0))  # so that no other process listens on this port
         base_url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
         client = TracesClient("test-key", base_url=base_url, retry=policy)
         with pytest.raises(APIConnectionError, match="ClientConnectorError") as caught:
@@ -111,7 +114,7 @@ async def test_a_refused_connection_is_tried_again() -> None:
 
 
 async def test_a_certificate_that_does_not_verify_is_not_tried_again() -> None:
-    """It would not the next time either; with a session that trusts its issuer, it does."""
+    """A retry would fail as well. With a session that trusts the issuer, the request succeeds."""
     authority = trustme.CA()
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(theirs)
@@ -133,7 +136,7 @@ async def test_a_certificate_that_does_not_verify_is_not_tried_again() -> None:
 
 
 async def test_a_certificate_that_is_not_the_one_pinned_is_not_tried_again() -> None:
-    """A caller's session may insist on one; it would not be that one the next time either."""
+    """A caller's session may pin a certificate. A retry would get the same wrong one."""
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(theirs)
     pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes(32)))
@@ -150,9 +153,9 @@ async def test_a_certificate_that_is_not_the_one_pinned_is_not_tried_again() -> 
 
 
 class Resolver(AbstractResolver):
-    """Asks nobody for a host's addresses, and fails; the system's errors are of one kind, those of c-ares of another.
+    """Fails to resolve any host. System errors and errors of c-ares are of different kinds.
 
-    :ivar asked: how often.
+    :ivar asked: how often it was asked.
     """
 
     def __init__(self, error: OSError, cause: Exception | None = None) -> None:
@@ -164,7 +167,7 @@ class Resolver(AbstractResolver):
         raise self._error from self._cause
 
     async def close(self) -> None:
-        """Has nothing to close."""
+        """Close nothing: there is nothing to close."""
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ class Resolver(AbstractResolver):
     ids=["unknown", "for now", "failed", "unknown to c-ares", "without address", "slow", "without a word"],
 )
 async def test_a_host_that_does_not_exist_is_not_tried_again(resolver: Resolver, attempts: int) -> None:
-    """But one that can't be looked up for the moment is."""
+    """A host whose name cannot be resolved for the moment is retried."""
     connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
     async with (
         aiohttp.ClientSession(connector=connector) as session,

@@ -1,4 +1,4 @@
-"""What the texts of errors name: no page where the page has nothing to do with it, and no SSL where there is none."""
+"""The texts of errors: they name no page unless the page matters, and no SSL unless SSL is used."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def names_no_page(error: LyzrTracesError) -> bool:
 async def test_a_client_that_is_closed_under_a_call_names_no_page(
     server: FakeTracesServer, read: Callable[[TracesClient], Awaitable[None]]
 ) -> None:
-    """While an answer is under way; the session that was asked for is named as before."""
+    """The client is closed while an answer is under way. The error still names the session."""
     asked = asyncio.Event()
     server.on_request = lambda _: asked.set()
     server.latency = 1000
@@ -91,7 +91,7 @@ async def test_a_client_that_is_closed_under_a_call_names_no_page(
 
 
 async def test_a_client_that_is_closed_between_two_pages_names_no_page(server: FakeTracesServer) -> None:
-    """The walk finds it closed when it goes on."""
+    """The walk notices at its next step."""
     client = client_of(server)
     pages = client.iter_session_pages(SESSION, limit=10, start_page=3)
     await anext(pages)
@@ -105,7 +105,7 @@ async def test_a_client_that_is_closed_between_two_pages_names_no_page(server: F
 async def test_a_callers_session_that_is_closed_names_no_page(
     server: FakeTracesServer, read: Callable[[TracesClient], Awaitable[None]]
 ) -> None:
-    """It would be closed for any other page too."""
+    """Any other page would fail in the same way."""
     async with aiohttp.ClientSession() as session:
         client = client_of(server, session=session)
     with pytest.raises(ClientClosedError, match="was given is closed") as caught:
@@ -116,7 +116,7 @@ async def test_a_callers_session_that_is_closed_names_no_page(
 
 @pytest.mark.parametrize("read", CALLS)
 def test_another_event_loop_names_no_page(read: Callable[[TracesClient], Awaitable[None]]) -> None:
-    """It would be another one for any other page too."""
+    """Any other page would fail in the same way."""
 
     async def begin(client: TracesClient) -> None:
         with pytest.raises(APIConnectionError):
@@ -138,7 +138,7 @@ def test_another_event_loop_names_no_page(read: Callable[[TracesClient], Awaitab
 async def test_a_proxy_that_cannot_be_used_names_no_page(
     monkeypatch: pytest.MonkeyPatch, read: Callable[[TracesClient], Awaitable[None]]
 ) -> None:
-    """It stands in the environment, and nothing was sent."""
+    """The proxy comes from the environment, and nothing was sent."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
     async with TracesClient("key", base_url="https://api.example/v1") as client:
         with pytest.raises(InvalidArgumentError, match="HTTPS_PROXY") as caught:
@@ -147,7 +147,7 @@ async def test_a_proxy_that_cannot_be_used_names_no_page(
 
 
 async def test_an_error_about_a_page_still_names_the_page_to_resume_from(server: FakeTracesServer) -> None:
-    """Such as a page that could not be had after all attempts."""
+    """The page could not be read after all attempts."""
     server.fail_next(status=500)
     async with client_of(server, retry=ONCE) as client:
         with pytest.raises(LyzrTracesError, match="page 3") as caught:
@@ -156,7 +156,7 @@ async def test_an_error_about_a_page_still_names_the_page_to_resume_from(server:
 
 
 async def test_a_plain_http_url_that_cannot_be_reached_does_not_speak_of_ssl(closed_port: int) -> None:
-    """Neither in the text nor in the traceback; it says the host, the port and the reason."""
+    """Text and traceback name the host, the port and the reason."""
     async with TracesClient("key", base_url=f"http://127.0.0.1:{closed_port}/v1", retry=ONCE) as client:
         with pytest.raises(APIConnectionError) as caught:
             await call(client)
@@ -168,8 +168,8 @@ async def test_a_plain_http_url_that_cannot_be_reached_does_not_speak_of_ssl(clo
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 
-async def test_an_https_url_that_cannot_be_reached_is_told_the_same_way(closed_port: int) -> None:
-    """A refused connection has nothing to do with SSL there either."""
+async def test_the_error_of_an_unreachable_https_url_does_not_speak_of_ssl(closed_port: int) -> None:
+    """A refused connection has nothing to do with SSL."""
     async with TracesClient("key", base_url=f"https://127.0.0.1:{closed_port}/v1", retry=ONCE) as client:
         with pytest.raises(APIConnectionError) as caught:
             await call(client)
@@ -178,14 +178,14 @@ async def test_an_https_url_that_cannot_be_reached_is_told_the_same_way(closed_p
 
 
 async def test_an_ipv6_address_stands_in_brackets() -> None:
-    """Or its last group would look like the port."""
+    """Without brackets its last group would look like the port."""
     async with TracesClient("key", base_url="http://[::1]:9/v1", retry=ONCE) as client:
         with pytest.raises(APIConnectionError, match=r"Cannot connect to host \[::1\]:9: \w"):
             await call(client)
 
 
 async def test_a_unix_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A caller's session may lead to one."""
+    """A caller's session may connect to a Unix socket."""
     path = str(tmp_path / "s")
     async with (
         aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=path)) as session,

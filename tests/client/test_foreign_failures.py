@@ -1,4 +1,4 @@
-"""What a caller's session is made of fails in its own ways: connectors, resolvers, hooks. Users see ours."""
+"""A caller's session has connectors, resolvers and hooks that fail in their own ways. Users see our errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUICK = RetryPolicy(attempts=3, wait_initial=0.01, wait_jitter=0)
 
 
 class SocksError(Exception):
-    """As connectors for SOCKS have them: of no kind that aiohttp knows."""
+    """An error as SOCKS connectors raise it, of no class that aiohttp knows."""
 
     def __init__(self, message: str, code: object) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class SocksError(Exception):
 
 
 class SocksTimeoutError(TimeoutError):
-    """As they have those too."""
+    """A timeout as SOCKS connectors raise it."""
 
 
 Fail = Callable[[], BaseException]
@@ -69,7 +69,7 @@ def connector(fail: Fail, times: int) -> aiohttp.ClientSession:
 
 
 def resolver(fail: Fail, times: int) -> aiohttp.ClientSession:
-    """Fail to find the host."""
+    """Fail to resolve the host."""
     failing = _Failing(fail, times)
 
     class Resolver(AbstractResolver):
@@ -115,7 +115,7 @@ async def server() -> AsyncIterator[FakeTracesServer]:
 
 
 def client_of(server: FakeTracesServer, session: aiohttp.ClientSession) -> TracesClient:
-    base_url = server.base_url.replace("127.0.0.1", "localhost")  # which has to be looked up
+    base_url = server.base_url.replace("127.0.0.1", "localhost")  # a name, so that it must be resolved
     return TracesClient(KEY, base_url=base_url, session=session, retry=QUICK)
 
 
@@ -130,10 +130,10 @@ async def failure(call: Awaitable[object]) -> LyzrTracesError:
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_what_a_part_of_a_callers_session_raises_is_a_connection_that_failed(
+async def test_an_exception_of_a_part_of_a_callers_session_is_a_failed_connection(
     server: FakeTracesServer, part: str
 ) -> None:
-    """Of whatever kind, which is its cause; after all attempts, like other troubles of a network."""
+    """The exception is the cause of our error. It is retried like other network failures."""
     async with PARTS[part](lambda: SocksError("host unreachable", 4), 99) as session:
         error = await failure(client_of(server, session).list_session_traces(SESSION))
     assert type(error) is APIConnectionError
@@ -144,7 +144,7 @@ async def test_what_a_part_of_a_callers_session_raises_is_a_connection_that_fail
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_what_passes_is_passed_over(server: FakeTracesServer, part: str) -> None:
+async def test_a_passing_exception_is_tried_again(server: FakeTracesServer, part: str) -> None:
     """The next attempt gets the page."""
     async with PARTS[part](lambda: SocksError("host unreachable", 4), 2) as session:
         client = client_of(server, session)
@@ -157,7 +157,7 @@ async def test_what_passes_is_passed_over(server: FakeTracesServer, part: str) -
 async def test_a_mistake_in_a_program_is_not_tried_again(
     server: FakeTracesServer, part: str, kind: type[Exception]
 ) -> None:
-    """The next attempt would meet it too."""
+    """The next attempt would fail in the same way."""
     async with PARTS[part](lambda: kind("a mistake"), 99) as session:
         error = await failure(client_of(server, session).list_session_traces(SESSION))
     assert type(error) is APIConnectionError
@@ -168,7 +168,7 @@ async def test_a_mistake_in_a_program_is_not_tried_again(
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_a_time_limit_of_theirs_is_a_time_out(server: FakeTracesServer, part: str) -> None:
-    """As if it were ours."""
+    """It is handled as the client's own timeout."""
     async with PARTS[part](lambda: SocksTimeoutError("too slow"), 99) as session:
         error = await failure(client_of(server, session).list_session_traces(SESSION))
     assert type(error) is APITimeoutError
@@ -177,7 +177,7 @@ async def test_a_time_limit_of_theirs_is_a_time_out(server: FakeTracesServer, pa
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_one_session_of_a_stream_fails_and_the_others_come(server: FakeTracesServer, part: str) -> None:
-    """It is that session's result."""
+    """The error is the result of that one session."""
     async with PARTS[part](lambda: SocksError("host unreachable", 4), 3) as session:
         client = client_of(server, session)
         async with client.stream_sessions([SESSION, *OTHERS], concurrency=1) as sessions:
@@ -187,8 +187,10 @@ async def test_one_session_of_a_stream_fails_and_the_others_come(server: FakeTra
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("where", ["its text", "an attribute", "one of a group", "what it came from"])
-async def test_what_holds_the_key_is_no_cause(server: FakeTracesServer, part: str, where: str) -> None:
-    """Hooks are given the request's header fields, and may put them anywhere."""
+async def test_an_exception_that_holds_the_key_is_not_kept_as_cause(
+    server: FakeTracesServer, part: str, where: str
+) -> None:
+    """Hooks get the request's header fields, and may put them into an exception."""
 
     def fail() -> Exception:
         error: Exception = SocksError(f"sent {KEY}" if where == "its text" else "no", 1)
@@ -208,7 +210,7 @@ async def test_what_holds_the_key_is_no_cause(server: FakeTracesServer, part: st
 
 
 async def test_a_group_without_the_key_is_a_cause(server: FakeTracesServer) -> None:
-    """Without the frames of any of its members."""
+    """The frames of all its members are removed."""
     async with connector(lambda: ExceptionGroup("both", [OSError("a"), SocksError("b", 2)]), 99) as session:
         error = await failure(client_of(server, session).list_session_traces(SESSION))
     assert isinstance(error.__cause__, ExceptionGroup)
@@ -216,8 +218,8 @@ async def test_a_group_without_the_key_is_a_cause(server: FakeTracesServer) -> N
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_a_cancellation_stays_one(server: FakeTracesServer, part: str) -> None:
-    """Whoever has asked for it."""
+async def test_a_cancellation_stays_a_cancellation(server: FakeTracesServer, part: str) -> None:
+    """It does not matter who cancels."""
     async with PARTS[part](asyncio.CancelledError, 1) as session:
         client = client_of(server, session)
         with pytest.raises(asyncio.CancelledError):
@@ -227,8 +229,8 @@ async def test_a_cancellation_stays_one(server: FakeTracesServer, part: str) -> 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("part", PARTS)
-def test_what_ends_a_program_ends_it(part: str, kind: type[BaseException]) -> None:
-    """And shows no header fields on its way."""
+def test_an_exception_that_ends_a_program_is_not_caught(part: str, kind: type[BaseException]) -> None:
+    """Its traceback shows no header fields."""
 
     async def main() -> None:
         async with FakeTracesServer(api_key=KEY) as server, PARTS[part](kind, 1) as session:

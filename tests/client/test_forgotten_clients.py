@@ -1,4 +1,4 @@
-"""A client that nobody closes says so in this library's words, and one whose event loop is gone can be closed."""
+"""A client that nobody closes warns in this library's words. It can be closed after its event loop has ended."""
 
 from __future__ import annotations
 
@@ -29,16 +29,19 @@ WORDS = "a TracesClient was not closed.*aclose"
 
 
 def descriptors() -> set[str]:
-    """Return the sockets that this process has open."""
+    """Return the open sockets of this process."""
     links = set()
     for link in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # the listing itself has had one
+        with suppress(OSError):  # the descriptor of the listing itself is closed by now
             links.add(str(link.readlink()))
     return {link for link in links if link.startswith("socket:")}
 
 
 def wait_for_descriptors(expected: set[str]) -> None:
-    """Wait until these are open and no others: the server's ends are in this process too, and close a little later."""
+    """Wait until exactly these sockets are open.
+
+    The server's ends are in this process too, and close a little later.
+    """
     for _ in range(1000):
         if descriptors() == expected:
             return
@@ -47,14 +50,14 @@ def wait_for_descriptors(expected: set[str]) -> None:
 
 
 def drop(held: list[TracesClient]) -> None:
-    """Let go of a client, and collect it."""
+    """Drop a client, and collect it."""
     held.clear()
     gc.collect()
 
 
 @contextmanager
 def no_handler_called() -> Iterator[None]:
-    """Refuse a block in which the event loop was told of something that went wrong."""
+    """Fail if the event loop's exception handler is called in the block."""
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     try:
@@ -65,8 +68,8 @@ def no_handler_called() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("way", ["dropped", "in a cycle", "in another thread"])
-async def test_a_client_that_is_dropped_open_says_so(server: FakeTracesServer, way: str) -> None:
-    """In one warning, whoever collects it, and the event loop is not told of anything."""
+async def test_a_client_that_is_dropped_open_warns(server: FakeTracesServer, way: str) -> None:
+    """There is exactly one warning, in whichever thread the client is collected, and the loop reports nothing."""
     held = [client_of(server)]
     await held[0].list_session_traces(SESSION)
     if way == "in a cycle":
@@ -80,7 +83,7 @@ async def test_a_client_that_is_dropped_open_says_so(server: FakeTracesServer, w
 
 
 async def test_a_dropped_clients_connections_are_closed() -> None:
-    """The server sees their end."""
+    """The server sees the end of the connection."""
     ended = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,8 +103,8 @@ async def test_a_dropped_clients_connections_are_closed() -> None:
         await asyncio.wait_for(ended.wait(), 3)
 
 
-async def test_who_closes_is_not_warned(server: FakeTracesServer) -> None:
-    """Nor who never sent anything."""
+async def test_a_client_that_is_closed_or_unused_does_not_warn(server: FakeTracesServer) -> None:
+    """A client that never sent a request needs no closing."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         client_of(server)
@@ -112,7 +115,7 @@ async def test_who_closes_is_not_warned(server: FakeTracesServer) -> None:
 
 
 async def test_a_callers_session_is_left_alone(server: FakeTracesServer) -> None:
-    """It is open when its client is dropped; it is the caller's to close."""
+    """The session stays open when its client is dropped: the caller closes it."""
     async with aiohttp.ClientSession() as session:
         await client_of(server, session=session).list_session_traces(SESSION)
         gc.collect()
@@ -122,7 +125,7 @@ async def test_a_callers_session_is_left_alone(server: FakeTracesServer) -> None
 
 
 def _worn(server: FakeTracesServer) -> tuple[TracesClient, asyncio.AbstractEventLoop]:
-    """Return a client that has two idle connections, and the loop that they belong to, which does not run."""
+    """Return a client with two idle connections, and their loop, which does not run."""
     loop = asyncio.new_event_loop()
     client = client_of(server)
 
@@ -136,7 +139,7 @@ def _worn(server: FakeTracesServer) -> tuple[TracesClient, asyncio.AbstractEvent
 
 @pytest.fixture
 def away() -> Iterator[FakeTracesServer]:
-    """A server on a loop of its own, in another process' place: it only has to have accepted."""
+    """Run the fake server on another thread's loop. It stands for a server in another process."""
     server = FakeTracesServer(quota=None)
     with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
         server.add_session(SESSION, 3)
@@ -148,7 +151,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs a l
 
 @linux
 def test_a_client_can_be_closed_when_its_loop_is_gone(away: FakeTracesServer) -> None:
-    """On another loop, without a complaint of anybody; its sockets are closed."""
+    """It is closed on another loop without a warning, and its sockets are closed."""
     before = descriptors()
     client, loop = _worn(away)
     loop.close()
@@ -165,7 +168,7 @@ def test_a_client_can_be_closed_when_its_loop_is_gone(away: FakeTracesServer) ->
 @linux
 @pytest.mark.parametrize("way", ["closed", "dropped"])
 def test_connections_over_tls_end_without_their_loop_too(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are two transports, one in the other."""
+    """A TLS connection is a transport within another."""
     authority = trustme.CA()
     certified, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(certified)
@@ -193,7 +196,7 @@ def test_connections_over_tls_end_without_their_loop_too(way: str, monkeypatch: 
 
 @linux
 def test_a_client_can_be_closed_when_its_loop_has_left_a_request_in_flight(away: FakeTracesServer) -> None:
-    """The connection that it waits on is closed too; who waited is not woken on another loop."""
+    """The connection in use is closed too. The task that waits for it is not woken on another loop."""
     before = descriptors()
     client, loop = _worn(away)
     away.fail_next(stall=100)
@@ -211,7 +214,7 @@ def test_a_client_can_be_closed_when_its_loop_has_left_a_request_in_flight(away:
 @linux
 @pytest.mark.parametrize("state", ["closed", "stopped"])
 def test_a_client_can_be_dropped_when_its_loop_does_not_run(away: FakeTracesServer, state: str) -> None:
-    """It says so once, and its sockets are closed."""
+    """There is one warning, and the sockets are closed."""
     before = descriptors()
     client, loop = _worn(away)
     held = [client]
@@ -228,7 +231,7 @@ def test_a_client_can_be_dropped_when_its_loop_does_not_run(away: FakeTracesServ
 
 
 def test_a_client_whose_loop_only_stands_still_is_not_closed_on_another(away: FakeTracesServer) -> None:
-    """It may run again."""
+    """The loop may run again."""
     client, loop = _worn(away)
     with pytest.raises(WrongEventLoopError):
         asyncio.run(client.aclose())
@@ -244,7 +247,7 @@ EXITS = {
     "in a function": "async def main():\n    await use(make())\nasyncio.run(main())",
 }
 
-# One process imports the library once. For each of the endings it forks a child, whose interpreter ends as any other.
+# The process imports the library once. It forks a child for each ending, whose interpreter then ends normally.
 PROGRAM = """
 import asyncio, os, sys
 from lyzr_traces_async import TracesClient
@@ -304,7 +307,7 @@ async def _everything(client: TracesClient) -> None:
 
 
 async def test_the_client_of_another_process_is_left_alone() -> None:
-    """A fork has copied it. Closed here, it would go deaf there: both wait with the same thing."""
+    """A fork has copied the client. Closing the copy would break the original, as both share one epoll object."""
     closed: list[bool] = []
     loop = asyncio.get_running_loop()
     _pool._forgotten(os.getpid() + 1, loop, partial(closed.append, True))
@@ -316,7 +319,7 @@ async def test_the_client_of_another_process_is_left_alone() -> None:
 
 
 def test_without_asyncio_the_error_says_that_it_is_needed() -> None:
-    """As under Trio, or with nothing that runs the coroutine at all."""
+    """The coroutine is run without any event loop."""
 
     async def use() -> None:
         async with TracesClient("key") as client:
@@ -327,7 +330,7 @@ def test_without_asyncio_the_error_says_that_it_is_needed() -> None:
 
 
 def test_under_trio_the_error_says_that_asyncio_is_needed() -> None:
-    """Which anyio runs its own programs on too."""
+    """Anyio also runs programs on Trio."""
 
     async def use() -> None:
         async with TracesClient("key") as client:

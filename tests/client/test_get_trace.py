@@ -27,8 +27,8 @@ SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 OTHER = "0b54e1f2-8c1d-4a7e-9f63-5d2c8a90b7e4"
 
 
-async def test_a_trace_is_had_with_its_observations(service: FakeTracesServer, client: TracesClient) -> None:
-    """The fields of the list, and what was observed, in one request."""
+async def test_a_trace_comes_with_its_observations(service: FakeTracesServer, client: TracesClient) -> None:
+    """One request gets the fields of the list and the observations."""
     for trace in service.add_session(SESSION, traces=6, observations=True):
         detail = await client.get_trace(UUID(SESSION), trace.trace_id)
         assert (detail.trace_id, detail.name, detail.timestamp) == (trace.trace_id, trace.name, trace.timestamp)
@@ -57,7 +57,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("trace_id", HOSTILE, ids=ascii)
 async def test_a_trace_id_of_any_kind_is_found(service: FakeTracesServer, client: TracesClient, trace_id: str) -> None:
-    """It stays one segment of the path, whatever it is made of."""
+    """The id stays one segment of the path, whatever characters it has."""
     (made,) = FakeTracesServer().add_session(SESSION, traces=1)
     service.add_session(SESSION, [attrs.evolve(made, trace_id=trace_id)])
     assert (await client.get_trace(SESSION, trace_id)).trace_id == trace_id
@@ -70,7 +70,7 @@ async def test_a_trace_id_of_any_kind_is_found(service: FakeTracesServer, client
 @example(".")
 @example("..")
 def test_a_trace_id_is_one_segment_of_the_path(trace_id: str) -> None:
-    """No separator is left in it, and it is no name of another place."""
+    """The segment has no separator, and is not ``.`` or ``..``."""
     target = TraceRequest(SESSION, trace_id).target
     prefix = f"/traces/session/{SESSION}/"
     assert target.startswith(prefix)
@@ -81,8 +81,10 @@ def test_a_trace_id_is_one_segment_of_the_path(trace_id: str) -> None:
 
 
 @pytest.mark.parametrize("trace_id", ["", "x" * 257, None, 4, b"x", "cut \ud83d", "sk-canary", "xsk-canaryx"])
-async def test_what_is_no_trace_id_is_refused_before_anything_is_sent(service: FakeTracesServer, trace_id: Any) -> None:
-    """So is one with the key in it: servers write URLs into their logs."""
+async def test_a_malformed_trace_id_is_refused_before_anything_is_sent(
+    service: FakeTracesServer, trace_id: Any
+) -> None:
+    """An id that contains the key is refused as well: servers write URLs into their logs."""
     async with TracesClient("sk-canary", base_url=service.base_url) as client:
         with pytest.raises(InvalidArgumentError, match="trace_id ") as caught:
             await client.get_trace(SESSION, trace_id)
@@ -94,7 +96,7 @@ async def test_what_is_no_trace_id_is_refused_before_anything_is_sent(service: F
 async def test_a_404_says_whether_it_is_the_session_or_the_trace(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """And names what was asked for."""
+    """The error names the session and the trace."""
     with pytest.raises(NotFoundError, match="no session has this id") as caught:
         await client.get_trace(SESSION, "t-1")
     assert (caught.value.session_id, caught.value.trace_id, caught.value.page) == (SESSION, "t-1", None)
@@ -112,7 +114,7 @@ async def test_a_404_says_whether_it_is_the_session_or_the_trace(
 
 
 async def test_failures_are_tried_again_as_for_a_page(service: FakeTracesServer, client: TracesClient) -> None:
-    """With the same policy, and under the same quota."""
+    """The same policy and the same quota apply."""
     (trace,) = service.add_session(SESSION, traces=1)
     service.fail_next(2, status=502)
     service.fail_next(1, reset=True)
@@ -130,7 +132,7 @@ def encoded(trace: Trace, **changes: object) -> bytes:
 async def test_an_answer_that_is_another_trace_is_not_believed(
     service: FakeTracesServer, client: TracesClient, changes: dict[str, str]
 ) -> None:
-    """It is one to another request: asked for again, and refused if that goes on."""
+    """The answer belongs to another request: it is asked for again, and refused after all attempts."""
     (trace,) = service.add_session(SESSION, traces=1)
     service.fail_next(1, body=encoded(trace, **changes))
     assert (await client.get_trace(SESSION, trace.trace_id)).trace_id == trace.trace_id
@@ -143,7 +145,7 @@ async def test_an_answer_that_is_another_trace_is_not_believed(
 async def test_an_answer_in_another_case_of_the_session_id_is_the_same(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """Ids are compared letter by letter by the service, which may write them otherwise."""
+    """The service compares ids letter by letter, but may write them in another case."""
     (trace,) = service.add_session(SESSION, traces=1)
     service.fail_next(1, body=encoded(trace, sessionId=SESSION.upper()))
     assert (await client.get_trace(SESSION, trace.trace_id)).session_id == SESSION.upper()
@@ -152,7 +154,7 @@ async def test_an_answer_in_another_case_of_the_session_id_is_the_same(
 async def test_a_trace_that_is_too_large_is_refused(
     service: FakeTracesServer, client: TracesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without holding more of it than the cap on bodies allows."""
+    """No more of it is held than the limit on bodies allows."""
     (trace,) = service.add_session(SESSION, traces=1)
     monkeypatch.setattr("lyzr_traces_async._transport.MAX_BODY", 10_000)
     service.fail_next(1, body=encoded(trace, observations=["x" * 20_000]))
@@ -164,7 +166,7 @@ async def test_a_trace_that_is_too_large_is_refused(
 async def test_the_log_names_the_trace_in_one_line(
     service: FakeTracesServer, client: TracesClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever its id is made of, and without the key."""
+    """The line is printable whatever the id is, and does not show the key."""
     caplog.set_level("DEBUG", "lyzr_traces_async")
     service.fail_next(1, status=502)
     with pytest.raises(NotFoundError):

@@ -1,4 +1,4 @@
-"""Pages that the service can't serve in time: the walk asks for less, for that session only, and loses nothing."""
+"""Pages that the service cannot serve in time: the walk asks for smaller pages of that session, and loses nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIGHT = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
 
 class TooHeavy:
-    """Lets pages of the heavy session time out whose limit is above ``fits``, from the position ``begins`` on."""
+    """Times out pages of the heavy session with a limit above ``fits``, from the position ``begins`` on."""
 
     def __init__(self, server: FakeTracesServer, *, fits: int, begins: int = 0, status: int = 502) -> None:
         self.server, self.fits, self.begins, self.status = server, fits, begins, status
@@ -33,7 +33,7 @@ def _asked(server: FakeTracesServer, session_id: str = HEAVY) -> list[tuple[int,
 @pytest.mark.parametrize("status", [502, 504])
 @pytest.mark.parametrize("fits", [50, 49, 25, 20, 5, 4, 1])
 async def test_a_session_whose_pages_only_fit_at_a_smaller_limit_completes(fits: int, status: int) -> None:
-    """100, 50, 25, 5, 1: each divides the one before, so that no position is lost."""
+    """The limits are 100, 50, 25, 5 and 1. Each divides the one before, so that no position is lost."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=60)
         TooHeavy(server, fits=fits, status=status)
@@ -45,7 +45,7 @@ async def test_a_session_whose_pages_only_fit_at_a_smaller_limit_completes(fits:
 
 
 async def test_a_page_that_is_too_heavy_costs_two_attempts() -> None:
-    """One time-out may be chance; a third at the same size would only be time lost."""
+    """One timeout may be chance. After two, a third attempt at the same size would only cost time."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=60)
         TooHeavy(server, fits=25)
@@ -70,7 +70,7 @@ async def test_the_walk_goes_on_from_the_same_position(begins: int, prefetch: in
 
 
 async def test_other_sessions_keep_their_limit() -> None:
-    """One heavy session among others does not cost them requests."""
+    """One heavy session costs the others no request."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=100)
         server.add_session(LIGHT, traces=299)
@@ -85,7 +85,7 @@ async def test_other_sessions_keep_their_limit() -> None:
 
 
 async def test_one_time_out_is_chance() -> None:
-    """Only one that repeats means that the page is too heavy."""
+    """A page is too heavy only if the timeout repeats."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=300)
         server.fail_next(1, status=502, page=2)
@@ -95,7 +95,7 @@ async def test_one_time_out_is_chance() -> None:
 
 
 async def test_a_page_that_fits_at_no_limit_is_an_error_to_resume_from() -> None:
-    """It names the page as the caller counts pages, so that ``start_page`` resumes to the full result."""
+    """The error names the page in the caller's limit, so that ``start_page`` resumes to the full result."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=450)
         TooHeavy(server, fits=0, begins=230)
@@ -113,7 +113,7 @@ async def test_a_page_that_fits_at_no_limit_is_an_error_to_resume_from() -> None
 
 
 async def test_a_first_page_that_is_too_heavy_keeps_the_position_of_start_page() -> None:
-    """Before any answer the limit asked for is what positions are counted in."""
+    """Before any answer, positions are counted in the requested limit."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=450)
         TooHeavy(server, fits=50)
@@ -123,7 +123,7 @@ async def test_a_first_page_that_is_too_heavy_keeps_the_position_of_start_page()
 
 
 async def test_exactly_one_page_is_not_exchanged_for_a_smaller_one() -> None:
-    """``list_session_traces`` gives the page that was asked for, or its error after all attempts."""
+    """``list_session_traces`` returns the requested page, or raises its error after all attempts."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=100)
         TooHeavy(server, fits=50)
@@ -135,7 +135,7 @@ async def test_exactly_one_page_is_not_exchanged_for_a_smaller_one() -> None:
 
 
 async def test_a_list_that_moves_meanwhile_is_still_read_exactly_once() -> None:
-    """Insertions while the limit shrinks from 100 to 5."""
+    """Traces arrive while the limit shrinks from 100 to 5."""
     async with FakeTracesServer(quota=None) as server:
         server.add_session(HEAVY, traces=330)
         there = set(server.traces(HEAVY))

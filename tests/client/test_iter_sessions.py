@@ -1,4 +1,4 @@
-"""The list of sessions, from the fake server over real sockets, and on into the stream of their traces."""
+"""The list of sessions, from the fake server over real sockets, and as input of a stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SESSION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 
 async def test_sessions_come_in_the_order_in_which_they_ended(service: FakeTracesServer, client: TracesClient) -> None:
-    """Each once, whole but for what is heavy, with the fewest requests."""
+    """Each session comes once, without its heavy fields, with the fewest requests."""
     added = service.add_transcripts(450)
     found = [session async for session in client.iter_sessions()]
     assert found == sorted(added, key=lambda session: session.ended_at)
@@ -40,7 +40,7 @@ async def test_sessions_come_in_the_order_in_which_they_ended(service: FakeTrace
 
 
 async def test_sessions_go_into_the_stream_as_they_are(service: FakeTracesServer, client: TracesClient) -> None:
-    """Those without traces fail one by one."""
+    """Sessions without traces fail one by one."""
     service.add_session(SESSION, traces=3)
     (other,) = service.add_transcripts(1)
     async with client.stream_sessions(client.iter_sessions()) as sessions:
@@ -49,7 +49,7 @@ async def test_sessions_go_into_the_stream_as_they_are(service: FakeTracesServer
 
 
 async def test_sessions_are_filtered_by_the_service(service: FakeTracesServer, client: TracesClient) -> None:
-    """By agent, and by the moment at which they ended, both ends included."""
+    """The filters are the agent and the moment of the end, both bounds included."""
     added = sorted(service.add_transcripts(20), key=lambda session: session.ended_at)
     service.add_transcripts(5, agent_id="agent/é ?&=")
     begin, end = added[3].ended_at, added[16].ended_at
@@ -62,7 +62,7 @@ async def test_sessions_are_filtered_by_the_service(service: FakeTracesServer, c
 
 
 async def test_a_date_is_its_first_moment_in_utc(service: FakeTracesServer, client: TracesClient) -> None:
-    """In what is sent, so that nobody has to guess."""
+    """The request carries the full moment, so that the service need not guess the time zone."""
     async for _ in client.iter_sessions(since=date(2026, 3, 1), until=datetime(2026, 3, 2, 1, 2, 3, 4, UTC)):
         pass
     query = service.requests[0].query
@@ -84,7 +84,7 @@ async def test_a_date_is_its_first_moment_in_utc(service: FakeTracesServer, clie
     ],
 )
 def test_malformed_arguments_are_refused_at_the_call(arguments: dict[str, Any], said: str) -> None:
-    """Before the first step, and without a loop."""
+    """They are refused before the first step, and without an event loop."""
     with pytest.raises(InvalidArgumentError, match=said):
         TracesClient("key").iter_sessions(**arguments)
 
@@ -92,14 +92,14 @@ def test_malformed_arguments_are_refused_at_the_call(arguments: dict[str, Any], 
 async def test_a_part_beyond_the_cap_on_bodies_is_asked_for_in_smaller_ones(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """Sixteen MiB of chat do not stop the list."""
+    """16 MiB of chat do not stop the list."""
     added = service.add_transcripts(60, chat_bytes=400_000)
     assert [session async for session in client.iter_sessions()] == sorted(added, key=lambda one: one.ended_at)
     assert [request.query["limit"] for request in service.requests][:3] == ["200", "100", "50"]
 
 
 async def test_a_failure_comes_after_the_sessions_before_it(service: FakeTracesServer, client: TracesClient) -> None:
-    """And the walk can be taken up again from the last of them."""
+    """The walk can be resumed from the last session that came."""
     added = sorted(service.add_transcripts(300), key=lambda session: session.ended_at)
     once = client.with_options(retry=RetryPolicy(attempts=1))
     service.on_request = lambda request: service.fail_next(status=500) if request.query["offset"] != "0" else None
@@ -115,7 +115,7 @@ async def test_a_failure_comes_after_the_sessions_before_it(service: FakeTracesS
 
 
 async def test_failures_are_tried_again(service: FakeTracesServer, client: TracesClient) -> None:
-    """As for a page of traces."""
+    """The policy is the one for pages of traces."""
     service.add_transcripts(3)
     service.fail_next(1, status=502)
     service.fail_next(1, truncate=True)
@@ -141,7 +141,7 @@ async def test_an_answer_from_another_place_is_refused(service: FakeTracesServer
 
 
 async def test_a_wrong_key_ends_it_at_once(service: FakeTracesServer) -> None:
-    """Also where it feeds a stream."""
+    """This also holds if the list feeds a stream."""
     async with TracesClient("wrong", base_url=service.base_url) as client:
         with pytest.raises(AuthenticationError):
             await anext(client.iter_sessions())
@@ -151,7 +151,7 @@ async def test_a_wrong_key_ends_it_at_once(service: FakeTracesServer) -> None:
 
 
 async def test_a_closed_client_lists_nothing(service: FakeTracesServer, client: TracesClient) -> None:
-    """Neither anew, nor where it was under way."""
+    """Neither a new list nor one under way goes on."""
     service.add_transcripts(300)
     listing = client.iter_sessions()
     await anext(listing)
@@ -171,7 +171,7 @@ async def _rest_of(listing: AsyncIterator[SessionInfo]) -> list[SessionInfo]:
 
 
 async def test_a_client_without_a_server_says_so() -> None:
-    """With the error of every other call."""
+    """The error is that of every other call."""
     async with TracesClient("key", base_url="http://127.0.0.1:9", retry=RetryPolicy(attempts=1)) as client:
         with pytest.raises(APIConnectionError):
             await anext(client.iter_sessions())

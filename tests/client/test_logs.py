@@ -1,4 +1,4 @@
-"""What the logger says: no wait in silence, and nothing that it should not."""
+"""The log: every wait has a line, and no line shows the key."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def client_of(server: FakeTracesServer | RawServer, **settings: Any) -> TracesCl
 
 
 def told(caplog: Logged, level: int) -> list[str]:
-    """Return what our logger has said at a level."""
+    """Return the messages of our logger at a level."""
     return [r.getMessage() for r in caplog.records if r.name == "lyzr_traces_async" and r.levelno == level]
 
 
 async def test_every_retry_is_logged(server: FakeTracesServer, caplog: Logged) -> None:
-    """What failed, which attempt of how many that was, how long until the next, and of which page."""
+    """The line says what failed, which attempt of how many it was, the wait until the next, and the page."""
     caplog.set_level(logging.INFO, logger="lyzr_traces_async")
     server.fail_next(2, status=502, message="Langfuse request timed out")
     async with client_of(server) as client:
@@ -55,7 +55,7 @@ async def test_every_retry_is_logged(server: FakeTracesServer, caplog: Logged) -
 
 
 async def test_a_port_where_nobody_listens_is_not_waited_for_in_silence(caplog: Logged) -> None:
-    """The longest time without a word is the longest back-off, and its length has been told."""
+    """No silence is longer than the longest back-off, whose length the log has given."""
     caplog.set_level(logging.INFO, logger="lyzr_traces_async")
     loop = asyncio.get_running_loop()
     times: list[float] = [loop.time()]
@@ -67,7 +67,7 @@ async def test_a_port_where_nobody_listens_is_not_waited_for_in_silence(caplog: 
     clock = Clock()
     logging.getLogger("lyzr_traces_async").addHandler(clock)
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        held.bind(("127.0.0.1", 0))  # so that no other process listens on this port
         async with TracesClient(KEY, base_url=f"http://127.0.0.1:{held.getsockname()[1]}/v1") as client:
             with pytest.raises(APIConnectionError):
                 await client.list_session_traces(SESSION)
@@ -83,7 +83,7 @@ async def test_a_port_where_nobody_listens_is_not_waited_for_in_silence(caplog: 
 
 
 async def test_a_refusal_is_logged_apart(server: FakeTracesServer, caplog: Logged) -> None:
-    """It is no failed attempt."""
+    """A refusal is not a failed attempt."""
     caplog.set_level(logging.INFO, logger="lyzr_traces_async")
     server.fail_next(status=429, headers={"Retry-After": "31"})
     server.fail_next(status=500)
@@ -97,8 +97,8 @@ async def test_a_refusal_is_logged_apart(server: FakeTracesServer, caplog: Logge
     assert said[1].startswith("attempt 1 of 6 failed, the next in 0.5 s: HTTP 500: ")
 
 
-async def test_what_is_not_tried_again_is_told_in_its_error_alone(server: FakeTracesServer, caplog: Logged) -> None:
-    """The last attempt's failure too."""
+async def test_a_failure_that_is_not_retried_is_only_in_its_error(server: FakeTracesServer, caplog: Logged) -> None:
+    """This includes the failure of the last attempt."""
     caplog.set_level(logging.INFO, logger="lyzr_traces_async")
     async with client_of(server, retry=RetryPolicy(attempts=2, wait_jitter=0)) as client:
         with pytest.raises(NotFoundError):
@@ -109,8 +109,8 @@ async def test_what_is_not_tried_again_is_told_in_its_error_alone(server: FakeTr
     assert [text[:19] for text in told(caplog, logging.INFO)] == ["attempt 1 of 2 fail"]
 
 
-async def test_every_request_is_logged_for_whoever_debugs(server: FakeTracesServer, caplog: Logged) -> None:
-    """Status, size, time, and where to look for it in the service's own log."""
+async def test_every_request_is_logged_at_debug(server: FakeTracesServer, caplog: Logged) -> None:
+    """The line has the status, the size, the time, and the id to find in the service's own log."""
     caplog.set_level(logging.DEBUG, logger="lyzr_traces_async")
     server.latency = 2
     server.fail_next(status=404, headers={"X-Request-Id": "theirs"})
@@ -133,7 +133,7 @@ async def test_every_request_is_logged_for_whoever_debugs(server: FakeTracesServ
 
 
 async def test_a_request_without_an_answer_is_logged_too(caplog: Logged) -> None:
-    """With its failure, or that it was cancelled, and with the id that it was sent with."""
+    """The line has the failure or the cancellation, and the id that was sent."""
     caplog.set_level(logging.DEBUG, logger="lyzr_traces_async")
     async with RawServer(b"", hanging, hanging) as raw, client_of(raw, timeout=20) as client:
         with anyio.move_on_after(30):
@@ -156,7 +156,7 @@ async def test_a_request_without_an_answer_is_logged_too(caplog: Logged) -> None
 
 
 async def test_a_server_can_write_no_lines_of_its_own_into_a_log(server: FakeTracesServer, caplog: Logged) -> None:
-    """Nor colour it, nor fill it."""
+    """It can neither colour nor fill the log."""
     caplog.set_level(logging.DEBUG, logger="lyzr_traces_async")
     server.fail_next(status=500, message="a\r\nINFO b\x1b[31m\u2028\u202e" + "c" * 400)
     async with client_of(server) as client:
@@ -169,7 +169,7 @@ async def test_a_server_can_write_no_lines_of_its_own_into_a_log(server: FakeTra
 
 
 async def test_the_key_is_in_no_record(caplog: Logged) -> None:
-    """Also where the server says it back, in a message, in a broken answer or as the id of the request."""
+    """The server echoes the key in a message, in a broken answer and as the request's id."""
     caplog.set_level(logging.DEBUG)
     plays: list[Play | bytes] = [
         keeping(answer(b'{"error": "not %b"}' % KEY.encode(), f"X-Request-Id: {KEY}", status=502)),
@@ -187,7 +187,7 @@ async def test_the_key_is_in_no_record(caplog: Logged) -> None:
         assert KEY not in repr(vars(record))
 
 
-async def test_where_nobody_listens_nothing_is_said(
+async def test_without_a_handler_nothing_is_printed(
     server: FakeTracesServer, caplog: Logged, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A library configures no logging."""

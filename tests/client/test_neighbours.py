@@ -12,8 +12,6 @@ from lyzr_traces_async import TracesClient
 from lyzr_traces_async.testing import FakeTracesServer, Quota, RecordedRequest
 from tests.helpers.clients import client_of, session_ids
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 
 async def read(client: TracesClient, session_ids: list[str], limit: int = 2, concurrency: int = 8) -> int:
     """Read the sessions, and return how many were lost."""
@@ -48,7 +46,7 @@ async def test_neighbours_at_one_address_lose_nothing(quota: int, clients: int, 
 
 @asynccontextmanager
 async def gateway(room: int) -> AsyncIterator[FakeTracesServer]:
-    """Run a server that answers so many requests at once, in 0.2 s each, and refuses all others without a word."""
+    """Run a server that answers so many requests at once, in 0.2 s each, and refuses all others without any fields."""
     async with FakeTracesServer(quota=None) as server:
         server.latency = 0.2
         served: list[RecordedRequest] = []
@@ -65,7 +63,7 @@ async def gateway(room: int) -> AsyncIterator[FakeTracesServer]:
 
 
 async def test_a_gateway_with_room_for_two_is_found_out() -> None:
-    """Not much slower than by a client that knows, and a few requests more; nothing is lost."""
+    """The client needs less than twice the time of one that knows the limit, and few more requests. Nothing is lost."""
     loop = asyncio.get_running_loop()
     seconds = []
     for settings in ({"max_concurrency": 2}, {}):
@@ -98,7 +96,7 @@ async def test_long_sessions_do_not_hold_short_ones_up() -> None:
 
 @pytest.mark.parametrize(("sessions", "pages"), [(1, 100), (8, 30), (20, 15)])
 async def test_a_single_call_beside_a_busy_stream_waits_for_one_slot_of_each_session(sessions: int, pages: int) -> None:
-    """Not for all the pages ahead that they have asked for."""
+    """It does not wait for all the pages that the sessions have asked for ahead."""
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         server.latency = 0.05
         long, single = session_ids(sessions, seed=1), session_ids(1, seed=2)[0]

@@ -1,4 +1,4 @@
-"""With OpenTelemetry's instrumentation of aiohttp: what a trace of the caller's program shows of this library."""
+"""OpenTelemetry's instrumentation of aiohttp: the spans of this library in a trace of the caller's program."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spans() -> InMemorySpanExporter:
 
 @pytest.fixture
 def instrumented(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Iterator[TracerProvider]:
-    """Instrument aiohttp, as the documentation says."""
+    """Instrument aiohttp as the documentation says."""
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
     provider = TracerProvider()
@@ -46,7 +46,7 @@ def instrumented(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def tracer(instrumented: TracerProvider) -> Tracer:
-    """The caller's own tracer."""
+    """Return the caller's own tracer."""
     return instrumented.get_tracer("caller")
 
 
@@ -75,7 +75,7 @@ async def client(server: FakeTracesServer, instrumented: TracerProvider, whose: 
 
 
 def _requests(spans: InMemorySpanExporter, server: FakeTracesServer) -> list[ReadableSpan]:
-    """Check what holds for all traces, and return the spans of requests."""
+    """Check the rules that hold for all traces, and return the spans of requests."""
     finished = spans.get_finished_spans()
     for span in finished:
         assert KEY not in span.to_json()
@@ -89,14 +89,14 @@ def _requests(spans: InMemorySpanExporter, server: FakeTracesServer) -> list[Rea
         (context.span_id, context.trace_id)
     }
     assert all(span.parent for span in requests)
-    # The server's own spans would find their place by this field: one for each attempt.
+    # The server's spans are attached by this field, one for each attempt.
     sent = [request.headers["traceparent"].split("-")[2] for request in server.requests]
     assert sorted(sent) == sorted(f"{span.context.span_id:016x}" for span in requests if span.context)
     return requests
 
 
 def _said(span: ReadableSpan, *names: str) -> Any:
-    """Return an attribute, under its name in the older or in the newer conventions."""
+    """Return an attribute by its name in the older or the newer conventions."""
     return next((value for name, value in (span.attributes or {}).items() if name in names), None)
 
 
@@ -107,7 +107,7 @@ def _statuses(requests: list[ReadableSpan]) -> Counter[Any]:
 async def test_each_attempt_is_one_span_under_the_callers_own(
     client: TracesClient, server: FakeTracesServer, spans: InMemorySpanExporter, tracer: Tracer
 ) -> None:
-    """A failure, a refusal for the quota and a lost connection, then the page: four requests, four spans."""
+    """A failure, a refusal for the quota, a lost connection and the page are four requests and four spans."""
     server.fail_next(status=502)
     server.fail_next(status=429, headers={"Retry-After": "7"})
     server.fail_next(reset=True)
@@ -124,7 +124,7 @@ async def test_each_attempt_is_one_span_under_the_callers_own(
 async def test_a_walk_with_several_pages_at_once_stays_under_the_callers_span(
     client: TracesClient, server: FakeTracesServer, spans: InMemorySpanExporter, tracer: Tracer
 ) -> None:
-    """The tasks that get them are started on behalf of the caller."""
+    """The tasks that read the pages are started on behalf of the caller."""
     server.fail_next(status=500, page=3)
     with tracer.start_as_current_span("caller"):
         assert len([trace async for trace in client.iter_session_traces(SESSION, limit=5)]) == 45
@@ -134,7 +134,7 @@ async def test_a_walk_with_several_pages_at_once_stays_under_the_callers_span(
 async def test_a_stream_of_sessions_stays_under_the_callers_span(
     client: TracesClient, server: FakeTracesServer, spans: InMemorySpanExporter, tracer: Tracer
 ) -> None:
-    """Its tasks too are started on behalf of the caller."""
+    """The stream's tasks are started on behalf of the caller, too."""
     with tracer.start_as_current_span("caller"):
         async with client.stream_sessions(OTHERS) as sessions:
             assert len([len(session) async for session in sessions]) == len(OTHERS)
@@ -144,7 +144,7 @@ async def test_a_stream_of_sessions_stays_under_the_callers_span(
 async def test_a_request_that_fails_for_good_shows_no_key(
     client: TracesClient, server: FakeTracesServer, spans: InMemorySpanExporter, tracer: Tracer
 ) -> None:
-    """Not in the event for the exception, with its traceback, and not in the span of the caller that got the error."""
+    """Neither the exception event with its traceback nor the caller's span shows it."""
     server.fail_next(1, truncate=True, body=b"{}{}")
     server.fail_next(1, reset=True)
     server.fail_next(1, stall=3600)
@@ -163,7 +163,7 @@ async def test_a_request_that_fails_for_good_shows_no_key(
 async def test_a_refused_key_shows_no_key(
     client: TracesClient, server: FakeTracesServer, spans: InMemorySpanExporter, tracer: Tracer
 ) -> None:
-    """Although the server says it back."""
+    """The server echoes the key."""
     server.fail_next(status=401, message=f"Invalid x-api-key {KEY}", headers={"X-Echo": KEY})
     with (
         pytest.raises(AuthenticationError),

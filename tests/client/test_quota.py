@@ -47,8 +47,8 @@ async def test_alone_it_meets_no_429_and_wastes_no_time(concurrency: int) -> Non
     assert 150 < stats.seconds_paced < 195
 
 
-async def test_alone_it_meets_no_429_where_answers_are_slow_and_windows_short() -> None:
-    """Requests are then under way from one window into the next."""
+async def test_alone_it_meets_no_429_with_slow_answers_and_short_windows() -> None:
+    """Requests are under way from one window into the next."""
     rng = random.Random(5)
     async with FakeTracesServer(quota=Quota(requests=7, seconds=10)) as server, client_of(server) as client:
         ids = sessions_of(server, 6, traces=20)
@@ -62,8 +62,8 @@ async def test_alone_it_meets_no_429_where_answers_are_slow_and_windows_short() 
         assert {key: len(traces) for key, traces in found.items()} == dict.fromkeys(ids, 20)
 
 
-async def test_one_request_is_in_flight_until_the_quota_is_told() -> None:
-    """Since nobody knows what strangers have left of it; then all the others go."""
+async def test_one_request_is_in_flight_until_an_answer_tells_the_quota() -> None:
+    """Other clients may have used a part of the quota. After the first answer all other requests go."""
     async with FakeTracesServer() as server, client_of(server) as client:
         server.add_session(SESSION, 5)
         server.latency = 10
@@ -74,7 +74,7 @@ async def test_one_request_is_in_flight_until_the_quota_is_told() -> None:
 
 
 async def test_one_request_is_in_flight_until_a_server_without_quota_has_answered(server: FakeTracesServer) -> None:
-    """Its silence on the matter is an answer too."""
+    """An answer without quota fields means that there is no quota."""
     server.latency = 10
     begin = now()
     async with client_of(server) as client:
@@ -85,7 +85,7 @@ async def test_one_request_is_in_flight_until_a_server_without_quota_has_answere
 
 @pytest.mark.parametrize("concurrency", [1, 3, 8])
 async def test_never_more_requests_are_in_flight_than_allowed(server: FakeTracesServer, concurrency: int) -> None:
-    """Over everything that the client does, and no fewer."""
+    """The limit holds over all calls of the client, and is reached."""
     server.latency = 5
     most = 0
 
@@ -101,7 +101,7 @@ async def test_never_more_requests_are_in_flight_than_allowed(server: FakeTraces
 
 
 async def test_in_a_window_that_ends_too_late_the_refusal_is_the_servers_own() -> None:
-    """One request goes through and brings it; nobody waits for five minutes."""
+    """One request is let through to get the refusal. Nothing waits for five minutes."""
     async with FakeTracesServer(quota=Quota(requests=2, seconds=300)) as server, client_of(server) as client:
         server.add_session(SESSION, 5)
         begin = now()
@@ -115,8 +115,8 @@ async def test_in_a_window_that_ends_too_late_the_refusal_is_the_servers_own() -
         assert 290 <= caught.value.retry_after <= 300
 
 
-async def test_where_the_window_ends_too_late_only_one_request_finds_out() -> None:
-    """Its refusal says how long it takes, and that goes for the others too: nothing more is sent."""
+async def test_in_a_window_that_ends_too_late_only_one_request_is_refused() -> None:
+    """Its refusal holds for the others as well, so that no other request is sent."""
     async with FakeTracesServer(quota=Quota(requests=1, seconds=300)) as server, client_of(server) as client:
         server.add_session(SESSION, 5)
         await client.list_session_traces(SESSION)
@@ -131,7 +131,7 @@ async def test_where_the_window_ends_too_late_only_one_request_finds_out() -> No
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("seed", range(3))
 async def test_beside_a_stranger_it_meets_one_batch_of_429_a_window(concurrency: int, seed: int) -> None:
-    """Whatever the stranger takes, and nothing is lost over it."""
+    """Another client uses the same quota at random. Nothing is lost."""
     rng = random.Random(seed)
     opened = refused = 0
     batches: list[int] = []
@@ -165,7 +165,7 @@ async def test_beside_a_stranger_it_meets_one_batch_of_429_a_window(concurrency:
 
 
 async def test_a_quota_that_a_stranger_has_used_up_is_waited_for() -> None:
-    """Also where it was so before the first request."""
+    """Another client has used the quota up before the first request."""
     async with FakeTracesServer() as server, client_of(server) as client:
         server.add_session(SESSION, 5)
         server.spend_quota(100)
@@ -176,7 +176,7 @@ async def test_a_quota_that_a_stranger_has_used_up_is_waited_for() -> None:
 
 
 async def test_the_time_held_back_is_counted_once_for_all() -> None:
-    """In seconds of the wall clock, while it runs and afterwards."""
+    """It is counted in seconds of the clock, also while the wait still runs."""
     async with FakeTracesServer(quota=Quota(requests=2, seconds=60)) as server, client_of(server) as client:
         server.add_session(SESSION, 5)
         await client.list_session_traces(SESSION)
@@ -191,7 +191,7 @@ async def test_the_time_held_back_is_counted_once_for_all() -> None:
 
 
 async def test_the_log_says_when_it_begins_to_wait(caplog: pytest.LogCaptureFixture) -> None:
-    """Once for each window, however many requests are held back."""
+    """There is one line for each window, however many requests are held back."""
     with caplog.at_level(logging.INFO, logger="lyzr_traces_async"):
         async with FakeTracesServer(quota=Quota(requests=5, seconds=60)) as server, client_of(server) as client:
             server.add_session(SESSION, 5)

@@ -1,4 +1,4 @@
-"""What a client does after the service refuses a request with 429."""
+"""Refusals with 429: how long the client waits, and when it gives up."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DATES = {"Date": "Tue, 03 Feb 2099 10:00:00 GMT", "Retry-After": "Tue, 03 Feb 20
 async def test_after_a_429_it_waits_as_long_as_the_server_said(
     server: FakeTracesServer, fields: dict[str, str], seconds: float
 ) -> None:
-    """Never less, and no more than it takes; in seconds, with a fraction, as a date by the server's own clock."""
+    """The wait may be given in seconds, with a fraction, as a date by the server's clock, or by quota fields."""
     server.fail_next(status=429, headers=fields)
     times = times_of(server)
     async with client_of(server, retry=RetryPolicy(attempts=1)) as client:
@@ -46,7 +46,7 @@ async def test_after_a_429_it_waits_as_long_as_the_server_said(
 
 
 async def test_a_429_holds_back_everything_the_client_does(server: FakeTracesServer) -> None:
-    """And costs others no 429 of their own."""
+    """The other requests get no 429 of their own."""
     server.fail_next(status=429, headers={"Retry-After": "50"})
     times = times_of(server)
     async with client_of(server) as client:
@@ -57,7 +57,7 @@ async def test_a_429_holds_back_everything_the_client_does(server: FakeTracesSer
 
 
 async def test_a_429_uses_up_no_attempt(server: FakeTracesServer) -> None:
-    """It is pacing, not failure: also between failures, which keep their own count."""
+    """A 429 is pacing and not a failure. Failures before and after it keep their own count."""
     for status in (429, 429, 500, 429, 429):
         server.fail_next(status=status, headers={"Retry-After": "3"})
     async with client_of(server, retry=RetryPolicy(attempts=2)) as client:
@@ -70,8 +70,8 @@ async def test_a_429_uses_up_no_attempt(server: FakeTracesServer) -> None:
     assert caught.value.attempts == 3
 
 
-async def test_it_gives_up_where_it_is_told_to_wait_for_too_long(server: FakeTracesServer) -> None:
-    """At once; the error says how long it would have been."""
+async def test_it_gives_up_at_once_if_the_wait_would_be_too_long(server: FakeTracesServer) -> None:
+    """The error says how long the wait would be."""
     server.fail_next(status=429, headers={"Retry-After": "121"})
     begin = now()
     async with client_of(server) as client:
@@ -82,8 +82,8 @@ async def test_it_gives_up_where_it_is_told_to_wait_for_too_long(server: FakeTra
     assert (caught.value.retry_after, caught.value.attempts, caught.value.status) == (121, 1, 429)
 
 
-async def test_it_gives_up_where_nothing_gets_through_for_too_long(server: FakeTracesServer) -> None:
-    """After three waits of 50 s it is refused again, and nothing has got through for more than 120 s."""
+async def test_it_gives_up_if_nothing_gets_through_for_too_long(server: FakeTracesServer) -> None:
+    """After three waits of 50 s nothing has got through for more than 120 s."""
     server.fail_next(100, status=429, headers={"Retry-After": "50"})
     begin = now()
     async with client_of(server) as client:
@@ -108,10 +108,10 @@ async def test_it_gives_up_where_nothing_gets_through_for_too_long(server: FakeT
         {"Retry-After": "Tue, 03 Feb 2099 10:00:00 GMT", "Date": "Tue, 03 Feb 2099 10:00:33 GMT"},
     ],
 )
-async def test_where_nothing_that_makes_sense_is_said_it_backs_off(
+async def test_a_429_with_a_useless_wait_is_followed_by_a_back_off(
     server: FakeTracesServer, fields: dict[str, str]
 ) -> None:
-    """As after any other failure, until nothing has got through for too long."""
+    """The back-off is that of failures, until nothing has got through for too long."""
     server.fail_next(100, status=429, headers=fields or {"X": "y"})
     times = times_of(server)
     policy = RetryPolicy(attempts=1, wait_initial=4, wait_max=30, wait_jitter=0, max_rate_limit_wait=60)
@@ -122,8 +122,8 @@ async def test_where_nothing_that_makes_sense_is_said_it_backs_off(
         assert least <= wait < least + 2
 
 
-async def test_told_to_wait_for_too_long_it_sends_nothing_meanwhile(server: FakeTracesServer) -> None:
-    """One request is sent for 500 sessions; each of them fails, and its error says how long it is still."""
+async def test_it_sends_nothing_while_a_wait_that_is_too_long_runs(server: FakeTracesServer) -> None:
+    """One request is sent for 500 sessions. Each session fails, and its error gives the rest of the wait."""
     server.fail_next(1, status=429, headers={"Retry-After": "300"})
     ids = sessions_of(server, 500, traces=1)
     begin = now()
@@ -141,14 +141,14 @@ async def test_told_to_wait_for_too_long_it_sends_nothing_meanwhile(server: Fake
             await client.list_session_traces(SESSION)
         assert caught.value.retry_after is not None
         assert 120 < caught.value.retry_after < 132
-        await asyncio.sleep(20)  # now it takes less than the 120 s that a request may wait
+        await asyncio.sleep(20)  # now the rest is less than the 120 s that a request may wait
         assert len(await client.list_session_traces(SESSION)) == 5
         assert len(server.requests) == 2
         assert now() - begin >= 300
 
 
 async def test_a_limit_of_the_trace_store_slows_everything_down(server: FakeTracesServer) -> None:
-    """The service then answers 502, and says 429 in its message."""
+    """The service then answers 502, with a 429 in its message."""
     server.fail_next(status=502, message="Langfuse request failed (429)")
     times = times_of(server)
     async with client_of(server, retry=RetryPolicy(wait_initial=0, wait_jitter=0)) as client:
@@ -158,7 +158,7 @@ async def test_a_limit_of_the_trace_store_slows_everything_down(server: FakeTrac
 
 @pytest.mark.parametrize("fields", [{}, {"Retry-After": "0.001"}])
 async def test_without_any_back_off_a_429_still_has_an_end(server: FakeTracesServer, fields: dict[str, str]) -> None:
-    """In time and in requests, for all that wait: where the server says nothing, or nothing of use."""
+    """Time and number of requests are bounded for all callers if the server gives no wait, or a useless one."""
     server.fail_next(500, status=429, headers=fields or {"X": "y"})
     policy = RetryPolicy(wait_initial=0, wait_jitter=0, max_rate_limit_wait=60)
     begin = now()
@@ -171,7 +171,7 @@ async def test_without_any_back_off_a_429_still_has_an_end(server: FakeTracesSer
 
 
 async def test_a_server_that_refuses_for_ever_is_asked_few_times(server: FakeTracesServer) -> None:
-    """One request finds out after each wait, and in the end those that have waited for as long give up with it."""
+    """After each wait one request goes first. In the end all requests that have waited too long give up together."""
     server.fail_next(500, status=429)
     begin = now()
     async with client_of(server) as client:
@@ -183,7 +183,7 @@ async def test_a_server_that_refuses_for_ever_is_asked_few_times(server: FakeTra
 
 
 async def test_one_page_that_is_refused_for_ever_does_not_hold_a_stream_up_for_ever(server: FakeTracesServer) -> None:
-    """While other sessions get through it is tried again some twenty times, and fails; the others are all read."""
+    """It is retried some twenty times while other sessions get through, and then fails. All other sessions are read."""
     ids = sessions_of(server, 400, traces=1)
 
     def refuse_one(request: RecordedRequest) -> None:

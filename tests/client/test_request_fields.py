@@ -1,4 +1,4 @@
-"""The header fields of a request: its id, and who asks."""
+"""The header fields of a request: its id, and who sends it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.clients import (
 
 
 async def test_every_attempt_has_a_request_id_of_its_own(server: FakeTracesServer) -> None:
-    """The one of the last attempt is on the error, where no answer has told another."""
+    """The error carries the id of the last attempt, unless an answer has given another id."""
     server.fail_next(100, reset=True)
     async with client_of(server, retry=AT_ONCE) as client:
         with pytest.raises(APIConnectionError) as caught:
@@ -32,7 +32,7 @@ async def test_every_attempt_has_a_request_id_of_its_own(server: FakeTracesServe
 
 
 async def test_the_request_id_of_the_answer_is_on_the_error(server: FakeTracesServer) -> None:
-    """A proxy may have given it another one."""
+    """A proxy may have given the request another id."""
     server.fail_next(status=404, headers={"X-Request-Id": "theirs"})
     async with client_of(server) as client:
         with pytest.raises(NotFoundError) as caught:
@@ -41,7 +41,7 @@ async def test_the_request_id_of_the_answer_is_on_the_error(server: FakeTracesSe
 
 
 async def test_every_request_says_who_asks(server: FakeTracesServer) -> None:
-    """The library and what it is built on, with their versions; and what it wants to have."""
+    """It names the library, its version and those of its dependencies, and the media type it accepts."""
     async with client_of(server) as client:
         await client.list_session_traces(SESSION)
     [request] = server.requests

@@ -26,7 +26,7 @@ from tests.helpers.clients import (
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 507, 509, 520, 524, 530, 561, 598, 599])
 async def test_a_passing_failure_is_tried_again(server: FakeTracesServer, status: int) -> None:
-    """As often as the policy says in all; then the last real error is raised."""
+    """The policy gives the number of attempts. After the last one the real error is raised."""
     async with client_of(server, retry=RetryPolicy(attempts=4)) as client:
         server.fail_next(3, status=status)
         assert len(await client.list_session_traces(SESSION)) == 5
@@ -44,8 +44,8 @@ async def test_a_passing_failure_is_tried_again(server: FakeTracesServer, status
 @pytest.mark.parametrize(
     "status", [201, 204, 301, 304, 400, 401, 403, 404, 405, 409, 413, 418, 423, 501, 505, 511, 525, 526]
 )
-async def test_what_another_attempt_would_not_change_is_not_tried_again(server: FakeTracesServer, status: int) -> None:
-    """One request, then the error."""
+async def test_a_failure_that_would_repeat_is_not_tried_again(server: FakeTracesServer, status: int) -> None:
+    """One request is sent, and the error is raised."""
     server.fail_next(100, status=status)
     async with client_of(server) as client:
         with pytest.raises(APIStatusError) as caught:
@@ -60,7 +60,7 @@ async def test_what_another_attempt_would_not_change_is_not_tried_again(server: 
     "said", ["Langfuse tracing is not configured on voice-agent-server", "Persistence is not configured"]
 )
 async def test_the_permanent_503_is_not_tried_again(server: FakeTracesServer, said: str) -> None:
-    """It has an error of its own."""
+    """It has an error class of its own."""
     server.fail_next(100, status=503, message=said)
     async with client_of(server) as client:
         with pytest.raises(ServiceNotConfiguredError) as caught:
@@ -70,7 +70,7 @@ async def test_the_permanent_503_is_not_tried_again(server: FakeTracesServer, sa
 
 
 async def test_there_are_six_attempts_by_default(server: FakeTracesServer) -> None:
-    """With waits of 0.5, 1, 2, 4 and 8 s between them, and up to 1 s more by chance (and 1 s for a busy machine)."""
+    """The waits are 0.5, 1, 2, 4 and 8 s, plus up to 1 s of jitter (and 1 s for a busy machine)."""
     server.fail_next(100, status=500)
     times = times_of(server)
     async with client_of(server) as client:
@@ -83,7 +83,7 @@ async def test_there_are_six_attempts_by_default(server: FakeTracesServer) -> No
 
 
 async def test_back_off_doubles_up_to_its_bound(server: FakeTracesServer) -> None:
-    """As the policy says; without jitter it can be told exactly."""
+    """Without jitter the waits are exact."""
     server.fail_next(100, status=500)
     times = times_of(server)
     policy = RetryPolicy(attempts=6, wait_initial=10, wait_max=50, wait_jitter=0)
@@ -96,7 +96,7 @@ async def test_back_off_doubles_up_to_its_bound(server: FakeTracesServer) -> Non
 
 
 async def test_a_slot_is_not_held_over_a_back_off(server: FakeTracesServer) -> None:
-    """With one slot, another request goes through meanwhile."""
+    """There is one slot, and another request goes through during the back-off."""
     server.add_session(SESSION.replace("3", "4"), 1)
     server.fail_next(status=500, session_id=SESSION)
     loop = asyncio.get_running_loop()
@@ -112,7 +112,7 @@ async def test_a_slot_is_not_held_over_a_back_off(server: FakeTracesServer) -> N
 
 
 async def test_only_the_page_that_failed_is_tried_again(server: FakeTracesServer) -> None:
-    """The others of its window are not asked for twice."""
+    """The other pages of its window are not asked for twice."""
     server.fail_next(2, status=500, page=3)
     async with client_of(server) as client:
         assert len([trace async for trace in client.iter_session_traces(SESSION, limit=1)]) == 5
@@ -120,7 +120,7 @@ async def test_only_the_page_that_failed_is_tried_again(server: FakeTracesServer
 
 
 async def test_the_last_real_error_is_the_one_raised(server: FakeTracesServer) -> None:
-    """Not the first one, and not one about retries."""
+    """The client raises neither the first error nor an error about retries."""
     server.fail_next(status=500)
     server.fail_next(reset=True)
     server.fail_next(status=404)
@@ -132,8 +132,8 @@ async def test_the_last_real_error_is_the_one_raised(server: FakeTracesServer) -
     assert [type(each) for each in chain(caught.value)] == [NotFoundError]
 
 
-async def test_what_was_done_is_counted(server: FakeTracesServer) -> None:
-    """Each attempt is a request; those after the first are retries, also after a 429."""
+async def test_requests_retries_and_refusals_are_counted(server: FakeTracesServer) -> None:
+    """Each attempt is a request. Attempts after the first are retries, also after a 429."""
     server.fail_next(status=500)
     server.fail_next(2, status=429, headers={"Retry-After": "1"})
     async with client_of(server) as client:
@@ -146,7 +146,7 @@ async def test_what_was_done_is_counted(server: FakeTracesServer) -> None:
 
 
 async def test_a_cancelled_call_is_not_tried_again(server: FakeTracesServer) -> None:
-    """By whatever means: here by a scope of anyio's."""
+    """Here a cancel scope of anyio cancels the call."""
     server.fail_next(stall=1000)
     async with client_of(server, timeout=2000) as client:
         with anyio.move_on_after(10) as scope:

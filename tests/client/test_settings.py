@@ -24,7 +24,7 @@ from tests.helpers.clients import (
 
 
 def test_construction_needs_no_loop_and_does_no_io() -> None:
-    """In a synchronous program, before any event loop, without a server; nothing is left open either."""
+    """A client can be made in a synchronous program, without a server, and leaves nothing open."""
     client = TracesClient("key", base_url="http://127.0.0.1:1/v1", timeout=3, max_concurrency=1)
     assert client.stats == ClientStats()
     asyncio.run(client.aclose())
@@ -41,20 +41,20 @@ def test_construction_needs_no_loop_and_does_no_io() -> None:
         ({"max_concurrency": 2.0}, "max_concurrency must be an integer >= 1, not 2.0"),
     ],
 )
-def test_settings_of_no_use_are_refused_at_once(settings: dict[str, Any], complaint: str) -> None:
-    """Not at the first request."""
+def test_a_setting_of_the_wrong_kind_is_refused_with_its_name(settings: dict[str, Any], complaint: str) -> None:
+    """The constructor refuses it, not the first request."""
     with pytest.raises(InvalidArgumentError, match=complaint):
         TracesClient("key", **settings)
 
 
-async def test_its_repr_says_where_it_leads_but_not_the_key() -> None:
-    """That is what ends up in logs."""
+async def test_the_repr_of_a_client_shows_the_base_url_but_not_the_key() -> None:
+    """The repr ends up in logs."""
     client = TracesClient("canary-key", base_url="https://traces.example/v1/")
     assert repr(client) == "<TracesClient https://traces.example/v1>"
 
 
 @pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
-async def test_it_can_be_neither_pickled_nor_copied(way: Callable[[Any], Any]) -> None:
+async def test_a_client_can_be_neither_pickled_nor_copied(way: Callable[[Any], Any]) -> None:
     """It holds connections, and the key must not end up in a pickle."""
     with pytest.raises(TypeError, match="create one in each process"):
         way(TracesClient("canary-key"))
@@ -63,7 +63,7 @@ async def test_it_can_be_neither_pickled_nor_copied(way: Callable[[Any], Any]) -
 async def test_key_and_base_url_come_from_the_environment(
     server: FakeTracesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no argument says otherwise."""
+    """Arguments take precedence over the environment."""
     monkeypatch.setenv("LYZR_API_KEY", server.api_key)
     monkeypatch.setenv("LYZR_TRACES_BASE_URL", server.base_url)
     async with TracesClient() as client:
@@ -75,7 +75,7 @@ async def test_key_and_base_url_come_from_the_environment(
 
 
 async def test_the_base_url_is_the_documented_one_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the variable is there but empty."""
+    """An empty variable counts as no variable."""
     for value in (None, ""):
         monkeypatch.delenv("LYZR_TRACES_BASE_URL", raising=False)
         if value is not None:
@@ -84,7 +84,7 @@ async def test_the_base_url_is_the_documented_one_by_default(monkeypatch: pytest
 
 
 async def test_a_missing_key_is_refused_at_construction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty argument is not made up for by the environment."""
+    """The environment does not replace an empty argument."""
     monkeypatch.delenv("LYZR_API_KEY", raising=False)
     with pytest.raises(InvalidArgumentError, match="LYZR_API_KEY"):
         TracesClient()
@@ -109,6 +109,6 @@ BAD_SETTINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("settings", BAD_SETTINGS)
 def test_a_setting_that_makes_no_sense_is_refused_at_construction(settings: dict[str, Any]) -> None:
-    """Before any I/O."""
+    """It is refused before any I/O."""
     with pytest.raises(InvalidArgumentError):
         TracesClient(**{"api_key": "key", **settings})

@@ -1,4 +1,4 @@
-"""What comes on a kept connection without having been asked for by this request is not taken for its answer."""
+"""Bytes on a kept connection that do not answer this request are not taken for its answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = b'{"error": "Trace session not found"}'
 
 
 def body(*session_ids: str | None) -> bytes:
-    """Return a page with a trace of each of these sessions."""
+    """Return a page with one trace of each of these sessions."""
     traces = [
         {"traceId": f"trace-{n}", "sessionId": each, "timestamp": "2026-03-25T18:19:24.347Z", "observationCount": 1}
         for n, each in enumerate(session_ids)
@@ -41,7 +41,7 @@ def sent_id(server: RawServer, number: int) -> str:
 
 
 async def test_an_answer_to_an_earlier_request_is_not_taken() -> None:
-    """It says so itself, by that one's id: its connection is closed, and the request made again on another one."""
+    """It carries the id of that request. Its connection is closed, and the request is repeated on another one."""
 
     async def stale(exchange: Exchange) -> None:
         exchange.answer(GONE, f"X-Request-Id: {sent_id(server, 0)}", status=404)
@@ -55,7 +55,7 @@ async def test_an_answer_to_an_earlier_request_is_not_taken() -> None:
 
 
 async def test_an_answer_to_an_earlier_request_is_known_before_its_body() -> None:
-    """Of which nothing has to come."""
+    """The client does not wait for the body."""
 
     async def stale(exchange: Exchange) -> None:
         exchange.answer(b"", f"X-Request-Id: {sent_id(server, 0)}", length=10_000)
@@ -69,7 +69,7 @@ async def test_an_answer_to_an_earlier_request_is_known_before_its_body() -> Non
 
 
 async def test_a_server_that_gives_nothing_but_earlier_answers_is_an_error() -> None:
-    """After all attempts, each of which has an id of its own."""
+    """All attempts are made, each with an id of its own."""
 
     async def stale(exchange: Exchange) -> None:
         exchange.answer(page_body(), f"X-Request-Id: {sent_id(server, 0)}")
@@ -84,8 +84,8 @@ async def test_a_server_that_gives_nothing_but_earlier_answers_is_an_error() -> 
 
 
 @pytest.mark.parametrize("said", ["of-a-proxy", OTHER, ""])
-async def test_anybody_may_have_put_an_id_of_his_own_on_an_answer(said: str) -> None:
-    """A proxy in between, for one; it is the one that the error names."""
+async def test_an_answer_with_an_unknown_id_is_taken(said: str) -> None:
+    """A proxy may set its own id. The error then names that id."""
     server = RawServer(keeping(answer(GONE, f"X-Request-Id: {said}", status=404)))
     async with server, TracesClient("key", base_url=server.base_url) as client:
         for _ in range(2):
@@ -96,7 +96,7 @@ async def test_anybody_may_have_put_an_id_of_his_own_on_an_answer(said: str) -> 
 
 
 async def test_traces_of_another_session_are_not_taken() -> None:
-    """Their connection is closed, although it has gone back into the pool by then."""
+    """The connection is closed, although it is back in the pool by then."""
     server = RawServer(keeping(answer(body(SESSION, OTHER))), keeping(answer(body(SESSION))))
     async with server, TracesClient("key", base_url=server.base_url) as client:
         got = await client.list_session_traces(SESSION)
@@ -106,7 +106,7 @@ async def test_traces_of_another_session_are_not_taken() -> None:
 
 
 async def test_a_server_that_gives_nothing_but_traces_of_another_session_is_an_error() -> None:
-    """After all attempts."""
+    """All attempts are made."""
     fields = "X-Request-Id: of-the-answer"
     server = RawServer(keeping(answer(body(OTHER), fields)))
     async with server, TracesClient("key", base_url=server.base_url, retry=QUICK) as client:
@@ -117,8 +117,8 @@ async def test_a_server_that_gives_nothing_but_traces_of_another_session_is_an_e
 
 
 @pytest.mark.parametrize("asked", [SESSION, SESSION.upper()])
-async def test_an_id_may_be_missing_or_in_another_case(asked: str) -> None:
-    """The service stores what it was told; the traces' own may have been told by somebody else."""
+async def test_a_traces_session_id_may_be_missing_or_in_another_case(asked: str) -> None:
+    """The service stores the id as the writer of the trace sent it."""
     server = RawServer(keeping(answer(body(None, SESSION, SESSION.upper()))))
     async with server, TracesClient("key", base_url=server.base_url) as client:
         assert len(await client.list_session_traces(asked)) == 3
@@ -134,7 +134,7 @@ UNASKED = {
 
 
 def then_unasked(data: bytes) -> Play:
-    """Answer, and send more after a while."""
+    """Answer, and send more bytes a second later."""
 
     async def play(exchange: Exchange) -> None:
         exchange.answer()
@@ -145,8 +145,8 @@ def then_unasked(data: bytes) -> Play:
 
 
 @pytest.mark.parametrize("what", UNASKED)
-async def test_what_came_while_a_connection_was_idle_is_no_answer(what: str) -> None:
-    """The next request goes out on another one, without a wait and without a failure that anybody hears of."""
+async def test_bytes_on_an_idle_connection_are_no_answer(what: str) -> None:
+    """The next request goes out on another connection at once, and no failure is reported."""
     async with (
         RawServer(then_unasked(UNASKED[what]), healthy) as server,
         TracesClient("key", base_url=server.base_url, retry=RetryPolicy(wait_initial=100)) as client,
@@ -161,8 +161,8 @@ async def test_what_came_while_a_connection_was_idle_is_no_answer(what: str) -> 
     assert len(server.heads) == 2
 
 
-async def test_what_began_while_a_connection_was_idle_is_no_answer_either() -> None:
-    """Its rest comes before the next request's answer, and spoils it."""
+async def test_an_answer_that_begins_on_an_idle_connection_is_no_answer() -> None:
+    """Its rest arrives before the next answer, and spoils that answer."""
     unasked = answer(page_body(5))
     async with (
         RawServer(then_unasked(unasked[:20]), keeping(unasked[20:] + answer(page_body(2))), healthy) as server,
@@ -175,7 +175,7 @@ async def test_what_began_while_a_connection_was_idle_is_no_answer_either() -> N
 
 
 async def test_a_server_that_always_speaks_first_is_an_error() -> None:
-    """As one of another protocol does; nothing is sent to it, least of all the key."""
+    """Servers of another protocol do so. The client sends nothing to it, least of all the key."""
     heard: list[bytes] = []
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -198,7 +198,7 @@ async def test_a_server_that_always_speaks_first_is_an_error() -> None:
 
 
 def _after_a_while() -> aiohttp.TraceConfig:
-    """Wait between connecting and sending, so that what the server says has come by then."""
+    """Wait between connecting and sending, so that the server's bytes arrive first."""
 
     async def wait(*_: object) -> None:
         await asyncio.sleep(0.05)
@@ -213,7 +213,7 @@ def _requests_alive() -> int:
 
 
 async def test_a_request_is_gone_when_it_is_answered() -> None:
-    """What watches over it is no cycle that only the garbage collector could take away."""
+    """The request is in no reference cycle, so the garbage collector is not needed."""
     async with RawServer() as server, TracesClient("key", base_url=server.base_url) as client:
         gc.collect()
         gc.disable()
@@ -221,20 +221,23 @@ async def test_a_request_is_gone_when_it_is_answered() -> None:
             before = _requests_alive()
             for _ in range(5):
                 await client.list_session_traces(SESSION)
-            # The connection may know its last one.
+            # The connection may keep its last request.
             assert _requests_alive() <= before + 1
         finally:
             gc.enable()
 
 
 def test_an_answer_that_came_on_no_connection_has_none_to_close() -> None:
-    """As where a recorder of requests plays back what it has recorded."""
+    """A library that replays recorded requests gives such answers."""
     _exchange.Exchange("id", (), None).discard()
     Answer(200, CIMultiDict(), b"").discard()
 
 
 async def test_the_id_on_an_error_is_read_in_one_way() -> None:
-    """Also where the body never came whole, or was too large; what is no UTF-8 in it can be written out."""
+    """The body is incomplete or too large.
+
+    Bytes in the id that are not UTF-8 are replaced, so that it can be printed.
+    """
     field = b"X-Request-Id: of-the-\xff-answer"
     truncated = answer(page_body(), "FIELD", length=1000).replace(b"FIELD", field)
     large = answer(b"", "FIELD", length=2**30).replace(b"FIELD", field) + b" " * (17 * 2**20)
@@ -251,7 +254,7 @@ async def test_the_id_on_an_error_is_read_in_one_way() -> None:
 
 @pytest.mark.parametrize("session_id", [SESSION, SESSION.upper(), "3FA85f64-5717-4562-b3fc-2c963f66afa6"])
 async def test_an_id_is_sent_and_named_as_it_was_given(session_id: str) -> None:
-    """Where it is sent, in an error, and in a stream's result."""
+    """The same spelling is in the request, in the error and in the stream's result."""
     async with (
         RawServer(keeping(answer(GONE, status=404))) as server,
         TracesClient("key", base_url=server.base_url) as client,

@@ -24,7 +24,7 @@ from tests.helpers.clients import (
 async def test_every_trace_comes_once_and_in_the_servers_order(
     service: FakeTracesServer, client: TracesClient, count: int, prefetch: int
 ) -> None:
-    """Whatever the number of pages and of those in flight; none is asked for twice, one more behind a full last one."""
+    """No page is asked for twice. After a full last page there is one more request."""
     expected = service.add_session(SESSION, count)
     found = [trace async for trace in client.iter_session_traces(SESSION, limit=10, prefetch=prefetch)]
     assert found == list(expected)
@@ -32,7 +32,7 @@ async def test_every_trace_comes_once_and_in_the_servers_order(
 
 
 async def test_pages_joined_are_the_traces(service: FakeTracesServer, client: TracesClient) -> None:
-    """Every page comes, in order, each with its own place in the list."""
+    """Every page comes in order with its own number."""
     service.add_session(SESSION, 137)
     pages = [page async for page in client.iter_session_pages(SESSION, limit=10)]
     assert [page.pagination.page for page in pages] == list(range(1, 15))
@@ -41,7 +41,7 @@ async def test_pages_joined_are_the_traces(service: FakeTracesServer, client: Tr
 
 
 async def test_an_empty_session_is_one_empty_page(service: FakeTracesServer, client: TracesClient) -> None:
-    """Its pagination says that it is empty; as traces there are none."""
+    """The page says that the list is empty, and there are no traces."""
     service.add_session(SESSION)
     [only] = [page async for page in client.iter_session_pages(SESSION)]
     assert not only
@@ -50,7 +50,7 @@ async def test_an_empty_session_is_one_empty_page(service: FakeTracesServer, cli
 
 
 async def test_the_first_trace_is_out_after_one_request(service: FakeTracesServer, client: TracesClient) -> None:
-    """Also where many pages may be in flight at once."""
+    """This holds although several pages may be in flight at once."""
     expected = service.add_session(SESSION, 2000)
     traces = client.iter_session_traces(SESSION)
     assert await anext(traces) == expected[0]
@@ -59,7 +59,7 @@ async def test_the_first_trace_is_out_after_one_request(service: FakeTracesServe
 
 
 async def test_page_1_is_out_before_page_2_is_asked_for(service: FakeTracesServer, client: TracesClient) -> None:
-    """And nothing is asked for while the consumer takes its time."""
+    """Nothing is asked for while the consumer works on a page."""
     service.add_session(SESSION, 50)
     pages = client.iter_session_pages(SESSION, limit=10)
     assert (await anext(pages)).pagination.page == 1
@@ -71,7 +71,7 @@ async def test_page_1_is_out_before_page_2_is_asked_for(service: FakeTracesServe
 
 
 async def test_twenty_pages_take_five_round_trips(service: FakeTracesServer, client: TracesClient) -> None:
-    """In windows of 1, 2, 4, 8 and the 5 that are left; one after the other they would take twenty."""
+    """The windows have 1, 2, 4, 8 and 5 pages."""
     service.add_session(SESSION, 199)
     service.latency = 30
     begin = asyncio.get_running_loop().time()
@@ -81,7 +81,7 @@ async def test_twenty_pages_take_five_round_trips(service: FakeTracesServer, cli
 
 
 async def test_leaving_after_k_pages_costs_at_most_2k_requests(service: FakeTracesServer, client: TracesClient) -> None:
-    """For every k, and one request for the first page."""
+    """This holds for every k, and one page costs one request."""
     service.add_session(SESSION, 120)
     for k in range(1, 31):
         service.requests.clear()
@@ -95,7 +95,7 @@ async def test_leaving_after_k_pages_costs_at_most_2k_requests(service: FakeTrac
 
 
 async def test_prefetch_bounds_the_pages_in_flight(service: FakeTracesServer, client: TracesClient) -> None:
-    """Once the window has grown to it, and never more."""
+    """The window grows to ``prefetch`` pages, and no further."""
     service.add_session(SESSION, 200)
     service.latency = 1
     most = 0
@@ -113,7 +113,7 @@ async def test_prefetch_bounds_the_pages_in_flight(service: FakeTracesServer, cl
 async def test_list_session_traces_is_exactly_one_page_as_the_server_sent_it(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """With what a page past the end, a hidden row or an unknown field make of it."""
+    """The list has hidden rows, and one request is for a page past the end."""
     expected = service.add_session(SESSION, 25)
     service.hide_traces(SESSION, 2, at=12)
     assert (await client.list_session_traces(SESSION, limit=10)).traces == expected[:10]
@@ -130,7 +130,7 @@ async def test_list_session_traces_is_exactly_one_page_as_the_server_sent_it(
 async def test_short_and_empty_pages_in_the_middle_do_not_end_a_walk(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """Only totalPages says where the end is."""
+    """Only ``totalPages`` tells the end."""
     service.add_session(SESSION, 59)
     service.hide_traces(SESSION, 3, at=8)
     service.hide_traces(SESSION, 22, at=19)
@@ -140,7 +140,7 @@ async def test_short_and_empty_pages_in_the_middle_do_not_end_a_walk(
 
 
 async def test_a_stream_yields_the_same_traces_as_a_walk(service: FakeTracesServer, client: TracesClient) -> None:
-    """It is the same walk, for many sessions."""
+    """A stream walks each of its sessions in the same way."""
     expected = service.add_session(SESSION, 95)
     async with client.stream_sessions([SESSION], limit=10) as found:
         assert [session.traces async for session in found] == [expected]
@@ -149,7 +149,7 @@ async def test_a_stream_yields_the_same_traces_as_a_walk(service: FakeTracesServ
 async def test_two_walks_on_one_client_do_not_disturb_each_other(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """One is taken step by step while the other one runs."""
+    """Both walks run at the same time, step by step."""
     expected = service.add_session(SESSION, 95)
     one, other = (client.iter_session_traces(SESSION, limit=10) for _ in range(2))
 

@@ -19,7 +19,7 @@ from tests.helpers.clients import (
 
 
 async def test_a_walk_can_begin_at_a_later_page(service: FakeTracesServer, client: TracesClient) -> None:
-    """The traces before it are neither yielded nor asked for."""
+    """Earlier traces are neither yielded nor asked for."""
     expected = service.add_session(SESSION, 49)
     found = [trace async for trace in client.iter_session_traces(SESSION, limit=10, start_page=3)]
     assert found == list(expected[20:])
@@ -27,7 +27,7 @@ async def test_a_walk_can_begin_at_a_later_page(service: FakeTracesServer, clien
 
 
 async def test_a_start_page_past_the_end_is_one_empty_page(service: FakeTracesServer, client: TracesClient) -> None:
-    """As the service answers it."""
+    """The service answers with an empty page."""
     service.add_session(SESSION, 5)
     [only] = [page async for page in client.iter_session_pages(SESSION, start_page=7)]
     assert not only
@@ -35,7 +35,7 @@ async def test_a_start_page_past_the_end_is_one_empty_page(service: FakeTracesSe
 
 
 async def test_page_and_limit_are_always_sent(service: FakeTracesServer, client: TracesClient) -> None:
-    """The service's own default limit is another one than the library's."""
+    """The service's default limit differs from the library's."""
     service.add_session(SESSION, 5)
     await client.list_session_traces(SESSION)
     await client.list_session_traces(SESSION, page=2, limit=3)
@@ -53,7 +53,7 @@ async def test_page_and_limit_are_always_sent(service: FakeTracesServer, client:
 async def test_a_session_id_is_sent_as_it_was_given(
     service: FakeTracesServer, client: TracesClient, spelling: str | UUID
 ) -> None:
-    """Since the service compares letter by letter; a UUID is sent in lower case."""
+    """The service compares ids letter by letter. A UUID object is sent in lower case."""
     service.add_session(spelling, 1)
     assert len(await client.list_session_traces(spelling)) == 1
     assert [trace.session_id async for trace in client.iter_session_traces(spelling)] == [str(spelling)]
@@ -69,7 +69,7 @@ BAD_COUNTS: list[Any] = [0, -1, 1.0, "1", None, True]
 async def test_a_malformed_session_id_is_refused_at_the_call(
     service: FakeTracesServer, client: TracesClient, session_id: Any
 ) -> None:
-    """For the iterators before the first step; nothing is sent."""
+    """Iterators refuse it before their first step. Nothing is sent."""
     with pytest.raises(InvalidArgumentError, match="UUID"):
         await client.list_session_traces(session_id)
     with pytest.raises(InvalidArgumentError, match="UUID"):
@@ -83,7 +83,7 @@ async def test_a_malformed_session_id_is_refused_at_the_call(
 async def test_a_malformed_number_is_refused_at_the_call(
     service: FakeTracesServer, client: TracesClient, value: Any
 ) -> None:
-    """Integers from 1 only; nothing is sent."""
+    """Only integers from 1 are accepted. Nothing is sent."""
     for name in ("page", "limit"):
         with pytest.raises(InvalidArgumentError, match=f"{name} must be an integer"):
             await client.list_session_traces(SESSION, **{name: value})
@@ -96,7 +96,7 @@ async def test_a_malformed_number_is_refused_at_the_call(
 
 
 async def test_a_limit_above_100_is_refused_at_the_call(service: FakeTracesServer, client: TracesClient) -> None:
-    """As it is by the service."""
+    """The service would refuse it too."""
     with pytest.raises(InvalidArgumentError, match="limit must be an integer from 1 to 100"):
         await client.list_session_traces(SESSION, limit=101)
     with pytest.raises(ValueError, match="limit must be an integer from 1 to 100"):

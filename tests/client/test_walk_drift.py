@@ -1,4 +1,4 @@
-"""Walks over a list to which traces are added, or from which traces are deleted, meanwhile."""
+"""Walks over a list to which traces are added, or from which traces are deleted, during the walk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.clients import (
 async def _drift(
     service: FakeTracesServer, client: TracesClient, seed: int, change: Callable[[random.Random], None]
 ) -> tuple[list[str], set[str]]:
-    """Walk while the list changes; return the ids yielded and those that were there throughout."""
+    """Walk while the list changes; return the ids yielded and those that were in the list throughout."""
     rng = random.Random(seed)
     loop = asyncio.get_running_loop()
     throughout = {trace.trace_id for trace in service.traces(SESSION)}
@@ -34,7 +34,7 @@ async def _drift(
         throughout.intersection_update(trace.trace_id for trace in service.traces(SESSION))
 
     def on_request(_: RecordedRequest) -> None:
-        service.latency = rng.uniform(0.1, 10)  # so that the answers of a window are of different moments, in any order
+        service.latency = rng.uniform(0.1, 10)  # so that the answers of a window come at different times, in any order
         if changes < 15 and rng.random() < 0.4:
             move()
         if changes < 15 and rng.random() < 0.4:
@@ -53,7 +53,7 @@ async def _drift(
 async def test_traces_that_arrive_during_a_walk_lose_and_repeat_none(
     service: FakeTracesServer, client: TracesClient, seed: int
 ) -> None:
-    """At any place of the list, between and within the windows."""
+    """They arrive at any place of the list, between and within windows."""
     service.add_session(SESSION, 40)
 
     def arrive(rng: random.Random) -> None:
@@ -70,7 +70,7 @@ async def test_traces_that_arrive_during_a_walk_lose_and_repeat_none(
 async def test_traces_that_are_deleted_during_a_walk_lose_and_repeat_no_other(
     service: FakeTracesServer, client: TracesClient, seed: int
 ) -> None:
-    """From any place of the list, between and within the windows."""
+    """They are deleted at any place of the list, between and within windows."""
     service.add_session(SESSION, 70)
 
     def leave(rng: random.Random) -> None:
@@ -85,7 +85,7 @@ async def test_traces_that_are_deleted_during_a_walk_lose_and_repeat_no_other(
 
 
 async def test_drift_is_counted(service: FakeTracesServer, client: TracesClient) -> None:
-    """What came again and was dropped, and what was asked for again."""
+    """The statistics count repeated traces that were dropped, and pages that were read again."""
     service.add_session(SESSION, 30)
 
     def arrive(request: RecordedRequest) -> None:

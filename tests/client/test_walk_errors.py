@@ -26,7 +26,7 @@ ONCE = RetryPolicy(attempts=1)
 async def test_an_error_comes_after_the_pages_before_it_and_says_where_to_resume(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """In the middle of a window of four: what of it comes before the page that failed is yielded."""
+    """A page in the middle of a window of four fails. The pages before it are yielded."""
     expected = service.add_session(SESSION, 100)
     service.fail_next(status=500, page=6)
     async with TracesClient(service.api_key, base_url=service.base_url, retry=ONCE) as once:
@@ -42,7 +42,7 @@ async def test_an_error_comes_after_the_pages_before_it_and_says_where_to_resume
 
 
 async def test_an_error_comes_out_of_the_pages_too(service: FakeTracesServer) -> None:
-    """As itself, though other pages of its window were in flight in the same task group."""
+    """It is not in an exception group, although a task group read the pages of its window."""
     service.add_session(SESSION, 100)
     service.fail_next(2, status=500, page=3)
     numbers = []
@@ -58,7 +58,7 @@ async def test_an_error_comes_out_of_the_pages_too(service: FakeTracesServer) ->
 async def test_an_answer_for_another_page_is_refused(
     service: FakeTracesServer, client: TracesClient, asked: int, answered: int
 ) -> None:
-    """A cache in between, say, that leaves the query out of account."""
+    """A cache that ignores the query may give such an answer."""
     service.add_session(SESSION, 30)
     service.fail_next(2, body=page_body(answered, limit=10, total=30, pages=3), page=asked)
     text = f"asked for page {asked}, the answer is page {answered}"
@@ -82,7 +82,7 @@ async def test_a_server_with_a_smaller_limit_is_followed(service: FakeTracesServ
 
 
 async def test_a_limit_that_changes_in_mid_walk_is_refused(service: FakeTracesServer, client: TracesClient) -> None:
-    """The pages would not make up one list; those before it have been yielded."""
+    """The pages would not form one list. The pages before it have been yielded."""
     service.add_session(SESSION, 40)
     service.fail_next(body=page_body(3, limit=7, total=40, pages=6), page=3)
     numbers = []
@@ -93,7 +93,7 @@ async def test_a_limit_that_changes_in_mid_walk_is_refused(service: FakeTracesSe
 
 
 async def test_a_walk_that_gets_nowhere_is_ended(service: FakeTracesServer, client: TracesClient) -> None:
-    """After a hundred answers without a new trace, and without coming nearer to the end."""
+    """A hundred answers bring no new trace, and come no nearer to the end."""
     service.add_session(SESSION, 2)
 
     def grow(_: RecordedRequest) -> None:
@@ -110,7 +110,7 @@ async def test_a_walk_that_gets_nowhere_is_ended(service: FakeTracesServer, clie
 async def test_a_page_that_is_too_heavy_is_asked_for_in_smaller_ones(
     service: FakeTracesServer, client: TracesClient
 ) -> None:
-    """A time-out of the trace store that repeats is one of the page's size: nothing is lost or repeated over it."""
+    """The trace store times out twice for the page. Nothing is lost or repeated."""
     expected = service.add_session(SESSION, 250)
 
     def too_heavy(request: RecordedRequest) -> None:

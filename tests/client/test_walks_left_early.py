@@ -22,7 +22,7 @@ from tests.helpers.clients import (
 
 
 async def settle() -> None:
-    """Let what was dropped be finalised."""
+    """Let dropped objects be finalised."""
     gc.collect()
     await asyncio.sleep(0.01)
 
@@ -39,7 +39,7 @@ def _walks(client: TracesClient) -> list[AsyncGenerator[Any, None]]:
 
 
 async def _goes_on(client: TracesClient) -> bool:
-    """Walk on a client that has been left in the middle: with one slot, a lost one would be noticed."""
+    """Walk on a client whose earlier walk was left. The client has one slot, so a lost slot would be noticed."""
     async with asyncio.timeout(1000):
         return len([trace async for trace in client.iter_session_traces(SESSION, limit=10)]) == 100
 
@@ -47,7 +47,7 @@ async def _goes_on(client: TracesClient) -> bool:
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("steps", [1, 2, 7])
 async def test_a_suspended_generator_holds_nothing(server: FakeTracesServer, which: int, steps: int) -> None:
-    """No request in flight, no task, no cancel scope of ours, no slot."""
+    """There is no request in flight, no task, no cancel scope and no slot in use."""
     async with client_of(server, max_concurrency=1) as client:
         before = tasks()
         walk = _walks(client)[which]
@@ -55,7 +55,7 @@ async def test_a_suspended_generator_holds_nothing(server: FakeTracesServer, whi
             await anext(walk)
         assert tasks() == before
         assert all(request.status == 200 for request in server.requests)
-        # A cancel scope that was left open would belong to this task; another one can then not go on.
+        # An open cancel scope would belong to this task, and another task could not go on with the generator.
         await asyncio.ensure_future(anext(walk))
         assert await _goes_on(client)
         await walk.aclose()
@@ -64,7 +64,7 @@ async def test_a_suspended_generator_holds_nothing(server: FakeTracesServer, whi
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("way", ["break", "drop", "aclose"])
 async def test_leaving_a_walk_leaks_nothing(server: FakeTracesServer, which: int, way: str) -> None:
-    """By break, by dropping it without `aclose`, or with it."""
+    """The consumer breaks, drops the generator, or calls `aclose`."""
     async with client_of(server, max_concurrency=1) as client:
         before = tasks()
         walk = _walks(client)[which]
@@ -86,7 +86,7 @@ async def test_leaving_a_walk_leaks_nothing(server: FakeTracesServer, which: int
 @pytest.mark.parametrize("way", ["cancel", "timeout"])
 @pytest.mark.parametrize("concurrency", [1, 8])
 async def test_cancelling_the_consumer_leaks_nothing(which: int, way: str, concurrency: int) -> None:
-    """While pages are in flight; slots and the quota's count are as they should be afterwards."""
+    """Pages are in flight at that moment. Afterwards slots and quota are as they must be."""
     async with (
         FakeTracesServer(quota=Quota(requests=8, seconds=60)) as server,
         client_of(server, max_concurrency=concurrency, timeout=2000) as client,

@@ -1,4 +1,4 @@
-"""The same client in another hurry."""
+"""A client with other options shares everything else with the client it was made from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def now() -> float:
 
 
 async def test_an_interactive_call_fails_soon_beside_a_patient_one(server: FakeTracesServer) -> None:
-    """Each as it was told to, of the same stalled server."""
+    """Both ask the same stalled server, each with its own timeout."""
     server.latency = 30
     async with client_of(server) as client:
         await client.list_session_traces(SESSION)
@@ -41,7 +41,7 @@ async def test_an_interactive_call_fails_soon_beside_a_patient_one(server: FakeT
 
 
 async def test_another_retry_policy_is_for_its_own_calls_alone(server: FakeTracesServer) -> None:
-    """The client keeps its own."""
+    """The first client keeps its own policy."""
     async with client_of(server, retry=RetryPolicy(attempts=4, wait_initial=0, wait_jitter=0)) as client:
         hurried = client.with_options(retry=ONCE)
         server.fail_next(status=500)
@@ -51,8 +51,8 @@ async def test_another_retry_policy_is_for_its_own_calls_alone(server: FakeTrace
         assert len(await client.list_session_traces(SESSION)) == 5
 
 
-async def test_what_is_not_given_is_inherited(server: FakeTracesServer) -> None:
-    """From the client it is asked of, which may have been made the same way."""
+async def test_an_option_that_is_not_given_is_inherited(server: FakeTracesServer) -> None:
+    """It is inherited from the client the method is called on, which may have been made in the same way."""
     server.latency = 10
     async with client_of(server, timeout=60, retry=ONCE) as client:
         twice = client.with_options(timeout=5).with_options(
@@ -68,7 +68,7 @@ async def test_what_is_not_given_is_inherited(server: FakeTracesServer) -> None:
 
 
 async def test_both_are_counted_as_one(server: FakeTracesServer) -> None:
-    """Requests of either are in the statistics of both."""
+    """The statistics of both clients count the requests of both."""
     async with client_of(server) as client:
         other = client.with_options(timeout=5)
         await client.list_session_traces(SESSION)
@@ -78,7 +78,7 @@ async def test_both_are_counted_as_one(server: FakeTracesServer) -> None:
 
 
 async def test_both_are_held_back_by_one_quota() -> None:
-    """Neither meets a 429 for what the other has spent."""
+    """Neither gets a 429 for the requests of the other."""
     async with FakeTracesServer(quota=Quota(requests=4, seconds=60)) as server, client_of(server) as client:
         server.add_session(SESSION, 5)
         other = client.with_options(timeout=5)
@@ -89,7 +89,7 @@ async def test_both_are_held_back_by_one_quota() -> None:
 
 
 async def test_both_share_the_requests_in_flight(server: FakeTracesServer) -> None:
-    """``max_concurrency`` is over everything that the client does."""
+    """``max_concurrency`` holds over both."""
     async with client_of(server, max_concurrency=2) as client:
         await client.list_session_traces(SESSION)
         server.latency = 10
@@ -99,7 +99,7 @@ async def test_both_share_the_requests_in_flight(server: FakeTracesServer) -> No
 
 
 async def test_walks_and_streams_go_by_the_options(server: FakeTracesServer) -> None:
-    """Not only single pages."""
+    """The options do not only hold for single pages."""
     async with client_of(server) as client:
         hurried = client.with_options(retry=ONCE)
         server.fail_next(2, status=500)
@@ -131,8 +131,8 @@ async def test_closing_either_closes_both(server: FakeTracesServer, which: int) 
         await each.aclose()
 
 
-async def test_it_can_be_used_in_an_async_with(server: FakeTracesServer) -> None:
-    """Which closes both at its end."""
+async def test_a_client_with_options_can_be_used_in_an_async_with(server: FakeTracesServer) -> None:
+    """Both clients are closed at the end of the block."""
     client = client_of(server)
     async with client.with_options(timeout=5) as other:
         assert len(await other.list_session_traces(SESSION)) == 5
@@ -141,7 +141,7 @@ async def test_it_can_be_used_in_an_async_with(server: FakeTracesServer) -> None
 
 
 async def test_both_belong_to_the_event_loop_of_the_first_request(server: FakeTracesServer) -> None:
-    """Whichever of them made it."""
+    """It does not matter which of them made that request."""
     async with client_of(server) as client:
         await client.with_options(timeout=5).list_session_traces(SESSION)
         with pytest.raises(WrongEventLoopError):
@@ -161,7 +161,7 @@ async def test_both_belong_to_the_event_loop_of_the_first_request(server: FakeTr
     ],
 )
 def test_options_are_checked_as_the_constructors_arguments_are(options: Any, complaint: str) -> None:
-    """With the same words."""
+    """The texts of the errors are the same."""
     with pytest.raises(InvalidArgumentError) as later:
         TracesClient("key").with_options(**options)
     with pytest.raises(InvalidArgumentError) as before:
@@ -170,8 +170,8 @@ def test_options_are_checked_as_the_constructors_arguments_are(options: Any, com
     assert str(later.value) == str(before.value)
 
 
-def test_a_client_of_ones_own_kind_stays_one() -> None:
-    """With what it has beside."""
+def test_a_subclass_with_options_stays_a_subclass() -> None:
+    """It keeps its own attributes."""
 
     class Named(TracesClient):
         def __init__(self, name: str) -> None:

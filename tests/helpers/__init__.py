@@ -1,1 +1,1 @@
-"""What several rooms of tests use: servers that answer by script, a clock that does not wait, processes."""
+"""Helpers of several rooms: clients, servers that answer by script, a clock that skips waits, processes."""

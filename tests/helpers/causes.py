@@ -1,4 +1,4 @@
-"""The causes of an error."""
+"""The causes of an error, and the rules that hold for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tenacity
 
 
 def chain(error: BaseException | None, *, causes_only: bool = False) -> Iterator[BaseException]:
-    """Return an exception and all behind it."""
+    """Yield an exception and all its causes and contexts."""
     while error is not None:
         yield error
         if not causes_only and error.__context__ is not None and error.__context__ is not error.__cause__:
@@ -18,7 +18,7 @@ def chain(error: BaseException | None, *, causes_only: bool = False) -> Iterator
 
 
 def check_chain(error: BaseException) -> None:
-    """Of the libraries underneath, there may be causes only, and none that hold the request."""
+    """Check that libraries underneath appear as causes only, and that no exception holds the request."""
     for each in chain(error):
         assert not isinstance(each, aiohttp.ClientResponseError | tenacity.RetryError)
         assert not hasattr(each, "request_info")

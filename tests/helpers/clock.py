@@ -1,4 +1,4 @@
-"""An event loop over real sockets that skips the time in which nothing happens."""
+"""An event loop over real sockets whose clock skips the time in which nothing happens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _ImpatientSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.jumped = 0.0
-        self.threads = 0  # how many threads work for the loop; while there are any, real time has to pass
+        self.threads = 0  # how many threads work for the loop; meanwhile the clock does not jump
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= GRACE or self.threads:
@@ -46,7 +46,7 @@ class _ImpatientSelector(selectors.DefaultSelector):
 
 
 class FastClockLoop(asyncio.SelectorEventLoop):
-    """An event loop over real sockets whose clock skips the time in which nothing happens."""
+    """An event loop over real sockets. If no socket is ready, its clock jumps to the next timer."""
 
     def __init__(self) -> None:
         self._impatient = _ImpatientSelector()

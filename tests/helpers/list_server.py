@@ -1,4 +1,4 @@
-"""A list of traces that moves while it is read, for the tests of the walk: no sockets, no clock."""
+"""A list of traces that changes while it is read, for the tests of the walk: no sockets, no clock."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def page_of(number: int, traces: Iterable[int | str], *, limit: int, total: int,
 
 
 def a(page: int, *traces: int, n: int, pages: int | None = None, limit: int = 2) -> TracePage:
-    """Return an answer of a list of ``n`` traces, two on a page."""
+    """Return an answer with two traces a page, of a list of ``n`` traces."""
     return page_of(page, traces, limit=limit, total=n, pages=pages)
 
 
 def ids(pages: Iterable[TracePage]) -> list[str]:
-    """Return the ids of the pages' traces, joined."""
+    """Return the ids of the traces of these pages."""
     return [trace.trace_id for page in pages for trace in page]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to the list just before an answer is made, or just before one of its two queries.
+    """A change of the list, just before an answer is made or just before one of its two queries.
 
-    :ivar after: how many answers, or queries, after the last change.
-    :ivar where: 0 for the front, 1 for the end, and what is between.
-    :ivar count: how many traces arrive, or are deleted where negative.
+    :ivar after: how many answers, or queries, come between the last change and this one.
+    :ivar where: the place in the list: 0 is the front, 1 the end.
+    :ivar count: how many traces arrive; a negative number of traces is deleted.
     """
 
     after: int
@@ -53,8 +53,8 @@ class Change:
 class ListServer:
     """A session's list, newest first, of which any page can be asked for at any time.
 
-    :param cap: how many traces a page holds at most, whatever is asked for.
-    :param hidden: rows that count, but are dropped after paging.
+    :param cap: how many traces a page holds at most, whatever limit is asked for.
+    :param hidden: rows that are counted, but are removed from pages.
     """
 
     def __init__(self, length: int, cap: int, hidden: Iterable[int] = ()) -> None:
@@ -63,7 +63,7 @@ class ListServer:
         self.hidden = set(hidden)
         self.deleted: set[int] = set()
         self.asked: list[int] = []
-        self.lag = 0  # how many changes ago the replica stands that answers
+        self.lag = 0  # how many changes the answering replica is behind
         self._past = [self.items]
         self._arrived = length
 
@@ -76,16 +76,16 @@ class ListServer:
         return self.made_of(page, limit, self.rows(page, limit), self.count())
 
     def made_of(self, page: int, limit: int, rows: Iterable[int], count: int) -> TracePage:
-        """Return the answer that two queries make."""
+        """Return the answer that is made of the two queries."""
         return page_of(page, rows, limit=min(limit, self.cap), total=count)
 
     def rows(self, page: int, limit: int) -> list[int]:
-        """Answer the one query."""
+        """Answer the query for the rows."""
         limit = min(limit, self.cap)
         return [row for row in self._seen_by_replica[(page - 1) * limit : page * limit] if row not in self.hidden]
 
     def count(self) -> int:
-        """Answer the other query."""
+        """Answer the query for the count."""
         return len(self._seen_by_replica)
 
     @property
@@ -99,22 +99,22 @@ class ListServer:
         self._past.append(self.items)
 
     def delete(self, at: int, count: int = 1) -> None:
-        """Delete the traces from a place of the list on."""
+        """Delete traces from a place of the list on."""
         self.deleted.update(self.items[at : at + count])
         self.items = [*self.items[:at], *self.items[at + count :]]
         self._past.append(self.items)
 
     def swap(self, at: int) -> None:
-        """Let two neighbours change places, as traces with one timestamp may."""
+        """Let two neighbours change places, as traces with the same timestamp may."""
         self.items = list(self.items)
         self.items[at : at + 2] = reversed(self.items[at : at + 2])
 
     def shuffle(self, chance: random.Random) -> None:
-        """Let all of them change places, as where all have one timestamp."""
+        """Shuffle the list, as if all traces had the same timestamp."""
         self.items = chance.sample(self.items, len(self.items))
 
     def apply(self, change: Change) -> None:
-        """Insert or delete, as the change says."""
+        """Make a change."""
         if change.count > 0:
             self.insert(round(change.where * len(self.items)), change.count)
         else:
@@ -123,11 +123,11 @@ class ListServer:
 
 @dataclass
 class Outcome:
-    """What came of a walk.
+    """The result of a walk.
 
     :ivar pages: the pages that it yielded.
-    :ivar owed: the ids of all that existed throughout, from the first page's offset on.
-    :ivar failures: how often it was given up, and taken up again.
+    :ivar owed: the ids of all traces that existed throughout, from the first page's position on.
+    :ivar failures: how often the walk failed and was resumed.
     :ivar requests: how many requests it took, each attempt counted.
     """
 
@@ -141,7 +141,7 @@ class Outcome:
 
 
 def steps_of(changes: Sequence[Change]) -> Iterator[Change | None]:
-    """Yield, for each answer, the change that comes just before it."""
+    """Yield, for each answer, the change just before it, or ``None``."""
     for change in changes:
         yield from [None] * change.after
         yield change
@@ -160,19 +160,22 @@ Step = tuple[Sequence[int], Sequence[TracePage | LyzrTracesError], Sequence[Sequ
 
 
 def first(n: int) -> Step:
-    """Return how most tables begin: with page 1 of a list that does not move yet."""
+    """Return the first step of most tables: page 1 of a list that has not changed yet."""
     return [1], [a(1, 1, 2, n=n)], [[1, 2]]
 
 
 def second(n: int) -> Step:
-    """Return how they go on: with the pages 2 and 3."""
+    """Return the second step: pages 2 and 3."""
     return [2, 3], [a(2, 3, 4, n=n), a(3, 5, 6, n=n)], [[3, 4], [5, 6]]
 
 
 def play(
     steps: Sequence[Step], *, prefetch: int = 1, limit: int = 2, start_page: int = 1, then: Sequence[int] = ()
 ) -> Counter[str]:
-    """Take a walk step by step; ``then`` is the window after the last one, if that is not the end."""
+    """Take a walk step by step.
+
+    :param then: the window after the last step; empty if the walk is done.
+    """
     tally: Counter[str] = Counter()
     walk = walk_of(prefetch, limit=limit, start_page=start_page, tally=tally)
     for window, answers, yielded in steps:
@@ -186,7 +189,7 @@ def play(
 
 
 def walk_on(walk: PageWalk, server: ListServer, windows: int) -> list[str]:
-    """Answer so many windows, and return what comes of them."""
+    """Answer so many windows, and return the ids that the walk yields."""
     found = []
     for _ in range(windows):
         found += ids(walk.feed([server.answer(page, walk.limit) for page in walk.window()]))
@@ -194,7 +197,7 @@ def walk_on(walk: PageWalk, server: ListServer, windows: int) -> list[str]:
 
 
 def failure_of(*, too_heavy: bool = False) -> ServerError:
-    """Return the error of a page that could not be had."""
+    """Return the error of a page that could not be read."""
     error = ServerError("no", status=502)
     error._too_heavy = too_heavy
     return error
@@ -224,16 +227,16 @@ def walk_through(
     one_kind_a_window: bool = False,
     before_query: Callable[[ListServer, random.Random], None] = lambda *_: None,
 ) -> Outcome:
-    """Walk the list to its end while it changes; where the walk gives up, take it up again as its error says.
+    """Walk the list to its end while it changes. After an error, resume from the page that the error names.
 
-    :param order: seeds the order in which the answers of a window are made, and what fails.
-    :param two_queries: whether rows and count are queries of their own, with changes in between.
-    :param lagging: how probable it is that an answer comes from a replica that has not seen the last changes.
-    :param failing: how probable it is that a page can't be had.
-    :param too_heavy: how probable it is that it can be had with a smaller limit.
-    :param brown_out: the requests that fail as too heavy, whatever they ask for.
-    :param one_kind_a_window: whether chance says of each window if traces arrive or are deleted meanwhile.
-    :param before_query: what else happens before each query.
+    :param order: seeds the order in which the answers of a window are made, and the failures.
+    :param two_queries: whether rows and count are separate queries, with changes in between.
+    :param lagging: the probability that an answer comes from a replica that has not seen the last changes.
+    :param failing: the probability that a page cannot be read.
+    :param too_heavy: the probability that such a page can be read with a smaller limit.
+    :param brown_out: the numbers of the requests that fail as too heavy at any limit.
+    :param one_kind_a_window: whether all changes during a window are of one kind, arrivals or deletions.
+    :param before_query: called before each query.
     """
     chance = random.Random(order)
     outcome = Outcome()

@@ -11,12 +11,12 @@ MAX_WAIT: Final = 120.0
 
 
 def quota(remaining: int, reset: float, requests: int | None = None, name: str = "a") -> Quota:
-    """Return a quota, as an answer tells it."""
+    """Return a quota as an answer tells it."""
     return Quota(name, remaining, reset, requests)
 
 
 def admitted(pacer: Pacer, now: float) -> Ticket:
-    """Return the ticket of a request that has to be let through."""
+    """Return the ticket of a request that must be let through."""
     ticket = pacer.admit(now, MAX_WAIT)
     assert isinstance(ticket, Ticket)
     assert ticket.sent == now
@@ -24,7 +24,7 @@ def admitted(pacer: Pacer, now: float) -> Ticket:
 
 
 def burst(pacer: Pacer, now: float, most: int = 50) -> tuple[list[Ticket], float]:
-    """Return the tickets that there are at a moment, and the wait for the next one."""
+    """Return the tickets that a pacer gives at a moment, and the wait for the next one."""
     tickets: list[Ticket] = []
     for _ in range(most):
         ticket = pacer.admit(now, MAX_WAIT)
@@ -42,6 +42,6 @@ def informed(*quotas: Quota, sent: float = 0.0, received: float = 0.5) -> Pacer:
 
 
 def counts(pacer: Pacer, now: float) -> tuple[int, float]:
-    """Return how many requests are let through at a moment, and the wait after them."""
+    """Return how many requests a pacer lets through at a moment, and the wait after them."""
     tickets, wait = burst(pacer, now)
     return len(tickets), wait

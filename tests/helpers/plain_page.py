@@ -1,4 +1,4 @@
-"""A second reading of a page, by the standard library alone: what a page that was accepted must be equal to."""
+"""A second decoder of pages, on the standard library alone: an accepted page must be equal to its result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KNOWN = {
 def read(body: bytes) -> TracePage:
     """Read a page.
 
-    :raises ValueError: if it is not JSON, or not what the contract says.
+    :raises ValueError: if the body is not JSON, or does not follow the contract.
     """
     document = _of_type(_whole(json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)), dict)
     place = _of_type(document["pagination"], dict)
@@ -61,7 +61,7 @@ def _number(value: Any) -> float | None:
 
 
 def _whole(value: Any) -> Any:
-    """Replace halves of surrogate pairs, which the standard library lets through."""
+    """Replace halves of surrogate pairs, which the standard library accepts."""
     if isinstance(value, str):
         return re.sub("[\ud800-\udfff]", "\ufffd", value)
     if isinstance(value, list):

@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-W", "default::ResourceWarning", "-m", "lyzr_traces_
 
 
 def environment(server: FakeTracesServer, **more: str) -> dict[str, str]:
-    """Make the environment of a process that asks the fake server."""
+    """Return the environment of a process that asks the fake server."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "HOME")}
     own = {"LYZR_API_KEY": server.api_key, "LYZR_TRACES_BASE_URL": server.base_url, "TERM": "xterm-256color"}
     return {**kept, **own, **more}
@@ -33,7 +33,7 @@ def started(
     stdin: int | None = None,
     **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the command line; Python tells of everything that was not closed."""
+    """Run the command line. Python warns of everything that is not closed."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
         env=environment(server, **env),
@@ -49,7 +49,7 @@ def started(
 
 
 def lines(process: subprocess.Popen[bytes], count: int) -> list[str]:
-    """Read the next lines of its standard output, as soon as they are there."""
+    """Read the next lines of the process's standard output, as soon as they come."""
     assert process.stdout is not None
     return [process.stdout.readline().decode() for _ in range(count)]
 
@@ -64,14 +64,14 @@ def wait_for(server: FakeTracesServer, process: subprocess.Popen[bytes], request
 
 
 def ended(process: subprocess.Popen[bytes], patience: float = PATIENCE) -> tuple[int, str, str]:
-    """Its status and the rest of its output."""
+    """Return the exit status and the rest of both outputs."""
     out, err = process.communicate(timeout=patience)
     return process.returncode, out.decode(), err.decode()
 
 
 @contextmanager
 def on_a_terminal(columns: int, *arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run the command line on a terminal of its own; gives the process and the descriptor to read the screen from."""
+    """Run the command line on a terminal of its own. Yield the process and the descriptor to read the screen from."""
     fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
     outside, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
@@ -91,7 +91,7 @@ def on_a_terminal(columns: int, *arguments: str, env: dict[str, str]) -> Iterato
 
 
 def screen_of(descriptor: int) -> bytes:
-    """Read what a terminal shows next; nothing when all is over."""
+    """Read the next output on a terminal; nothing at the end."""
     # Reading from a terminal that its last user has left is an error on Linux.
     try:
         return os.read(descriptor, 65536)

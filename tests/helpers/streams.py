@@ -1,4 +1,4 @@
-"""A server and a client for streams, ids for them, and ids that come slowly."""
+"""A server and a client for streams, ids for them, and the results of a stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Source = Callable[[], Ids]
 
 @contextlib.asynccontextmanager
 async def world() -> AsyncGenerator[tuple[FakeTracesServer, TracesClient]]:
-    """A server with a session for each id, that takes a second for each answer, and a client."""
+    """Run a server that has a session for each id and takes a second for each answer, and a client."""
     async with (
         FakeTracesServer(quota=None) as server,
         TracesClient(server.api_key, base_url=server.base_url) as client,
@@ -39,7 +39,7 @@ number_of_id: contextvars.ContextVar[int] = contextvars.ContextVar("number_of_id
 
 
 class Least:
-    """An async iterator that is no generator, and has nothing but what it must have."""
+    """An async iterator that is no generator, and has only the two methods it needs."""
 
     def __init__(self) -> None:
         self._ids = iter(IDS)

@@ -1,1 +1,1 @@
-"""When a request is sent, and when again: `_pacing`, `_capacity`, `_turns`, `_throttle`, `_retrying`."""
+"""When a request is sent, and when it is retried: `_pacing`, `_capacity`, `_turns`, `_throttle`, `_retrying`."""

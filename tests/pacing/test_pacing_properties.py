@@ -24,7 +24,7 @@ pacing = settings(max_examples=EXAMPLES, deadline=None)
 
 
 class FixedWindowServer:
-    """Counts as the service does: a window opens with the first request after the one before has ended."""
+    """Counts as the service does: a window opens with the first request after the end of the last window."""
 
     def __init__(self, requests: int, seconds: float, *, policy: bool) -> None:
         self.requests = requests
@@ -35,7 +35,7 @@ class FixedWindowServer:
         self.refused: list[int] = []
 
     def request(self, now: float, *, stranger: bool = False) -> tuple[int, Quota]:
-        """Count a request, and return the answer's status and quota."""
+        """Count a request, and return the status and the quota of its answer."""
         if not self.opened or now >= self.opened[-1] + self.seconds:
             self.opened.append(now)
             self.counted.append(0)
@@ -49,7 +49,7 @@ class FixedWindowServer:
 
 
 class Client:
-    """So many requests to make, so many at once, in virtual time."""
+    """Makes a number of requests, with some of them in flight at once, in virtual time."""
 
     def __init__(self, server: FixedWindowServer, requests: int, concurrency: int, latencies: Iterable[float]) -> None:
         self.server = server
@@ -67,11 +67,11 @@ class Client:
     def at(
         self, moment: float, what: str, ticket: Ticket | None = None, answer: tuple[int, Quota] | None = None
     ) -> None:
-        """Let something happen."""
+        """Let something happen at a moment."""
         heapq.heappush(self._events, (moment, next(self._order), what, ticket, answer))
 
     def run(self, strangers: Iterable[float] = ()) -> float:
-        """Run until all requests are answered, and return when that was."""
+        """Run until all requests are answered, and return the time of the last answer."""
         for moment in strangers:
             self.at(moment, "stranger")
         self.at(0.0, "wake")
@@ -117,7 +117,7 @@ class Client:
 
 
 def latencies(seed: int, most: float) -> Iterable[float]:
-    """Yield times of travel, of one way each; many of them short."""
+    """Yield random travel times of one way, in seconds; many of them short."""
     chance = random.Random(seed)
     while True:
         yield most * chance.random() ** chance.choice([1, 4])
@@ -136,10 +136,10 @@ def latencies(seed: int, most: float) -> Iterable[float]:
 def test_alone_on_its_address_a_client_is_never_refused(
     *, requests: int, seconds: float, concurrency: int, longest: float, windows: int, policy: bool, seed: int
 ) -> None:
-    """Whatever the size of the window, if requests and answers together are under way for less than half of it.
+    """This holds for any window if a request and its answer together take less than half of the window.
 
-    Each window is opened within a second of the end of the one before, as the reset is rounded up to whole seconds, and
-    the time that its answer and the next request are under way.
+    Each window opens soon after the end of the last one: at most a second later, as the reset is rounded up to whole
+    seconds, plus the travel times of its answer and of the next request.
     """
     server = FixedWindowServer(requests, seconds, policy=policy)
     client = Client(server, windows * requests, concurrency, latencies(seed, longest * seconds))
@@ -159,10 +159,10 @@ def test_alone_on_its_address_a_client_is_never_refused(
     windows=st.integers(1, 3),
     seed=st.integers(0, 2**32),
 )
-def test_nor_where_the_service_takes_as_long_as_a_time_out_allows(
+def test_alone_a_client_is_never_refused_even_if_the_service_is_slow(
     *, requests: int, concurrency: int, slowest: float, windows: int, seed: int
 ) -> None:
-    """It counts first and then looks up the key: requests arrive soon, their answers may take most of a window."""
+    """The service counts a request before it looks up the key: an answer may take most of a window."""
     server = FixedWindowServer(requests, 60, policy=True)
     chance = random.Random(seed)
     client = Client(server, windows * requests, concurrency, latencies(seed, 0.2))
@@ -178,10 +178,10 @@ def test_nor_where_the_service_takes_as_long_as_a_time_out_allows(
     longest=st.floats(0.001, 0.05),
     windows=st.integers(1, 6),
 )
-def test_where_answers_come_fast_every_window_is_used_up(
+def test_with_fast_answers_every_window_is_used_up(
     requests: int, concurrency: int, longest: float, windows: int
 ) -> None:
-    """No request of the quota is left over, so that the client is as fast as the quota allows."""
+    """No request of the quota is left over, so the client is as fast as the quota allows."""
     server = FixedWindowServer(requests, 60, policy=True)
     Client(server, windows * requests, concurrency, latencies(requests, longest)).run()
     assert server.counted == [requests] * windows
@@ -207,7 +207,7 @@ def test_among_strangers_at_most_one_batch_is_refused_in_a_window(
     policy: bool,
     seed: int,
 ) -> None:
-    """What is under way when the answer comes which tells that nothing is left."""
+    """The batch is in flight when the answer comes that says that nothing is left."""
     server = FixedWindowServer(requests, seconds, policy=policy)
     Client(server, 60, concurrency, latencies(seed, longest)).run(strangers)
     assert max(server.refused) <= concurrency
@@ -227,7 +227,7 @@ QUOTAS = st.lists(
 
 
 def happen(pacer: Pacer, what: str, now: float, flying: list[Ticket], data: st.DataObject, *, max_wait: float) -> None:
-    """Let one thing happen to a pacer, anything but the time that passes."""
+    """Let one thing happen to a pacer, except that time passes."""
     if what == "admit":
         admission = pacer.admit(now, max_wait)
         if isinstance(admission, Ticket):
@@ -252,8 +252,8 @@ def happen(pacer: Pacer, what: str, now: float, flying: list[Ticket], data: st.D
 
 @pacing
 @given(st.data(), st.floats(0, 200))
-def test_whatever_answers_say_the_pacer_never_deadlocks(data: st.DataObject, max_wait: float) -> None:
-    """Where nothing is in flight there is a ticket, or a finite wait that is not too long and leads to one."""
+def test_the_pacer_never_deadlocks(data: st.DataObject, max_wait: float) -> None:
+    """With nothing in flight there is a ticket, or a finite wait that leads to a ticket."""
     pacer = Pacer()
     now = 0.0
     flying: list[Ticket] = []
@@ -275,8 +275,8 @@ def test_whatever_answers_say_the_pacer_never_deadlocks(data: st.DataObject, max
     pytest.fail("no ticket, however long it waits")
 
 
-def test_the_service_as_it_is_gives_ten_thousand_traces_a_minute() -> None:
-    """1000 requests at 100 a minute: ten windows, all used up, none refused, and at most a second lost in each."""
+def test_a_thousand_requests_take_ten_windows_of_the_services_quota() -> None:
+    """At 100 requests a minute all ten windows are used up, none is overrun, and each loses a second at most."""
     server = FixedWindowServer(100, 60, policy=True)
     client = Client(server, 1000, 8, latencies(1, 0.1))
     assert client.run() < 9 * 61.5 + 10

@@ -14,7 +14,7 @@ from tests.helpers.pacers import MAX_WAIT, admitted, burst, counts, informed, qu
 
 
 def test_a_refusal_keeps_everything_back_until_its_moment() -> None:
-    """Whatever the quota says; of several, the longest. Then one request goes first."""
+    """The longest of several refusals holds. Afterwards one request goes first."""
     pacer = informed()
     assert pacer.refused_for(0.0) < 0
     pacer.refused(0.0, 10.0)
@@ -25,7 +25,7 @@ def test_a_refusal_keeps_everything_back_until_its_moment() -> None:
 
 
 def test_a_refusal_and_a_quota_are_waited_for_together() -> None:
-    """The longer of the two."""
+    """The longer of both waits holds."""
     pacer = informed(quota(0, 10, 2))
     pacer.refused(1.0, 4.0)
     assert pacer.admit(1.0, MAX_WAIT) == 9.5
@@ -34,7 +34,7 @@ def test_a_refusal_and_a_quota_are_waited_for_together() -> None:
 
 
 def test_a_refusal_applies_while_requests_are_in_flight() -> None:
-    """Those that wait then know for how long, rather than wait for an answer."""
+    """Waiting requests learn how long to wait, and do not wait for an answer."""
     pacer = informed()
     admitted(pacer, 1.0)
     pacer.refused(1.0, 9.0)
@@ -42,7 +42,7 @@ def test_a_refusal_applies_while_requests_are_in_flight() -> None:
 
 
 def test_a_refusal_is_kept_to_however_long_it_is() -> None:
-    """Whoever may not wait for so long has to give up; there is no other refusal of the server's to be had."""
+    """A request that may not wait so long must give up, as the server has already refused."""
     pacer = informed()
     pacer.refused(0.0, 1000.0)
     assert pacer.admit(1.0, MAX_WAIT) == 999.0
@@ -50,15 +50,15 @@ def test_a_refusal_is_kept_to_however_long_it_is() -> None:
 
 
 @given(st.floats(0, 1e7), st.integers(1, 300_000))
-def test_it_is_not_longer_by_a_hair_than_the_server_said(now: float, milliseconds: int) -> None:
-    """Or whoever may wait for exactly so long would give up."""
+def test_a_refusal_is_exactly_as_long_as_the_server_said(now: float, milliseconds: int) -> None:
+    """Otherwise a request that may wait exactly so long would give up."""
     pacer = Pacer()
     pacer.refused(now, milliseconds / 1000)
     assert pacer.refused_for(now) == milliseconds / 1000
 
 
 def test_a_window_longer_than_the_longest_wait_does_not_shorten_a_refusal() -> None:
-    """What the server has said with `Retry-After` is waited for, whatever the quota fields beside it say."""
+    """``Retry-After`` holds, whatever the quota fields say."""
     pacer = informed(Quota("a", 0, 1e6, 100))
     pacer.refused(0.0, 33.0)
     assert pacer.admit(1.0, MAX_WAIT) == 32.0
@@ -67,7 +67,10 @@ def test_a_window_longer_than_the_longest_wait_does_not_shorten_a_refusal() -> N
 
 @pytest.mark.parametrize("status", [200, 404, 500])
 def test_after_a_refusal_one_request_finds_out_whether_the_others_may_go(status: int) -> None:
-    """Any answer but another refusal lets them go. What was sent before the refusal finds out nothing."""
+    """Any answer except another refusal lets the others go.
+
+    Answers to requests sent before the refusal do not count.
+    """
     pacer = informed()
     before = admitted(pacer, 0.5)
     pacer.refused(1.0, 9.0)
@@ -79,7 +82,7 @@ def test_after_a_refusal_one_request_finds_out_whether_the_others_may_go(status:
 
 
 def test_a_scout_that_is_refused_or_lost_is_followed_by_another() -> None:
-    """One at a time, for as long as it takes."""
+    """One scout is in flight at a time."""
     pacer = informed()
     pacer.refused(1.0, 9.0)
     pacer.answered(admitted(pacer, 10.0), 11.0, status=429, quotas=[])
@@ -94,7 +97,7 @@ def test_a_scout_that_is_refused_or_lost_is_followed_by_another() -> None:
 
 
 def test_a_refusal_that_comes_late_sends_out_a_scout_of_its_own() -> None:
-    """The one that is under way was sent before it, and says nothing about it."""
+    """The scout in flight was sent before this refusal, so its answer says nothing about it."""
     pacer = informed()
     pacer.refused(1.0, 1.0)
     scout = admitted(pacer, 2.0)
@@ -117,7 +120,7 @@ def test_a_refusal_that_comes_late_sends_out_a_scout_of_its_own() -> None:
 def test_a_window_that_follows_a_refusal_is_left_to_others_for_a_moment(
     refused_for: float, quotas: list[Quota], seconds: float
 ) -> None:
-    """Clients at one address learn of its beginning up to a second apart, and each has to get a request through."""
+    """Clients at one address notice the new window up to a second apart, and each must get a request through."""
     pacer = informed()
     pacer.refused(0.5, refused_for)
     scout = admitted(pacer, 100.0)
@@ -128,8 +131,8 @@ def test_a_window_that_follows_a_refusal_is_left_to_others_for_a_moment(
     admitted(pacer, 103.0)
 
 
-def test_after_a_hold_that_is_no_matter_of_windows_nothing_is_left_to_others() -> None:
-    """Also where there was a refusal before."""
+def test_after_a_hold_by_the_trace_store_nothing_is_left_to_others() -> None:
+    """This also holds after an earlier refusal."""
     pacer = informed()
     pacer.refused(0.5, 50.0)
     pacer.answered(admitted(pacer, 100.0), 101.0, status=200, quotas=[quota(99, 60, 100)])
@@ -143,7 +146,7 @@ def upstream_refused(pacer: Pacer, ticket: Ticket, now: float) -> None:
 
 
 def test_a_refusal_of_the_trace_store_holds_everything_back_for_longer_each_time() -> None:
-    """For 5 s, and twice as long each time that the one request which finds out is refused too, up to 60 s."""
+    """The hold is 5 s, and doubles up to 60 s each time the one request that goes first is refused too."""
     pacer = informed()
     now = 1.0
     for seconds in (5.0, 10.0, 20.0, 40.0, 60.0, 60.0):
@@ -157,7 +160,7 @@ def test_a_refusal_of_the_trace_store_holds_everything_back_for_longer_each_time
 
 
 def test_refusals_of_one_batch_by_the_trace_store_count_once() -> None:
-    """Those under way when it refused the first were not sent in spite of it."""
+    """The other requests were already in flight at the first refusal."""
     pacer = informed()
     for ticket in [admitted(pacer, 1.0) for _ in range(4)]:
         upstream_refused(pacer, ticket, 2.0)
@@ -166,7 +169,7 @@ def test_refusals_of_one_batch_by_the_trace_store_count_once() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 500, 502])
 def test_any_other_answer_ends_the_trace_stores_hold(status: int) -> None:
-    """If it was sent after the refusal; and the next refusal begins with 5 s again."""
+    """Its request must have been sent after the refusal. The next hold is 5 s again."""
     pacer = informed()
     before, refused = admitted(pacer, 1.0), admitted(pacer, 1.0)
     upstream_refused(pacer, refused, 2.0)
@@ -183,7 +186,7 @@ def test_any_other_answer_ends_the_trace_stores_hold(status: int) -> None:
 
 
 def test_a_429_does_not_end_the_trace_stores_hold() -> None:
-    """The request has never come as far as the trace store."""
+    """The request has not reached the trace store."""
     pacer = informed()
     upstream_refused(pacer, admitted(pacer, 1.0), 2.0)
     pacer.answered(admitted(pacer, 7.0), 8.0, status=429, quotas=[])

@@ -10,7 +10,7 @@ from tests.helpers.pacers import MAX_WAIT, admitted, burst, counts, informed, qu
 
 
 def test_requests_under_way_when_a_window_ends_count_as_spent_in_the_next() -> None:
-    """Until their answers show where they were counted."""
+    """Their answers will show in which window they were counted."""
     pacer = informed(quota(3, 10, 4))
     admitted(pacer, 10.0)
     assert counts(pacer, 10.5) == (3, math.inf)
@@ -26,7 +26,7 @@ def test_requests_under_way_when_a_window_ends_count_as_spent_in_the_next() -> N
     ],
 )
 def test_an_answer_of_the_window_before_gives_its_request_back(sent: float, reset: float, left: int) -> None:
-    """It was not counted in the window that runs, and says nothing about it."""
+    """The request was not counted in the current window."""
     pacer = informed(quota(9, 60, 3))
     straddling = admitted(pacer, sent)
     assert counts(pacer, 60.5) == (2, math.inf)
@@ -35,7 +35,7 @@ def test_an_answer_of_the_window_before_gives_its_request_back(sent: float, rese
 
 
 def test_an_answer_of_the_window_before_does_not_tell_when_this_one_ends() -> None:
-    """Nor how much of it is left."""
+    """It does not tell how much of this window is left either."""
     pacer = informed(quota(9, 60, 3))
     straddling = admitted(pacer, 60.0)
     burst(pacer, 60.5)
@@ -45,7 +45,7 @@ def test_an_answer_of_the_window_before_does_not_tell_when_this_one_ends() -> No
 
 @pytest.mark.parametrize(("received", "left"), [(116.5, 1), (117.0, 0), (117.5, 0)])
 def test_a_request_is_given_back_as_long_as_no_window_could_end_so_early(received: float, left: int) -> None:
-    """The last one ended after 59, and one lasts 59 s at least: what ends by 118 has begun before."""
+    """The last window ended after 59 s, and windows last 59 s at least: one that ends by 118 s began before."""
     pacer = informed(quota(9, 60, 3))
     straddling = admitted(pacer, 60.0)
     assert counts(pacer, 60.5) == (2, math.inf)
@@ -54,7 +54,7 @@ def test_a_request_is_given_back_as_long_as_no_window_could_end_so_early(receive
 
 
 def test_an_answer_that_may_have_opened_this_window_gives_nothing_back() -> None:
-    """Sent a moment before the known end of a window of one second, it may have come in after the true one."""
+    """The request was sent just before the known end of a window, and may have arrived after the true end."""
     pacer = informed(quota(1, 1, 2))  # ends at 1.5, and not before 0
     straddling = admitted(pacer, 1.25)
     assert counts(pacer, 1.5) == (1, math.inf)
@@ -63,7 +63,7 @@ def test_an_answer_that_may_have_opened_this_window_gives_nothing_back() -> None
 
 
 def test_a_request_sent_in_this_window_is_never_given_back() -> None:
-    """Whatever its answer says."""
+    """The fields of its answer do not matter."""
     pacer = informed(quota(9, 60, 3))
     first = admitted(pacer, 60.5)
     assert counts(pacer, 60.5) == (2, math.inf)
@@ -80,7 +80,7 @@ def test_a_request_sent_in_this_window_is_never_given_back() -> None:
     ],
 )
 def test_an_answer_of_a_later_window_replaces_the_one_known(reset: float, left: int, wait: float) -> None:
-    """Nobody asked for a ticket when the one known ended; those in flight may be counted in the later one."""
+    """No ticket was asked for when the known window ended. The requests in flight may count in the later one."""
     pacer = informed(quota(9, 9.5, 9), received=1.0)  # ends at 10.5
     answered, *_ = (admitted(pacer, 9.0) for _ in range(3))
     others = [admitted(pacer, 9.0) for _ in range(2)]
@@ -90,8 +90,8 @@ def test_an_answer_of_a_later_window_replaces_the_one_known(reset: float, left: 
     assert counts(pacer, 9.0) == (min(left, 4), wait if reset != 2.25 else 1.5)
 
 
-def test_after_an_unnoticed_end_what_was_sent_before_it_may_still_be_given_back() -> None:
-    """The later window is taken to have begun where the one before ended."""
+def test_after_an_unnoticed_end_a_request_sent_before_it_is_still_given_back() -> None:
+    """The later window is assumed to begin at the end of the earlier one."""
     pacer = informed(quota(9, 10, 9))
     slow, first = admitted(pacer, 5.0), admitted(pacer, 10.0)
     pacer.answered(first, 12.0, status=200, quotas=[quota(3, 9, 9)])
@@ -100,7 +100,7 @@ def test_after_an_unnoticed_end_what_was_sent_before_it_may_still_be_given_back(
 
 
 def test_of_several_quotas_the_tightest_holds() -> None:
-    """One that is used up for longer, or one that has fewer requests left."""
+    """It is the quota with fewer requests left, or with the later end if several are used up."""
     pacer = informed(quota(1, 50, name="minute"), quota(2, 5, 2, name="second"))
     assert counts(pacer, 1.0) == (1, 49.5)
     pacer = informed(quota(0, 50, name="minute"), quota(0, 5, 2, name="second"))
@@ -114,21 +114,21 @@ def test_of_several_quotas_the_tightest_holds() -> None:
 
 
 def test_each_of_several_quotas_has_windows_of_its_own() -> None:
-    """One ends while another, told of before it, runs on."""
+    """One window ends while another, known earlier, goes on."""
     pacer = informed(quota(9, 50, name="minute"), quota(0, 5, 2, name="second"))
     assert counts(pacer, 5.5) == (2, math.inf)
 
 
-def test_a_quota_that_is_told_of_later_counts_what_is_in_flight_as_not_yet_spent() -> None:
-    """Its answer cannot know of the requests behind it."""
+def test_a_quota_that_appears_later_does_not_include_the_requests_in_flight() -> None:
+    """The server has counted none of the requests behind its answer."""
     pacer = informed()
     tickets = [admitted(pacer, 1.0) for _ in range(4)]
     pacer.answered(tickets[0], 1.5, status=200, quotas=[quota(5, 10)])
     assert counts(pacer, 1.5) == (2, 10.0)
 
 
-def test_a_quota_that_is_no_longer_told_of_holds_until_its_window_ends() -> None:
-    """Not longer, and not at all if nobody knows when that is."""
+def test_a_quota_that_vanishes_from_answers_holds_until_its_window_ends() -> None:
+    """It holds no longer, and not at all if the end of the window is unknown."""
     pacer = informed(quota(1, 10, 1))
     pacer.answered(admitted(pacer, 1.0), 2.0, status=200, quotas=[])
     assert pacer.admit(2.0, MAX_WAIT) == 8.5
@@ -138,8 +138,8 @@ def test_a_quota_that_is_no_longer_told_of_holds_until_its_window_ends() -> None
     assert counts(pacer, 11.0) == (50, 0.0)
 
 
-def test_a_window_of_unknown_end_is_not_forgotten_for_one_answer_that_does_not_tell_of_it() -> None:
-    """As many requests as it allows are let through; the first answer that tells when it ends is soon enough."""
+def test_one_answer_without_the_quota_does_not_end_a_window_of_unknown_end() -> None:
+    """As many requests as the window allows are let through, and the first answer with the quota tells its end."""
     pacer = informed(quota(0, 10, 3))
     silent, *_ = [admitted(pacer, 10.5) for _ in range(3)]
     pacer.answered(silent, 11.0, status=404, quotas=[])
@@ -153,23 +153,23 @@ def test_a_window_of_unknown_end_is_not_forgotten_for_one_answer_that_does_not_t
 
 
 @pytest.mark.parametrize(("received", "waits"), [(10.25, True), (10.5, False), (11.0, False)])
-def test_a_quota_that_is_no_longer_told_of_ends_with_its_window(received: float, *, waits: bool) -> None:
-    """At the very moment."""
+def test_a_quota_that_vanishes_from_answers_ends_with_its_window(received: float, *, waits: bool) -> None:
+    """It ends at the exact moment."""
     pacer = informed(quota(1, 10, 1))
     pacer.answered(admitted(pacer, 1.0), received, status=200, quotas=[])
     assert counts(pacer, received)[0] == (0 if waits else 50)
 
 
 def test_a_quota_under_a_new_name_holds_beside_the_one_before() -> None:
-    """Names are arbitrary; until the old window ends, both hold."""
+    """Names are arbitrary. Both quotas hold until the old window ends."""
     pacer = informed(quota(3, 10, 9, name="old"))
     pacer.answered(admitted(pacer, 1.0), 1.5, status=200, quotas=[quota(5, 20, 9, name="new")])
     assert counts(pacer, 1.5) == (2, 9.0)
     assert counts(pacer, 10.5) == (3, 11.0)
 
 
-def test_a_quota_of_nothing_lets_one_request_at_a_time_find_out() -> None:
-    """It never deadlocks: where nothing is in flight that could tell more, something has to be sent."""
+def test_a_quota_of_zero_lets_one_request_at_a_time_through() -> None:
+    """With nothing in flight that could bring news, a request must be sent, or the client would deadlock."""
     pacer = informed(quota(0, 10, 0))
     assert pacer.admit(0.5, MAX_WAIT) == 10.0
     for _ in range(3):

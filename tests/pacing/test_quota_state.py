@@ -1,4 +1,4 @@
-"""What a client says of the quota: tables and properties of the pacer's arithmetic, and a client beside a server."""
+"""The state of the quota that a client reports: tables and properties of the arithmetic, and a client with a server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDLESS: Final = 1e12
 
 
 def sent(pacer: Pacer, now: float) -> Ticket:
-    """Return the ticket of a request that has to be let through."""
+    """Return the ticket of a request that must be let through."""
     ticket = pacer.admit(now, ENDLESS)
     assert isinstance(ticket, Ticket)
     return ticket
@@ -58,16 +58,16 @@ MINUTE: Final = Quota("minute", 57, 31.0, 100, 60.0)
         pytest.param(Quota("a", 0, 5.0, 0, 60.0), 0.5, (0, 0, 5.0, 60.0), id="a quota of nothing"),
     ],
 )
-def test_what_an_answer_has_told_is_known(
+def test_the_quota_of_an_answer_is_reported(
     quota: Quota, now: float, expected: tuple[int | None, int, float, float | None] | None
 ) -> None:
-    """Until its window ends, and then of the next one what can be."""
+    """It is reported until its window ends. Then the parts that still hold for the next window are reported."""
     assert told(quota).quota(now) == (None if expected is None else QuotaState(*expected))
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 500])
 def test_without_quota_fields_nothing_is_known(status: int) -> None:
-    """Nor before the first answer, whatever is under way."""
+    """Nothing is known before the first answer either."""
     pacer = Pacer()
     assert pacer.quota(0.0) is None
     ticket = sent(pacer, 1.0)
@@ -77,7 +77,7 @@ def test_without_quota_fields_nothing_is_known(status: int) -> None:
 
 
 def test_the_longest_reset_that_was_seen_stands_for_the_length_of_a_window() -> None:
-    """Also in the windows that follow; what a policy says counts for more."""
+    """It also holds for the following windows. A length given by a policy takes precedence."""
     pacer = told(Quota("a", 9, 31.0, 10))
     pacer.answered(sent(pacer, 1.0), 2.0, status=200, quotas=[Quota("a", 8, 29.0, 10)])
     assert pacer.quota(2.0) == QuotaState(10, 8, 29.0, 31.0)
@@ -87,8 +87,8 @@ def test_the_longest_reset_that_was_seen_stands_for_the_length_of_a_window() -> 
     assert pacer.quota(34.0) == QuotaState(10, 8, 58.0, 90.0)
 
 
-def test_what_is_sent_is_no_longer_left() -> None:
-    """Before it is answered, and where it never is; only what was not sent comes back."""
+def test_a_sent_request_is_no_longer_left() -> None:
+    """It counts before and without an answer. Only a request that was not sent is given back."""
     pacer = told(MINUTE)
     tickets = [sent(pacer, 1.0) for _ in range(3)]
     assert pacer.quota(1.0) == QuotaState(100, 54, 30.5, 60.0)
@@ -100,8 +100,8 @@ def test_what_is_sent_is_no_longer_left() -> None:
     assert pacer.quota(2.0) == QuotaState(100, 40, 29.0, 60.0)
 
 
-def test_what_is_under_way_when_a_window_ends_is_spent_in_the_next() -> None:
-    """Until its answer shows where it was counted. There is never less than nothing left."""
+def test_a_request_in_flight_at_the_end_of_a_window_is_spent_in_the_next() -> None:
+    """Its answer will show where it was counted. The rest is never below zero."""
     pacer = told(Quota("a", 3, 31.0, 3, 60.0))
     for _ in range(3):
         sent(pacer, 30.0)
@@ -113,8 +113,8 @@ def test_what_is_under_way_when_a_window_ends_is_spent_in_the_next() -> None:
     assert pacer.quota(31.5) == QuotaState(2, 0, 0.0, 60.0)
 
 
-def test_a_window_that_no_answer_has_told_the_end_of_is_taken_to_last_as_long_as_any() -> None:
-    """From the moment at which its first request was sent."""
+def test_a_window_of_unknown_end_is_assumed_to_have_the_longest_length() -> None:
+    """It begins when its first request is sent."""
     pacer = told(MINUTE)
     ticket = sent(pacer, 40.0)
     assert pacer.quota(40.0) == QuotaState(100, 99, 60.0, 60.0)
@@ -124,8 +124,8 @@ def test_a_window_that_no_answer_has_told_the_end_of_is_taken_to_last_as_long_as
     assert pacer.quota(121.0) == QuotaState(100, 98, 1.0, 60.0)
 
 
-def test_a_window_of_no_known_length_ends_nobody_knows_when() -> None:
-    """No wait is made up for it."""
+def test_a_window_of_unknown_length_has_no_known_end() -> None:
+    """No wait is invented."""
     pacer = told(Quota("a", 4, 0.0, 4))
     sent(pacer, 1.0)
     assert pacer.quota(1.0) == QuotaState(4, 3, 0.0, None)
@@ -142,7 +142,7 @@ def test_a_window_of_no_known_length_ends_nobody_knows_when() -> None:
 def test_a_refusal_leaves_nothing_until_it_ends(
     left: int, resets_in: float, expected: tuple[int, int, float, float]
 ) -> None:
-    """Nor longer; where the window is used up too, it is waited for the later of the two."""
+    """If the window is used up as well, the later of both ends is reported."""
     pacer = told(Quota("a", left, resets_in, 100, 60.0))
     pacer.refused(1.0, 10.0)
     assert pacer.quota(1.0) == QuotaState(*expected)
@@ -151,7 +151,7 @@ def test_a_refusal_leaves_nothing_until_it_ends(
     assert (after.remaining, after.resets_in) == ((left, 20.5) if resets_in == 31.0 else (100, 0.0))
 
 
-def test_so_does_a_refusal_of_the_trace_store() -> None:
+def test_a_refusal_of_the_trace_store_leaves_nothing_until_it_ends() -> None:
     """It says nothing of the quota, but holds everything back."""
     pacer = told(MINUTE)
     left = Quota("minute", 56, 30.0, 100, 60.0)
@@ -161,7 +161,7 @@ def test_so_does_a_refusal_of_the_trace_store() -> None:
 
 
 def test_a_refusal_without_quota_fields_tells_of_no_quota() -> None:
-    """How many requests there are is as unknown as before."""
+    """The size of the quota stays unknown."""
     pacer = told(status=429)
     pacer.refused(1.0, 10.0)
     assert pacer.quota(2.0) is None
@@ -183,8 +183,8 @@ def test_a_refusal_without_quota_fields_tells_of_no_quota() -> None:
     ],
 )
 @pytest.mark.parametrize("turn", [1, -1])
-def test_of_several_quotas_the_tightest_is_told(quotas: list[Quota], tightest: int, turn: int) -> None:
-    """For the time ahead: as long as the longest of them takes to go through the next window. Their order is none."""
+def test_of_several_quotas_the_tightest_is_reported(quotas: list[Quota], tightest: int, turn: int) -> None:
+    """It is the tightest until the longest of them has gone through its next window. Their order does not matter."""
     assert told(*quotas[::turn]).quota(0.5) == told(quotas[tightest]).quota(0.5)
 
 
@@ -204,8 +204,10 @@ answers = st.lists(
 
 @knowing
 @given(st.lists(st.tuples(st.sampled_from(["send", "answer", "lose", "refuse"]), times, answers), max_size=15))
-def test_whatever_happens_it_is_consistent_and_changes_nothing(story: list[tuple[str, float, list[Quota]]]) -> None:
-    """Nothing is ever negative or endless, and asking makes no difference."""
+def test_the_state_is_consistent_and_asking_changes_nothing(
+    story: list[tuple[str, float, list[Quota]]],
+) -> None:
+    """No number is negative or infinite."""
     pacer, unasked = Pacer(), Pacer()
     flying: list[tuple[Ticket, Ticket]] = []
     now = 0.0
@@ -237,20 +239,23 @@ def test_whatever_happens_it_is_consistent_and_changes_nothing(story: list[tuple
 
 
 def told_by(client: TracesClient) -> QuotaState:
-    """Return what a client says of the quota, of which it has to know something."""
+    """Return the state of the quota that a client reports; there must be one."""
     state = client.quota
     assert state is not None
     return state
 
 
 def attributes(client: TracesClient) -> tuple[int | None, int, float | None]:
-    """Return what a client says of the quota, but for the time."""
+    """Return the state of the quota that a client reports, without the time."""
     state = told_by(client)
     return state.requests, state.remaining, state.window_seconds
 
 
 async def test_a_client_tells_what_is_left_of_the_quota() -> None:
-    """Nothing before the first answer; then what the window has left, when it ends, and that it has ended."""
+    """It reports nothing before the first answer.
+
+    Then it reports the rest of the window, its end, and that it has ended.
+    """
     loop = asyncio.get_running_loop()
     async with (
         FakeTracesServer(quota=ServerQuota(requests=5, seconds=60)) as server,
@@ -277,8 +282,8 @@ async def test_a_client_tells_what_is_left_of_the_quota() -> None:
         assert client.stats.rate_limited == 0
 
 
-async def test_a_client_that_was_refused_has_nothing_left_for_so_long() -> None:
-    """Whatever the quota's own fields say."""
+async def test_a_client_that_was_refused_has_nothing_left_until_the_wait_is_over() -> None:
+    """The quota fields do not matter."""
     async with (
         FakeTracesServer() as server,
         TracesClient(server.api_key, base_url=server.base_url) as client,
@@ -291,19 +296,19 @@ async def test_a_client_that_was_refused_has_nothing_left_for_so_long() -> None:
         assert told_by(client).remaining == 0
         assert told_by(client).resets_in == pytest.approx(23, abs=3)
         await waiting
-        await asyncio.sleep(2)  # other clients at this address come first for a moment
+        await asyncio.sleep(2)  # a moment is left to other clients at this address
         assert told_by(client).remaining > 90
 
 
-async def test_where_the_service_has_no_quota_none_is_told(client: TracesClient, service: FakeTracesServer) -> None:
-    """As the demo's, or that of one's own tests."""
+async def test_without_a_quota_of_the_service_none_is_reported(client: TracesClient, service: FakeTracesServer) -> None:
+    """The demo server and a server in tests have none."""
     service.add_session(SESSION, 5)
     await client.list_session_traces(SESSION)
     assert client.quota is None
 
 
-def test_it_can_be_asked_for_without_a_loop_and_from_another_thread() -> None:
-    """Before the first loop, in another thread while requests are made, and when all is over."""
+def test_the_state_can_be_read_without_a_loop_and_from_another_thread() -> None:
+    """It can be read before the first loop, in another thread during requests, and after the end."""
     found: list[QuotaState | None] = []
     over = threading.Event()
 

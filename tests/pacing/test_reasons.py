@@ -1,4 +1,4 @@
-"""Why nothing is sent for a while, as the log says it: nothing is claimed of a quota that no answer has told of."""
+"""The reason for a wait in the log: it names a quota only if an answer has told one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDLESS: Final = 1e12
 
 
 def sent(pacer: Pacer, now: float) -> Ticket:
-    """Return the ticket of a request that has to be let through."""
+    """Return the ticket of a request that must be let through."""
     ticket = pacer.admit(now, ENDLESS)
     assert isinstance(ticket, Ticket)
     return ticket
@@ -32,7 +32,7 @@ def test_a_quota_that_is_used_up_is_the_reason() -> None:
 
 
 def test_a_refusal_is_the_reason_until_its_wait_is_over() -> None:
-    """Then it is the moment that is left to other clients, once a request has got through."""
+    """After one request has got through, the reason is the moment that is left to other clients."""
     pacer = Pacer()
     pacer.answered(sent(pacer, 0.0), 0.5, status=429, quotas=[])
     pacer.refused(0.5, 30.0)
@@ -44,7 +44,7 @@ def test_a_refusal_is_the_reason_until_its_wait_is_over() -> None:
 
 
 def test_a_limit_of_the_trace_store_is_the_reason() -> None:
-    """It is none of the service's own."""
+    """It is not a limit of the service itself."""
     pacer = Pacer()
     pacer.answered(sent(pacer, 0.0), 0.5, status=502, quotas=[], upstream_is_limited=True)
     assert pacer.admit(0.5, ENDLESS) == 5.0
@@ -70,7 +70,7 @@ def test_a_limit_of_the_trace_store_is_the_reason() -> None:
 async def test_the_log_says_why_and_for_how_long_nothing_is_sent(
     status: int, headers: dict[str, str], message: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And says nothing of a quota where no answer has told one."""
+    """It names no quota if no answer has told one."""
     caplog.set_level(logging.INFO, logger="lyzr_traces_async")
     policy = RetryPolicy(wait_initial=0, wait_jitter=0)
     async with (

@@ -1,4 +1,4 @@
-"""The queue in front of the service: who gets a slot, who gives up, and that nothing is kept of either."""
+"""The queue in front of the service: which request gets a slot, which gives up, and that neither leaves anything."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ REFUSED = Answer(429, CIMultiDict(), b"")
 
 
 def told(remaining: int, reset: int, status: int = 200) -> Answer:
-    """Return an answer that tells of a quota of 100."""
+    """Return an answer with a quota of 100."""
     fields = {"RateLimit": f'"a"; r={remaining}; t={reset}', "RateLimit-Policy": '"a"; q=100; w=60'}
     return Answer(status, CIMultiDict(fields), b"")
 
 
 class Service:
-    """Notes in which order requests come, and answers each when it is told to.
+    """Records the order of requests, and answers each when it is told to.
 
-    :ivar came: their names, in the order in which they came.
+    :ivar came: the names of the requests, in their order.
     """
 
     def __init__(self, throttle: Throttle) -> None:
@@ -46,7 +46,7 @@ class Service:
         return get
 
     def ask(self, name: str, *, max_wait: float = 120.0, **settings: Any) -> asyncio.Task[Answer]:
-        """Make a request of this name, for the turn of its first letter."""
+        """Make a request of this name. Its turn is the first letter."""
 
         async def make() -> Answer:
             answer = await self.throttle.send(self.request(name), turn=name[0], max_wait=max_wait, **settings)
@@ -60,12 +60,12 @@ class Service:
         self._answers.pop(name).set_result(answer)
 
     def refuse(self, name: str, wait: float, answer: Answer = REFUSED) -> None:
-        """Answer that so many seconds are to be waited."""
+        """Refuse a request with a wait of so many seconds."""
         self._waits[name] = wait
         self.answer(name, answer)
 
     async def answer_all(self) -> None:
-        """Answer everything that comes, until nothing does for two seconds."""
+        """Answer all requests, until none comes for two seconds."""
         while self._answers:
             for name in list(self._answers):
                 self.answer(name)
@@ -73,13 +73,13 @@ class Service:
 
 
 async def turns() -> None:
-    """Let the event loop go round, without letting time pass."""
+    """Let the event loop run some rounds without letting time pass."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def informed(throttle: Throttle, answer: Answer = OK) -> Service:
-    """Return a service that has told what it has to tell of its quota."""
+    """Return a service whose first answer has told the quota."""
 
     async def first() -> Answer:
         return answer
@@ -89,13 +89,13 @@ async def informed(throttle: Throttle, answer: Answer = OK) -> Service:
 
 
 def check_idle(throttle: Throttle) -> None:
-    """Nothing is taken, nobody waits, and nothing is going to happen."""
+    """Check that no slot is taken, no request waits, and no timer is set."""
     assert (throttle._turns.in_flight, throttle._pacer._in_flight, throttle._turns.waiting) == (0, 0, {})
     assert (throttle._patience, throttle._alarm, throttle._held_since) == ({}, None, None)
 
 
 async def test_slots_are_granted_by_turn() -> None:
-    """Pages ahead of one session wait for those of others, and a refused request waits for nobody."""
+    """A session's pages ahead wait for the pages of others, and a refused request waits for none."""
     service = await informed(Throttle(2))
     calls = [service.ask(name) for name in ("a1", "a2", "a3", "a4", "b1", "c1")]
     calls.append(service.ask("a5", refused=True))
@@ -106,8 +106,8 @@ async def test_slots_are_granted_by_turn() -> None:
     check_idle(service.throttle)
 
 
-async def test_who_was_served_has_a_moment_to_come_back_before_a_page_ahead_takes_the_slot() -> None:
-    """With the next page or session; where nobody comes, the slot is not kept for long."""
+async def test_a_served_turn_may_come_back_before_a_page_ahead_takes_its_slot() -> None:
+    """It may come back with its next page or session. Otherwise the slot is soon granted."""
     service = await informed(Throttle(2))
     calls = [service.ask(name) for name in ("a1", "b1", "a2", "a3")]
     await turns()
@@ -125,7 +125,7 @@ async def test_who_was_served_has_a_moment_to_come_back_before_a_page_ahead_take
 
 
 async def test_without_a_queue_a_request_is_made_within_the_same_turn_of_the_loop() -> None:
-    """Nobody is asked where there is nothing to wait for."""
+    """With no reason to wait, the event loop does not run in between."""
     service = await informed(Throttle(2))
     sending = service.throttle.send(service.request("a"), turn="a", max_wait=120.0)
     sending.send(None)
@@ -134,8 +134,8 @@ async def test_without_a_queue_a_request_is_made_within_the_same_turn_of_the_loo
     check_idle(service.throttle)
 
 
-async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
-    """The next is granted the slot, when there is one."""
+async def test_a_request_cancelled_in_the_queue_leaves_it() -> None:
+    """The next request gets the slot when there is one."""
     service = await informed(Throttle(1))
     calls = [service.ask(name) for name in "abc"]
     await turns()
@@ -150,8 +150,8 @@ async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_who_is_cancelled_as_it_is_granted_gives_everything_back(moment: str) -> None:
-    """Slot and quota, of which one request is left: just before it is granted, unnoticed yet, or just after."""
+async def test_a_request_cancelled_as_it_is_granted_gives_slot_and_quota_back(moment: str) -> None:
+    """One request of the quota is left. The cancellation comes just before the grant, or just after it."""
     service = await informed(Throttle(1), told(2, 60))
 
     async def get() -> Answer:
@@ -178,8 +178,8 @@ async def test_who_is_cancelled_as_it_is_granted_gives_everything_back(moment: s
 
 
 @pytest.mark.parametrize("first", ["cancelled", "refused"])
-async def test_who_is_cancelled_as_it_gives_up_has_nothing_to_give_back(first: str) -> None:
-    """It was never granted anything; in either order, with nothing in between."""
+async def test_a_request_cancelled_as_it_gives_up_has_nothing_to_give_back(first: str) -> None:
+    """It was never granted a slot. Both orders are tried."""
     service = await informed(Throttle(1))
     calls = [service.ask("a"), service.ask("b")]
     await turns()
@@ -195,8 +195,8 @@ async def test_who_is_cancelled_as_it_gives_up_has_nothing_to_give_back(first: s
     check_idle(service.throttle)
 
 
-async def test_nothing_is_let_through_between_a_429_and_the_word_of_how_long() -> None:
-    """Though there is a slot, and somebody waits."""
+async def test_nothing_is_let_through_between_a_429_and_its_wait() -> None:
+    """There is a free slot, and a request waits."""
     service = await informed(Throttle(1))
     calls = [service.ask("a"), service.ask("b")]
     await turns()
@@ -209,8 +209,8 @@ async def test_nothing_is_let_through_between_a_429_and_the_word_of_how_long() -
     await asyncio.gather(*calls)
 
 
-async def test_after_a_429_it_goes_on_also_where_nobody_says_how_long() -> None:
-    """Nobody waits for ever."""
+async def test_after_a_429_without_a_wait_the_queue_goes_on() -> None:
+    """No request waits for ever."""
     service = await informed(Throttle(1))
     calls = [service.ask("a"), service.ask("b")]
     await turns()
@@ -222,8 +222,8 @@ async def test_after_a_429_it_goes_on_also_where_nobody_says_how_long() -> None:
     check_idle(service.throttle)
 
 
-async def test_told_to_wait_those_give_up_that_may_not_wait_for_so_long() -> None:
-    """Those in the queue at once, others as they come; each learns how long it is still. The rest wait."""
+async def test_requests_that_may_not_wait_so_long_give_up() -> None:
+    """Those in the queue give up at once, later ones when they come, and all learn the rest of the wait."""
     service = await informed(Throttle(1))
     calls = [service.ask("a"), service.ask("b", max_wait=299.0), service.ask("c", max_wait=300.0)]
     await turns()
@@ -243,8 +243,8 @@ async def test_told_to_wait_those_give_up_that_may_not_wait_for_so_long() -> Non
     check_idle(service.throttle)
 
 
-async def test_those_give_up_that_have_waited_for_too_long_without_anything_getting_through() -> None:
-    """Counted from when they were first to be made."""
+async def test_requests_give_up_if_nothing_gets_through_for_too_long() -> None:
+    """The time counts from the moment each request was to be made."""
     service = await informed(Throttle(1))
     begun = service.throttle.now()
     calls = [service.ask("a"), service.ask("b", max_wait=30.0)]
@@ -273,8 +273,8 @@ async def test_those_give_up_that_have_waited_for_too_long_without_anything_gett
     check_idle(service.throttle)
 
 
-async def test_nobody_gives_up_while_others_get_through() -> None:
-    """However long it has waited, it is only waiting its turn."""
+async def test_no_request_gives_up_while_others_get_through() -> None:
+    """A request that waits for long only waits for its turn."""
     service = await informed(Throttle(2))
     begun = service.throttle.now()
     calls = [service.ask("a"), service.ask("b"), service.ask("c", max_wait=30.0, since=begun)]
@@ -288,8 +288,8 @@ async def test_nobody_gives_up_while_others_get_through() -> None:
     await asyncio.gather(*calls)
 
 
-async def test_nobody_gives_up_for_the_time_before_it_was_there() -> None:
-    """The client had nothing to do, so nothing could get through."""
+async def test_the_time_before_a_request_came_does_not_make_it_give_up() -> None:
+    """The client had nothing to send, so nothing could get through."""
     service = await informed(Throttle(1))
     await asyncio.sleep(500)
     calls = [service.ask("a"), service.ask("b", max_wait=30.0)]
@@ -301,8 +301,8 @@ async def test_nobody_gives_up_for_the_time_before_it_was_there() -> None:
     await asyncio.gather(*calls)
 
 
-async def test_who_may_not_wait_for_the_window_goes_through_and_the_others_wait() -> None:
-    """One at a time, so that the refusal is the server's own; wherever in the queue it stands."""
+async def test_a_request_that_may_not_wait_for_the_window_goes_through() -> None:
+    """One at a time goes through, from any place in the queue, so that the refusal comes from the server."""
     service = await informed(Throttle(2), told(1, 60))
     calls = [service.ask("a"), service.ask("b"), service.ask("c", max_wait=5.0), service.ask("d", max_wait=5.0)]
     await turns()
@@ -322,7 +322,7 @@ async def test_who_may_not_wait_for_the_window_goes_through_and_the_others_wait(
 
 
 async def test_a_request_that_fails_gives_its_slot_back() -> None:
-    """And not its share of the quota: the server may have counted it."""
+    """It does not give back its share of the quota: the server may have counted it."""
     service = await informed(Throttle(1), told(1, 60))
 
     async def fail() -> Answer:
@@ -340,7 +340,7 @@ async def test_a_request_that_fails_gives_its_slot_back() -> None:
 
 
 async def test_after_a_burst_of_refusals_fewer_are_in_flight() -> None:
-    """As many as were served of it; the first of them alone."""
+    """As many go as were served of the burst, and the first one goes alone."""
     service = await informed(Throttle(5))
     calls = [service.ask(name) for name in "abcdefghij"]
     await turns()
@@ -357,10 +357,10 @@ async def test_after_a_burst_of_refusals_fewer_are_in_flight() -> None:
     await asyncio.gather(*calls)
 
 
-async def test_the_moment_that_is_left_to_others_is_not_worth_a_line_in_the_log(
+async def test_the_moment_that_is_left_to_others_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The wait before it is."""
+    """Only the wait before it is logged."""
     service = await informed(Throttle(2))
     with caplog.at_level(logging.INFO, logger="lyzr_traces_async"):
         calls = [service.ask("a"), service.ask("b"), service.ask("c"), service.ask("d")]
@@ -381,8 +381,8 @@ async def test_the_moment_that_is_left_to_others_is_not_worth_a_line_in_the_log(
     check_idle(service.throttle)
 
 
-def test_what_is_left_behind_on_a_loop_that_has_ended_is_thrown_away_in_silence() -> None:
-    """Nobody is granted a slot there, and no alarm is set."""
+def test_requests_left_on_an_ended_loop_are_dropped_in_silence() -> None:
+    """They are granted no slot, and no timer is set on that loop."""
     loop = asyncio.new_event_loop()
 
     async def leave_behind() -> None:

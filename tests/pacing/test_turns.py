@@ -1,4 +1,4 @@
-"""Whose turn it is: the queue as a state machine, beside a plain model of it."""
+"""Whose turn it is: the queue as a state machine, compared with a plain model of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lyzr_traces_async._turns import Turns
 
 
 def queue(*waiting: str, in_flight: str = "") -> Turns[str]:
-    """Return a queue in which these wait, a turn's name and a number each, while others are in flight."""
+    """Return a queue in which these requests wait, each with its turn and number, while others are in flight."""
     turns: Turns[str] = Turns()
     for turn in in_flight:
         turns.start(turn)
@@ -23,7 +23,7 @@ def queue(*waiting: str, in_flight: str = "") -> Turns[str]:
 
 
 def grants(turns: Turns[str]) -> list[str]:
-    """Give everybody a slot who waits, and return in which order that was."""
+    """Grant slots to all that wait, and return their order."""
     order = []
     while turns.waiting:
         waiter = turns.first()
@@ -35,17 +35,17 @@ def grants(turns: Turns[str]) -> list[str]:
 
 
 def test_turns_alternate() -> None:
-    """However many of one came before the others."""
+    """It does not matter how many requests of one turn came first."""
     assert grants(queue("a1", "a2", "a3", "b1", "b2", "c1")) == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
 def test_the_turn_with_the_fewest_requests_in_flight_is_next() -> None:
-    """Whoever came first."""
+    """It does not matter which came first."""
     assert grants(queue("a1", "b1", "b2", "c1", "c2", in_flight="aabbb")) == ["c1", "c2", "a1", "b1", "b2"]
 
 
-def test_it_tells_whether_who_is_next_is_a_page_ahead() -> None:
-    """One whose turn has others in flight already, and that was not refused before."""
+def test_the_queue_tells_whether_the_next_request_is_a_page_ahead() -> None:
+    """Its turn has other requests in flight, and it was not refused before."""
     assert not queue("a1", "b1", in_flight="a").is_ahead
     turns = queue("a1", "b1", in_flight="ab")
     assert turns.is_ahead
@@ -53,7 +53,7 @@ def test_it_tells_whether_who_is_next_is_a_page_ahead() -> None:
     assert not turns.is_ahead
 
 
-def test_of_those_with_as_many_the_one_is_next_that_has_waited_longest() -> None:
+def test_of_turns_with_equally_many_in_flight_the_longest_waiting_is_next() -> None:
     """A turn that has been served goes behind those that have not."""
     turns = queue("b1", "a1")
     assert grants(turns) == ["b1", "a1"]
@@ -64,16 +64,16 @@ def test_of_those_with_as_many_the_one_is_next_that_has_waited_longest() -> None
     assert grants(turns) == ["b2", "a2"]
 
 
-def test_what_was_refused_goes_before_everything_else() -> None:
-    """In its own order, however much its turn has in flight."""
+def test_refused_requests_go_before_all_others() -> None:
+    """They keep their order, however many requests of their turn are in flight."""
     turns = queue("a1", "b1", in_flight="cc")
     turns.join("c1", "c", refused=True)
     turns.join("b2", "b", refused=True)
     assert grants(turns) == ["c1", "b2", "a1", "b1"]
 
 
-def test_who_leaves_is_passed_over() -> None:
-    """The only one of a turn, one of several, and one that was refused."""
+def test_a_request_that_leaves_is_passed_over() -> None:
+    """It is the only one of a turn, one of several, or one that was refused."""
     turns = queue("a1", "b1", "b2", "c1")
     turns.join("d1", "d", refused=True)
     for waiter in ("a1", "b1", "d1"):
@@ -83,7 +83,7 @@ def test_who_leaves_is_passed_over() -> None:
 
 
 def test_nothing_is_kept_of_a_turn_that_is_over() -> None:
-    """There are as many turns as sessions; memory must not grow with them."""
+    """There are as many turns as sessions, and memory must not grow with them."""
     turns = queue("a1", "b1", "b2", in_flight="cc")
     turns.leave("a1")
     grants(turns)
@@ -93,7 +93,7 @@ def test_nothing_is_kept_of_a_turn_that_is_over() -> None:
 
 
 class Model:
-    """The same, as one would say it: a list that is searched each time."""
+    """A plain version of the queue: a list that is searched each time."""
 
     def __init__(self) -> None:
         self.clock = itertools.count()
@@ -132,8 +132,8 @@ class Model:
         max_size=60,
     )
 )
-def test_it_does_what_the_model_does(what_happens: list[tuple[str, str, int]]) -> None:
-    """Whatever the order of things is."""
+def test_the_queue_does_what_the_model_does(what_happens: list[tuple[str, str, int]]) -> None:
+    """This holds for any order of events."""
     turns: Turns[int] = Turns()
     model = Model()
     for number, (what, turn, choice) in enumerate(what_happens):
@@ -159,10 +159,10 @@ def test_it_does_what_the_model_does(what_happens: list[tuple[str, str, int]]) -
 
 
 @given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 60), st.integers(0, 2**32))
-def test_who_has_nothing_in_flight_waits_for_one_slot_of_each_turn_at_most(
+def test_a_turn_with_nothing_in_flight_waits_for_one_slot_of_each_other_turn(
     others: int, slots: int, before: int, seed: int
 ) -> None:
-    """Beside any number of sessions that have pages ahead to ask for without end."""
+    """The other turns are sessions with any number of pages ahead."""
     turns: Turns[tuple[int, int]] = Turns()
     flying: list[object] = []
     numbers = itertools.count()

@@ -28,7 +28,7 @@ from tests.helpers.streams import results_of
 
 
 async def test_every_session_comes_once_and_whole() -> None:
-    """Sessions of no, one and many pages, by id and by UUID."""
+    """The sessions have no, one or many pages. Ids are texts or UUID objects."""
     ids = session_ids(20)
     async with FakeTracesServer() as server, client_of(server) as client:
         for number, session_id in enumerate(ids):
@@ -38,7 +38,7 @@ async def test_every_session_comes_once_and_whole() -> None:
 
 
 async def test_sessions_come_in_the_order_in_which_they_finish() -> None:
-    """A session of ten pages does not hold back those of one page that were asked for after it."""
+    """A session of ten pages does not hold back later sessions of one page."""
     long, *short = session_ids(6)
     async with FakeTracesServer() as server, client_of(server) as client:
         server.latency = 0.05
@@ -52,7 +52,7 @@ async def test_sessions_come_in_the_order_in_which_they_finish() -> None:
 
 
 async def test_a_long_session_and_short_ones_take_turns() -> None:
-    """While a hundred sessions of one page are read, one of 500 pages has about as many turns as they."""
+    """A session of 500 pages gets about as many turns as a hundred sessions of one page together."""
     long, *short = session_ids(101)
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         server.latency = 0.02
@@ -70,7 +70,7 @@ async def test_a_long_session_and_short_ones_take_turns() -> None:
 
 
 async def test_one_sessions_failure_is_its_own_result() -> None:
-    """An unknown session, one that keeps failing and a malformed id, among good ones."""
+    """Among good sessions are an unknown one, one that keeps failing, and a malformed id."""
     good, unknown, failing = session_ids(3)
     retry = RetryPolicy(attempts=2)
     async with FakeTracesServer() as server, client_of(server, retry=retry) as client:
@@ -92,7 +92,7 @@ async def test_one_sessions_failure_is_its_own_result() -> None:
 
 
 async def test_the_limit_is_that_of_every_request() -> None:
-    """As many traces a page as were asked for."""
+    """Every request asks for so many traces."""
     (session_id,) = session_ids(1)
     async with FakeTracesServer() as server, client_of(server) as client:
         server.add_session(session_id, traces=19)
@@ -101,7 +101,7 @@ async def test_the_limit_is_that_of_every_request() -> None:
 
 
 async def test_a_key_among_the_ids_is_not_shown() -> None:
-    """It is no id, and is refused as one, but unseen."""
+    """It is refused as a malformed id, and is masked."""
     async with TracesClient("sk-canary-123", base_url="http://127.0.0.1:1/v1") as client:
         found = await results_of(client, ["sk-canary-123"])
         assert "canary" not in repr(found) + str(found["***"].error)
@@ -125,15 +125,15 @@ async def test_several_consumers_share_the_sessions() -> None:
     assert sorted(got) == sorted(ids)
 
 
-async def test_more_may_be_read_at_once_than_there_are() -> None:
-    """Nothing is set up for sessions that may never be."""
+async def test_the_concurrency_may_be_larger_than_the_number_of_sessions() -> None:
+    """Nothing is allocated for sessions that may never come."""
     async with FakeTracesServer() as server, client_of(server) as client:
         found = await results_of(client, ["no id"], concurrency=2**53 - 1)
         assert list(found) == ["no id"]
 
 
 async def test_a_slow_consumer_is_waited_for() -> None:
-    """What is being read and what waits to be taken are `concurrency` at most; no further id is drawn meanwhile."""
+    """At most `concurrency` sessions are being read or wait to be taken. Meanwhile no further id is drawn."""
     drawn = 0
 
     def source() -> Iterator[str]:
@@ -153,7 +153,7 @@ async def test_a_slow_consumer_is_waited_for() -> None:
 
 
 async def test_memory_does_not_grow_with_the_number_of_sessions() -> None:
-    """Sessions that were handed over are not kept: only the traces of the few in the works are alive."""
+    """Sessions that were taken are not kept: only the traces of a few sessions are alive."""
     ids = session_ids(75)
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         for session_id in ids:
@@ -174,7 +174,7 @@ def _living_traces() -> int:
 
 
 def test_arguments_are_checked_at_the_call() -> None:
-    """Nothing has to be entered, or even be in an event loop, for that."""
+    """No block and no event loop is needed for that."""
     client = TracesClient("key")
     refused: list[Callable[[], object]] = [
         lambda: client.stream_sessions("3fa85f64-5717-4562-b3fc-2c963f66afa6"),

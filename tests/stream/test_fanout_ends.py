@@ -1,4 +1,4 @@
-"""How a stream ends: by a failure no session survives, by its consumer, or with its client."""
+"""How a stream ends: by a failure that no session survives, by its consumer, or with its client."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ FATAL: list[tuple[int, str | None, type[Exception]]] = [
 
 
 @pytest.mark.parametrize(("status", "message", "kind"), FATAL)
-async def test_what_no_session_survives_ends_the_stream_at_once(
-    status: int, message: str | None, kind: type[Exception]
-) -> None:
-    """It is raised as itself, and costs one batch of requests at most, not ten thousand."""
+async def test_a_fatal_failure_ends_the_stream_at_once(status: int, message: str | None, kind: type[Exception]) -> None:
+    """It is raised unchanged, and costs one batch of requests at most."""
     ids = session_ids(10_000)
     async with FakeTracesServer() as server, client_of(server) as client:
         server.fail_next(10_000, status=status, message=message)
@@ -43,8 +41,8 @@ async def test_what_no_session_survives_ends_the_stream_at_once(
         assert len(server.requests) <= 8
 
 
-async def test_what_no_session_survives_does_not_wait_for_the_others() -> None:
-    """They may be in the middle of requests that take their time; what they would have brought is dropped."""
+async def test_a_fatal_failure_does_not_wait_for_other_sessions() -> None:
+    """Their requests are slow, and their results are dropped."""
     ids = session_ids(3)
     loop = asyncio.get_running_loop()
     async with FakeTracesServer() as server, client_of(server, timeout=5000) as client:
@@ -60,8 +58,8 @@ async def test_what_no_session_survives_does_not_wait_for_the_others() -> None:
         assert loop.time() - begun < 5
 
 
-async def test_what_no_session_survives_is_not_hidden_by_another_pages_failure() -> None:
-    """Of the pages that are asked for at once, an earlier one may fail as well, and be tried again for long."""
+async def test_a_fatal_failure_is_not_hidden_by_another_pages_failure() -> None:
+    """An earlier page of the same window fails as well, and is retried for long."""
     (session_id,) = session_ids(1)
     loop = asyncio.get_running_loop()
     async with FakeTracesServer() as server, client_of(server, retry=RetryPolicy(wait_initial=1000)) as client:
@@ -75,7 +73,7 @@ async def test_what_no_session_survives_is_not_hidden_by_another_pages_failure()
 
 
 def test_another_event_loop_ends_the_stream() -> None:
-    """No session can be read there: that is no failure of theirs."""
+    """No session can be read there, so that is not a failure of single sessions."""
     client = TracesClient("key", base_url="http://127.0.0.1:1/v1", retry=RetryPolicy(attempts=1))
     with asyncio.Runner() as home, asyncio.Runner() as abroad:
         home.run(results_of(client, session_ids(1)))
@@ -85,7 +83,7 @@ def test_another_event_loop_ends_the_stream() -> None:
 
 
 async def test_closing_the_client_ends_the_stream() -> None:
-    """The consumer, waiting for a session, is told at once."""
+    """A consumer that waits for a session gets the error at once."""
     ids = session_ids(3)
     async with FakeTracesServer() as server, client_of(server) as client:
         server.latency = 3600
@@ -99,8 +97,8 @@ async def test_closing_the_client_ends_the_stream() -> None:
 
 
 @pytest.mark.parametrize("failure", [KeyError("body"), asyncio.CancelledError(), KeyboardInterrupt()])
-async def test_an_exception_of_the_body_leaves_it_as_itself(failure: BaseException) -> None:
-    """Also where sessions are in the middle of requests, which are cancelled and waited for."""
+async def test_an_exception_of_the_block_is_raised_unchanged(failure: BaseException) -> None:
+    """Requests in flight are cancelled and waited for."""
     ids = session_ids(30)
     async with FakeTracesServer() as server, client_of(server) as client:
         server.latency = 0.05
@@ -117,8 +115,8 @@ async def test_an_exception_of_the_body_leaves_it_as_itself(failure: BaseExcepti
         assert len(await client.list_session_traces(ids[-1])) == 100
 
 
-async def test_leaving_early_cancels_what_is_left() -> None:
-    """No request begins after the block, and ids that were not needed are not drawn."""
+async def test_leaving_early_cancels_the_other_sessions() -> None:
+    """No request begins after the block, and ids that are not needed are not drawn."""
     ids = iter(session_ids(1000))
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         for session_id in session_ids(1000):
@@ -131,8 +129,8 @@ async def test_leaving_early_cancels_what_is_left() -> None:
         assert len(list(ids)) >= 1000 - 10
 
 
-async def test_whoever_asks_for_sessions_outside_of_the_block_is_told() -> None:
-    """It would look as if all had come, to a function that returns the stream rather than what is in it."""
+async def test_asking_for_sessions_after_the_block_is_an_error() -> None:
+    """Otherwise a function that returns the stream would seem to return an empty one."""
     ids = session_ids(20)
     async with FakeTracesServer() as server, client_of(server) as client:
         for session_id in ids:
@@ -146,8 +144,8 @@ async def test_whoever_asks_for_sessions_outside_of_the_block_is_told() -> None:
         assert [session async for session in sessions] == []
 
 
-async def test_whoever_waits_for_a_session_when_the_block_is_left_is_told() -> None:
-    """Another task that was to take sessions, too."""
+async def test_waiting_for_a_session_when_the_block_is_left_is_an_error() -> None:
+    """Another task waits for the session."""
     async with FakeTracesServer() as server, client_of(server) as client:
         server.latency = 3600
         async with client.stream_sessions(session_ids(1)) as sessions:
@@ -157,8 +155,8 @@ async def test_whoever_waits_for_a_session_when_the_block_is_left_is_told() -> N
             await waiting
 
 
-async def test_what_has_finished_but_was_not_taken_is_dropped_with_the_block() -> None:
-    """Nothing can be had of a stream that was left, whatever was ready."""
+async def test_finished_sessions_are_dropped_with_the_block() -> None:
+    """Nothing can be taken from a stream whose block was left."""
     async with FakeTracesServer() as server, client_of(server) as client:
         async with client.stream_sessions(["no id"] * 5) as sessions:
             await anext(sessions)
@@ -167,8 +165,8 @@ async def test_what_has_finished_but_was_not_taken_is_dropped_with_the_block() -
             await anext(sessions)
 
 
-async def test_a_failure_is_told_as_often_as_it_is_asked_for() -> None:
-    """The same one, to everybody, and its traceback does not grow."""
+async def test_a_fatal_failure_is_raised_at_every_step() -> None:
+    """Every consumer gets the same error, whose traceback does not grow."""
     async with FakeTracesServer() as server, client_of(server) as client:
         server.fail_next(100, status=401)
         async with client.stream_sessions(session_ids(1)) as sessions:
@@ -185,7 +183,7 @@ async def test_a_failure_is_told_as_often_as_it_is_asked_for() -> None:
 
 
 async def test_a_closed_client_streams_nothing() -> None:
-    """It says so at the call."""
+    """The call raises."""
     client = TracesClient("key")
     await client.aclose()
     with pytest.raises(ClientClosedError):
@@ -193,7 +191,7 @@ async def test_a_closed_client_streams_nothing() -> None:
 
 
 async def test_a_client_that_is_closed_before_the_block_is_entered_streams_nothing() -> None:
-    """It says so there, whatever there is to read."""
+    """Entering the block raises, even without ids."""
     client = TracesClient("key")
     stream = client.stream_sessions([])
     await client.aclose()

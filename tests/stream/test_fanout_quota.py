@@ -17,7 +17,7 @@ from tests.helpers.streams import results_of
 
 
 async def test_the_quota_is_used_to_the_full_and_never_exceeded() -> None:
-    """Alone on its address: no 429, no request too many, and the wall time that the fixed window allows, within 3 %."""
+    """Alone at its address the client gets no 429, and needs the time of the windows within 3 %."""
     ids = session_ids(30)
     pages = 13
     loop = asyncio.get_running_loop()
@@ -37,7 +37,7 @@ async def test_the_quota_is_used_to_the_full_and_never_exceeded() -> None:
 
 
 async def test_beside_a_stranger_nothing_is_lost() -> None:
-    """One who eats half of every window costs at most one batch of refusals a window."""
+    """Another client uses half of every window. That costs at most one batch of refusals in a window."""
     ids = session_ids(30)
     async with FakeTracesServer(quota=Quota(100, 60)) as server, client_of(server) as client:
         for session_id in ids:
@@ -54,11 +54,11 @@ async def test_beside_a_stranger_nothing_is_lost() -> None:
         assert all(len(session) == 130 for session in found.values())
         refused = [moment for moment, request in zip(times, server.requests, strict=True) if request.status == 429]
         for moment in refused:
-            assert sum(moment <= other < moment + 55 for other in refused) <= 8  # a window, and not the next one
+            assert sum(moment <= other < moment + 55 for other in refused) <= 8  # within one window
 
 
 async def test_without_quota_fields_it_is_an_ordinary_client() -> None:
-    """Nothing is held back where the service says nothing of a quota."""
+    """Nothing is held back if the service tells no quota."""
     ids = session_ids(30)
     async with FakeTracesServer(quota=None) as server, client_of(server) as client:
         for session_id in ids:
@@ -69,7 +69,7 @@ async def test_without_quota_fields_it_is_an_ordinary_client() -> None:
 
 
 async def test_a_limit_of_the_store_behind_holds_the_whole_client_back() -> None:
-    """5 s at first, then twice as long while it lasts; one request finds out, and the first success lets all go."""
+    """The hold is 5 s and doubles while the limit lasts. One request goes first, and its success lets all others go."""
     ids = session_ids(20)
     loop = asyncio.get_running_loop()
     times: list[float] = []

@@ -1,4 +1,4 @@
-"""Consumers that give up waiting for a session, at every step of the event loop, and ask again: none is lost."""
+"""Consumers that give up waiting for a session at any step of the event loop, and ask again: no session is lost."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from lyzr_traces_async._handover import Finished
 from lyzr_traces_async.testing import FakeTracesServer
 from tests.helpers.clock import FastClockLoop
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 Sessions = AsyncIterator[SessionTraces]
 Strike = Callable[[], object]
 
 _END: Final = SessionTraces("the end", None)
-# Where a session is handed over there are no more steps than this between two sessions that need no request.
+# Between two sessions that need no request, the event loop takes no more steps than these.
 _STEPS: Final = 10
 
 
-# --- Ways to give up. Each takes a session, or is struck first. -------------------------------------------------------
+# --- Ways to give up. Each takes a session unless `strike` comes first. -----------------------------------------------
 
 
 async def _ask(sessions: Sessions) -> SessionTraces:
@@ -45,7 +43,7 @@ class _Cancelled:
 
 
 class _TimedOut:
-    """`asyncio.timeout` around `anext`."""
+    """`asyncio.timeout` around `anext` expires."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._timeout = asyncio.timeout(None)
@@ -56,12 +54,12 @@ class _TimedOut:
             return await _ask(sessions)
 
     def strike(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it was never entered, or is over
+        with contextlib.suppress(RuntimeError):  # the timeout was never entered, or is over
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
 class _WaitedFor:
-    """`asyncio.wait_for` around `anext`."""
+    """`asyncio.wait_for` around `anext` expires."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.task = asyncio.ensure_future(self._take(sessions))
@@ -83,7 +81,7 @@ class _WaitedForByOneWhoIsCancelled(_WaitedFor):
 
 
 class _InScope:
-    """A cancel scope around `anext`, as of `anyio.move_on_after`."""
+    """A cancel scope of anyio around `anext` is cancelled."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._scope = anyio.CancelScope()
@@ -109,9 +107,9 @@ _WAYS: Final[list[Callable[[Sessions], _Way]]] = [
 
 
 async def _taken(way: _Way, steps: int, *, first: bool) -> SessionTraces | None:
-    """Return the session that was taken, or ``None`` where it was given up after so many steps of the event loop.
+    """Return the session that was taken, or ``None`` if the consumer gave up after so many steps of the event loop.
 
-    :param first: whether to strike ahead of all that is ready to run then, or behind it.
+    :param first: whether to give up before all callbacks that are ready to run then, or after them.
     """
     loop = asyncio.get_running_loop()
     for _ in range(steps):
@@ -127,7 +125,7 @@ async def _taken(way: _Way, steps: int, *, first: bool) -> SessionTraces | None:
 
 
 async def _steps_apart(count: int, rng: random.Random) -> AsyncIterator[Any]:
-    """Make up ids that need no request, as they are none, with a few steps of the event loop between them."""
+    """Yield malformed ids, which need no request, with some steps of the event loop between them."""
     for number in range(count):
         for _ in range(rng.randrange(3 * _STEPS)):
             await asyncio.sleep(0)
@@ -145,7 +143,7 @@ def _check(got: list[SessionTraces], ids: list[str]) -> None:
 async def test_a_consumer_may_give_up_at_every_step_and_ask_again(
     way: Callable[[Sessions], _Way], concurrency: int
 ) -> None:
-    """Of three hundred sessions, none is lost and none twice, whenever it is and whatever else happens in that step."""
+    """Of three hundred sessions none is lost and none comes twice."""
     rng = random.Random(concurrency)
     count = 300
     got: list[SessionTraces] = []
@@ -170,7 +168,7 @@ async def test_a_consumer_may_give_up_at_every_step_and_ask_again(
 
 @pytest.mark.parametrize("way", _WAYS)
 async def test_consumers_that_wait_beside_one_another_may_give_up_as_well(way: Callable[[Sessions], _Way]) -> None:
-    """What one of them was woken for and did not take, another takes."""
+    """A session that a woken consumer does not take is taken by another one."""
     count = 300
     got: list[SessionTraces] = []
 
@@ -188,8 +186,8 @@ async def test_consumers_that_wait_beside_one_another_may_give_up_as_well(way: C
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.005, 0.01, 0.1])
-async def test_a_consumer_may_look_in_now_and_then(seconds: float) -> None:
-    """As one does that has other things to do between two sessions: real requests, and a time-out by the clock."""
+async def test_a_consumer_may_poll_with_a_timeout(seconds: float) -> None:
+    """The requests are real, and the consumer does something else between two sessions."""
     ids = [str(UUID(int=number)) for number in range(100)]
     got: list[SessionTraces] = []
     async with (
@@ -212,8 +210,8 @@ async def test_a_consumer_may_look_in_now_and_then(seconds: float) -> None:
     assert all(len(session) == 2 for session in got)
 
 
-async def test_one_that_gives_up_for_good_holds_up_nobody() -> None:
-    """Several wait, all but one are cancelled in the very step in which the only session finishes."""
+async def test_a_consumer_that_gives_up_for_good_does_not_block_the_others() -> None:
+    """Several wait, and all but one are cancelled in the same step in which the only session finishes."""
     for steps in range(_STEPS):
         go_on = asyncio.Event()
 
@@ -238,7 +236,7 @@ async def test_one_that_gives_up_for_good_holds_up_nobody() -> None:
 
 
 async def test_a_session_that_finishes_too_late_is_dropped() -> None:
-    """It may have been past its last `await` when the stream ended; the consumer has been told of that by then."""
+    """It finishes after the stream has ended, and the consumer has learnt of the end."""
     finished = Finished(1)
     finished.close(LookupError("the ids"))
     finished.put(SessionTraces("late", None))
@@ -249,7 +247,7 @@ async def test_a_session_that_finishes_too_late_is_dropped() -> None:
 
 
 def test_the_ways_to_give_up_do_take_sessions() -> None:
-    """One that is not struck takes the only session there is, then learns of the end."""
+    """Without giving up, each way takes the only session, and then learns of the end."""
 
     async def main(way: Callable[[Sessions], _Way]) -> None:
         async with (

@@ -59,7 +59,7 @@ def _with_context_variables_not_async() -> Iterator[str]:
 
 
 class _LeastNotAsync:
-    """An iterable whose iterator has nothing but `__next__`."""
+    """An iterable whose iterator has only `__next__`."""
 
     def __iter__(self) -> Any:
         ids = iter(IDS)
@@ -82,14 +82,14 @@ class _LeastNotAsync:
     ],
 )
 async def test_ids_may_come_from_anything_that_can_be_iterated_over(source: Source, concurrency: int) -> None:
-    """Also from a generator with scopes, groups or context variables of its own around its yields."""
+    """Generators may have cancel scopes, task groups or context variables around their yields."""
     async with world() as (_, client):
         assert sorted(await collect(client, source(), concurrency)) == IDS
 
 
 @every_concurrency
 async def test_the_sessions_of_one_stream_may_be_the_ids_of_another(concurrency: int) -> None:
-    """Streams within streams, as deep as one likes, at any concurrency."""
+    """Streams may be nested at any concurrency."""
     async with world() as (_, client):
 
         async def again(ids: Ids) -> AsyncIterator[str]:
@@ -98,7 +98,7 @@ async def test_the_sessions_of_one_stream_may_be_the_ids_of_another(concurrency:
                     yield session.session_id
 
         assert sorted(await collect(client, again(again(IDS)), concurrency)) == IDS
-        # And where the outermost is left early, all of them are.
+        # If the outermost stream is left early, all of them end.
         before = asyncio.all_tasks()
         async with client.stream_sessions(again(again(IDS)), concurrency=concurrency) as sessions:
             await anext(sessions)
@@ -107,7 +107,7 @@ async def test_the_sessions_of_one_stream_may_be_the_ids_of_another(concurrency:
 
 @every_concurrency
 async def test_one_task_draws_all_ids_and_only_as_they_are_needed(concurrency: int) -> None:
-    """Not the consumer's task, and none that reads sessions; no id is drawn before a session may begin."""
+    """It is neither the consumer's task nor one that reads sessions. An id is drawn only when its session may begin."""
     tasks = set()
     drawn = 0
 
@@ -130,8 +130,8 @@ async def test_one_task_draws_all_ids_and_only_as_they_are_needed(concurrency: i
     assert asyncio.current_task() not in tasks
 
 
-async def test_nothing_is_drawn_where_nothing_is_awaited() -> None:
-    """A block that is left at once has not begun."""
+async def test_a_block_that_is_left_at_once_draws_no_id() -> None:
+    """The stream begins at the first `await`."""
     ids = iter(IDS)
     async with world() as (server, client):
         async with client.stream_sessions(ids):

@@ -1,4 +1,4 @@
-"""Ids that are cancelled, or cancel the task they run in: the consumer is told."""
+"""Ids that are cancelled, or cancel the task they run in: the consumer gets the exception."""
 
 from __future__ import annotations
 
@@ -111,10 +111,10 @@ async def _waiting_for_a_cancelled_task() -> AsyncIterator[str]:
         (_waiting_for_a_cancelled_task, asyncio.CancelledError),
     ],
 )
-async def test_what_cancels_the_ids_is_no_silent_end(
+async def test_a_cancellation_of_the_ids_is_no_silent_end(
     source: Source, kind: type[BaseException], concurrency: int
 ) -> None:
-    """It is raised where they wait, and what they make of it comes to the consumer, who is not cancelled by it."""
+    """It is raised in the ids, and the exception that leaves them comes to the consumer, who is not cancelled."""
     async with world() as (_, client):
         with pytest.raises(kind) as raised:
             await collect(client, source(), concurrency)
@@ -128,10 +128,10 @@ async def test_what_cancels_the_ids_is_no_silent_end(
 
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 @pytest.mark.parametrize("stop", [lambda: anyio.move_on_after(2.5), lambda: contextlib.suppress(TimeoutError)])
-async def test_ids_that_stop_by_themselves_after_a_time_end_the_stream_in_order(
+async def test_ids_that_stop_after_a_time_of_their_own_end_the_stream(
     stop: Callable[[], contextlib.AbstractContextManager[object]], concurrency: int
 ) -> None:
-    """They have said that there are no more: all that were drawn come."""
+    """The ids end regularly, so all sessions that were drawn come."""
     drawn = []
 
     async def ids() -> AsyncIterator[str]:
@@ -147,7 +147,7 @@ async def test_ids_that_stop_by_themselves_after_a_time_end_the_stream_in_order(
 
 
 async def _impatient(timed_out: list[str], ended: list[object], *, of_anyio: bool) -> AsyncIterator[str]:
-    """Ids that give each other half a second, and take no more than note of it when that is over."""
+    """Yield ids with a timeout of half a second around each yield, and go on after the timeout."""
     drawing = asyncio.current_task()
     try:
         for session_id in IDS:
@@ -165,8 +165,8 @@ async def _impatient(timed_out: list[str], ended: list[object], *, of_anyio: boo
 
 @pytest.mark.parametrize("concurrency", [1, 2])
 @pytest.mark.parametrize("of_anyio", [False, True])
-async def test_ids_that_go_on_after_a_time_out_of_theirs_go_on(of_anyio: bool, concurrency: int) -> None:  # noqa: FBT001
-    """Each comes, and no more are read at once than may be: one is kept until its turn, and so is its time-out."""
+async def test_ids_that_go_on_after_a_timeout_are_all_read(of_anyio: bool, concurrency: int) -> None:  # noqa: FBT001
+    """Each session comes, and no more are read at once than allowed: an id is kept until its turn."""
     timed_out: list[str] = []
     ended: list[object] = []
     loop = asyncio.get_running_loop()
@@ -181,14 +181,14 @@ async def test_ids_that_go_on_after_a_time_out_of_theirs_go_on(of_anyio: bool, c
                 got.append(session.session_id)
                 assert len(server.requests) <= len(got) + concurrency
         assert sorted(got) == IDS
-        assert loop._impatient.jumped - jumped > 20 / concurrency * 2  # nobody was busy all the while
+        assert loop._impatient.jumped - jumped > 20 / concurrency * 2  # no task was spinning meanwhile
     assert len(timed_out) >= 20 - concurrency
     assert ended == [True]
 
 
 @pytest.mark.parametrize("of_anyio", [False, True])
 async def test_a_stream_can_be_left_while_an_id_is_kept_for_its_turn(of_anyio: bool) -> None:  # noqa: FBT001
-    """It is never read, and the ids are ended as ever."""
+    """Its session is never read, and the ids are ended as usual."""
     timed_out: list[str] = []
     ended: list[object] = []
     async with world() as (server, client):
@@ -201,8 +201,8 @@ async def test_a_stream_can_be_left_while_an_id_is_kept_for_its_turn(of_anyio: b
 
 
 @pytest.mark.parametrize("how_many", ["all", "one"])
-def test_whoever_cancels_a_task_of_a_stream_at_any_step_ends_it_aloud(how_many: str) -> None:
-    """The consumer gets all sessions or `CancelledError`: never fewer and a regular end, nor no end at all."""
+def test_a_cancelled_task_of_a_stream_is_no_silent_end(how_many: str) -> None:
+    """The consumer gets all sessions or `CancelledError`: never fewer sessions with a regular end, and never no end."""
 
     async def run(at: int, which: int) -> bool:
         async with (
@@ -253,7 +253,7 @@ async def one_by_one(ids: list[str]) -> AsyncIterator[str]:
 
 
 async def test_a_consumer_that_shields_itself_gets_all_sessions() -> None:
-    """What cancels the code around it ends the stream when the block is left, and not before."""
+    """A cancellation of the code around it ends the stream only when the block is left."""
     async with world() as (_, client):
         got = []
         with anyio.move_on_after(1.5) as around:

@@ -16,7 +16,7 @@ from tests.helpers.streams import IDS, number_of_id, world
 
 
 async def _tidy(ended: list[object], *, wait: float = 0.0) -> AsyncIterator[str]:
-    """Ids that take their time to clean up, as one does that closes a connection."""
+    """Yield ids, and take two seconds to clean up, as for closing a connection."""
     drawing = asyncio.current_task()
     token = number_of_id.set(7)
     try:
@@ -37,7 +37,7 @@ async def _tidy(ended: list[object], *, wait: float = 0.0) -> AsyncIterator[str]
 async def test_a_generator_of_ids_is_ended_in_its_own_task_on_every_way_out(
     way: str, wait: float, concurrency: int
 ) -> None:
-    """Where it has its scopes and context variables; it may await what it has to, and the block waits for it."""
+    """Its scopes and context variables belong to that task. It may await in its cleanup, and the block waits for it."""
     ended: list[object] = []
     async with world() as (server, client):
         with contextlib.suppress(LookupError, TimeoutError):
@@ -68,8 +68,8 @@ async def _leave(way: str, server: FakeTracesServer, client: TracesClient, sessi
             pass
 
 
-async def test_what_is_no_async_generator_is_left_as_it_is() -> None:
-    """As by a `for` loop: whoever has it can take on from there."""
+async def test_ids_that_are_no_async_generator_are_not_closed() -> None:
+    """As after a `for` loop, the owner can go on with the rest."""
     give, take = anyio.create_memory_object_stream[str](20)
     for session_id in IDS:
         give.send_nowait(session_id)
@@ -84,8 +84,8 @@ async def test_what_is_no_async_generator_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-async def test_ids_that_take_no_notice_of_being_cancelled_are_closed(concurrency: int) -> None:
-    """In their own task; what they yield then is not read."""
+async def test_ids_that_suppress_a_cancellation_are_closed(concurrency: int) -> None:
+    """They are closed in their own task. Ids that they yield after that are not read."""
     ended = []
 
     async def ids() -> AsyncIterator[str]:
@@ -109,7 +109,7 @@ async def test_ids_that_take_no_notice_of_being_cancelled_are_closed(concurrency
 
 
 async def test_a_cancellation_while_the_ids_clean_up_is_not_lost() -> None:
-    """The block is left when they have, and then the consumer is cancelled."""
+    """The block waits for the cleanup, and then the consumer is cancelled."""
     ended: list[object] = []
 
     async def consume(client: TracesClient) -> None:
@@ -127,8 +127,8 @@ async def test_a_cancellation_while_the_ids_clean_up_is_not_lost() -> None:
         assert ended == [True]
 
 
-async def test_what_the_block_raises_within_a_cancelled_scope_leaves_it_as_itself() -> None:
-    """Waiting for the ids to clean up does not put a cancellation in its place."""
+async def test_an_exception_of_the_block_is_raised_unchanged_in_a_cancelled_scope() -> None:
+    """Waiting for the cleanup of the ids does not replace it by a cancellation."""
     ended: list[object] = []
     async with world() as (_, client):
         with pytest.raises(LookupError), anyio.CancelScope() as scope:
@@ -139,8 +139,8 @@ async def test_what_the_block_raises_within_a_cancelled_scope_leaves_it_as_itsel
         assert ended == [True]
 
 
-async def test_what_the_ids_raise_when_they_are_ended_leaves_the_block() -> None:
-    """Unless the block raises something itself, which is what leaves it then."""
+async def test_an_exception_of_the_cleanup_of_the_ids_leaves_the_block() -> None:
+    """If the block itself raises, that exception leaves it."""
 
     async def ids() -> AsyncIterator[str]:
         try:
@@ -160,7 +160,7 @@ async def test_what_the_ids_raise_when_they_are_ended_leaves_the_block() -> None
 
 
 async def test_ids_may_close_the_client_themselves() -> None:
-    """It is closed in full, the consumer is told, and leaving the block does not wait for what they do next."""
+    """The client is closed, the consumer gets an error, and leaving the block does not wait for the ids."""
     went_on: list[bool] = []
 
     async def ids() -> AsyncIterator[str]:

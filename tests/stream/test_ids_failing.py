@@ -29,7 +29,7 @@ async def _raising_async(failure: BaseException) -> AsyncIterator[str]:
 
 
 class _Raising:
-    """An iterator of both kinds; a generator would have its say about what is raised."""
+    """An iterator that raises. A generator would change some of these exceptions."""
 
     def __init__(self, failure: BaseException) -> None:
         self._failure = failure
@@ -91,10 +91,10 @@ _EVERYWHERE: Final = [
     ],
     ids=lambda failure: type(failure).__name__,
 )
-def test_what_the_ids_raise_comes_to_the_consumer_as_itself(
+def test_an_exception_of_the_ids_is_raised_unchanged_in_the_consumer(
     source: Callable[[BaseException], Ids], failure: BaseException, concurrency: int
 ) -> None:
-    """Of whatever kind it is: not in a group, not past the consumer into the event loop, and not in silence."""
+    """It is not put into a group, not raised in the event loop, and not dropped."""
 
     async def main() -> BaseException | None:
         async with world() as (_, client):
@@ -111,10 +111,10 @@ def test_what_the_ids_raise_comes_to_the_consumer_as_itself(
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("source", _EVERYWHERE)
 @pytest.mark.parametrize("failure", [StopAsyncIteration(), StopIteration()], ids=lambda failure: type(failure).__name__)
-async def test_what_would_look_like_the_end_is_an_error(
+async def test_an_exception_that_would_look_like_the_end_is_an_error(
     source: Callable[[BaseException], Ids], failure: BaseException, concurrency: int
 ) -> None:
-    """But from where it is the end."""
+    """It is an error except in the method in which it means the end."""
     regular = {(_RaisingNotAsync, StopIteration), (_RaisingAsync, StopAsyncIteration)}
     async with world() as (_, client):
         if (source, type(failure)) in regular:
@@ -157,11 +157,11 @@ class _UnspeakableText(str):
         (lambda: _Unspeakable(RecursionError()), "<_Unspeakable>"),
         (lambda: _Unspeakable(StopAsyncIteration()), "<_Unspeakable>"),
         (lambda: _UnspeakableText(IDS[0]), "<_UnspeakableText>"),
-        (lambda: UUID.__new__(UUID), "<UUID>"),  # half made
+        (lambda: UUID.__new__(UUID), "<UUID>"),  # has no value yet
     ],
 )
 async def test_a_malformed_id_of_any_kind_is_that_sessions_failure(make: Callable[[], Any], name: str) -> None:
-    """Under a name that can be shown, and the others are none the worse."""
+    """The result has a name that can be printed, and the other sessions come."""
     async with world() as (_, client), client.stream_sessions([*IDS, make(), *IDS[:1]]) as sessions:
         found = [(session.session_id, session.error) async for session in sessions]
     assert len(found) == 22
@@ -171,8 +171,8 @@ async def test_a_malformed_id_of_any_kind_is_that_sessions_failure(make: Callabl
     assert "session_id must be a UUID" in str(error)
 
 
-async def test_an_id_that_ends_the_program_when_it_is_looked_at_does_so() -> None:
-    """That is not held against the session."""
+async def test_an_exception_that_ends_the_program_is_not_a_sessions_failure() -> None:
+    """It is raised when the text of the id is made."""
     async with world() as (_, client):
         with pytest.raises(_Own):
             await collect(client, [_Unspeakable(_Own())])

@@ -14,8 +14,6 @@ from tests.proof.cancellation.complaints import Complaints, run_without_complain
 from tests.proof.cancellation.stepping import Steps, outside_task, outside_task_first
 from tests.proof.cancellation.worlds import CASES, LONG, WALKS, WORLDS, Record, World, check_got, check_idle, settle
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 
 @pytest.mark.parametrize(
     ("walk", "world", "least", "start"),

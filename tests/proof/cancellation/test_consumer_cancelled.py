@@ -29,8 +29,6 @@ from tests.proof.cancellation.worlds import (
     settle,
 )
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 
 async def _client_and_all(client: TracesClient, got: list[Trace]) -> None:
     """Open and close the client within the code that is interrupted."""

@@ -28,7 +28,6 @@ from tests.proof.cancellation.worlds import (
     take,
 )
 
-pytestmark = pytest.mark.usefixtures("hurry")
 Leave = Callable[[AsyncGenerator[Any, None], int], Awaitable[None]]
 
 

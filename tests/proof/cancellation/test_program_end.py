@@ -18,8 +18,6 @@ from tests.proof.cancellation.complaints import Complaints, listening
 from tests.proof.cancellation.stepping import Steps, stepping_task
 from tests.proof.cancellation.worlds import LIMIT, LONG, LONG_TRACES, SHORT, WALKS, Consume, Record, take
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 
 @pytest.mark.parametrize("walk", ["traces, prefetch 1", "traces, prefetch 8", "pages, prefetch 8", "stream"])
 def test_a_program_may_end_at_every_await_point_of_a_walk_in_the_background(

@@ -17,7 +17,6 @@ from tests.proof.fault_matrix.cases import CASES, LIMIT, ROWS, Case, Scene
 from tests.proof.fault_matrix.faults import RETRY
 from tests.proof.walking import walk
 
-pytestmark = pytest.mark.usefixtures("hurry")
 # The longest duration of a case, in seconds of the loop's clock: three time-outs of 45 s and the waits between them.
 LONGEST = 200.0
 
