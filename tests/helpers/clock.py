@@ -14,7 +14,7 @@ from typing import TypeVar, TypeVarTuple
 # sends, so that a short time is enough while this process has a single thread. The longer time is for other threads,
 # which need to be scheduled before they answer.
 GRACE = 0.002
-GRACE_ALONE = 0.0002
+GRACE_ALONE = 0.0005
 
 
 _T = TypeVar("_T")
