@@ -34,8 +34,12 @@ list, at a larger offset. The walk always reads on from ``covered``, so it loses
   traces come twice although the list did not grow, and as many others are missing. The offsets can't show this:
   :mod:`._books` compares the numbers at the end of a pass.
 
-One case stays invisible: if an insertion *and* a deletion fall between the same two answers, the count does not change,
-and a trace may be missed. The answers of one window count as one answer here.
+Two cases stay invisible, and a trace may be missed:
+
+- An insertion *and* a deletion fall between the same two answers, so that the count does not change. The answers of one
+  window count as one answer here.
+- While the last window is read, traces are inserted in the middle of the list, or more than a page of them at once. No
+  page comes behind this window that would show what has moved.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ def _seconds(begin: datetime, end: datetime | None) -> float | None:
 class Observation(Model):
     """One observation within a trace: a span, an event, or a model's generation.
 
-    The fields that hold JSON count for equality but not for the hash. The ``repr`` shows no prompts or answers.
+    The fields that hold JSON or a mapping count for equality but not for the hash. The ``repr`` shows no prompts or
+    answers.
     """
 
     id: str
@@ -92,7 +93,7 @@ class TraceDetail(Model):
     """One trace with all its observations."""
 
     trace_id: str
-    """The trace's id: opaque, at most 256 characters."""
+    """The trace's id, opaque. The service documents at most 256 characters."""
     name: str | None
     """The name of the step, or ``None``."""
     session_id: str | None

@@ -152,7 +152,7 @@ class TracesClient:
 
     @property
     def stats(self) -> ClientStats:
-        """The counts of the client's work so far: a snapshot, cheap to take at any time."""
+        """The counts of the client's work so far: a snapshot. Taking it makes no request."""
         return self._sender.stats()
 
     @property
@@ -190,9 +190,9 @@ class TracesClient:
         stable, the client walks the list again.
 
         A trace may be missed in two cases: an insertion and a deletion fall between the same two successive answers,
-        so that the server's ``totalItems`` does not show them (the answers of one prefetch window count as one); or an
-        insertion in the middle of the list happens while its last window is read. ``prefetch=1`` makes both as
-        unlikely as possible.
+        so that the server's ``totalItems`` does not show them (the answers of one prefetch window count as one); or,
+        while the last window is read, traces are inserted in the middle of the list, or more than a page of them at
+        once. ``prefetch=1`` makes both as unlikely as possible.
 
         Up to ``prefetch`` pages are in flight at once, in windows of 1, 2, 4 and so on: the first trace comes after one
         round trip, and leaving the loop early costs at most twice the pages consumed. Between two traces no request is
@@ -257,7 +257,7 @@ class TracesClient:
         :raises InvalidArgumentError: at the call, if an argument is invalid.
         :raises ClientClosedError: at the call, or from the iteration, if the client is closed.
         :raises AuthenticationError: from the iteration, at once, or after the last attempt if the key was accepted
-            before. :class:`PermissionDeniedError` and :class:`ServiceNotConfiguredError` are raised likewise.
+            before. :class:`PermissionDeniedError` and :class:`ServiceNotConfiguredError` are raised at once.
 
         Example::
 

@@ -59,11 +59,12 @@ __all__ = [
 class LyzrTracesError(Exception):
     """The base class of all errors of this library.
 
-    ``str()`` of an error is its message, followed by the other attributes that are known.
+    ``str()`` of an error is its message, followed by the session, the trace, the page, the number of attempts and the
+    request id, as far as they are known.
     """
 
     message: str
-    """What went wrong and what to do about it. For an :class:`APIStatusError`, the server's own words."""
+    """What went wrong, and usually what to do about it. ``str()`` of the error may add advice."""
     session_id: str | None
     """The session that the request asked for, or ``None`` if that is not known."""
     trace_id: str | None
@@ -75,7 +76,7 @@ class LyzrTracesError(Exception):
     counts in that ``limit``, even if the server used another one.
     """
     attempts: int | None
-    """How many requests were made for that page, or ``None`` if that is not known."""
+    """How many times the request was made, or ``None`` if that is not known."""
     request_id: str | None
     """The ``X-Request-Id`` of the last answer, or of the last request if no answer came."""
 
@@ -186,7 +187,10 @@ class APIStatusError(LyzrTracesError):
     """The API answered with a status other than 200."""
 
     message: str
-    """The server's own words. ``str()`` of the error adds the status and the advice."""
+    """The server's own words, up to 500 characters; if it sent no JSON error, a description of its answer.
+
+    ``str()`` of the error adds the status and the advice.
+    """
     status: int
     """The HTTP status."""
     headers: Mapping[str, str]
@@ -363,7 +367,10 @@ class ResponseDecodeError(LyzrTracesError):
 
 
 class ResponseTooLargeError(LyzrTracesError):
-    """The answer's body is larger than 16 MiB after decompression. Ask for fewer traces per page with ``limit``."""
+    """The answer's body is larger than 16 MiB after decompression. Ask for fewer traces per page with ``limit``.
+
+    ``iter_sessions`` asks for smaller parts by itself.
+    """
 
 
 class PaginationError(LyzrTracesError):

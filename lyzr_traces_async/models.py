@@ -41,7 +41,7 @@ class Trace(Model):
     """
 
     trace_id: str
-    """The trace's id: opaque, at most 256 characters."""
+    """The trace's id, opaque. The service documents at most 256 characters."""
     name: str | None
     """The name of the step, or ``None``."""
     session_id: str | None
@@ -144,7 +144,10 @@ class SessionTraces(_Traces):
         return self._traces
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the session as JSON values: ``sessionId``, ``error`` and ``traces``. One of the two is ``None``."""
+        """Return the session as JSON values: ``sessionId``, ``error`` and ``traces``.
+
+        Either ``error`` or ``traces`` is ``None``.
+        """
         failed = self.error is not None
         return {
             "sessionId": self.session_id,
@@ -182,7 +185,7 @@ class SessionInfo(Model):
 
 @frozen
 class ClientStats(Model):
-    """The counts of a client's work so far: a snapshot, which does not change and is cheap to take."""
+    """The counts of a client's work so far: a snapshot, which does not change. Taking it makes no request."""
 
     requests: int = 0
     """Requests sent; each attempt counts."""
@@ -200,7 +203,7 @@ class ClientStats(Model):
 
 @frozen
 class QuotaState(Model):
-    """What a client knows of the service's quota: a snapshot, which does not change and is cheap to take.
+    """What a client knows of the service's quota: a snapshot, which does not change. Taking it makes no request.
 
     If the service has several quotas, this is the tightest: the one that allows the fewest requests in the time ahead.
 
@@ -227,23 +230,23 @@ class QuotaState(Model):
 class RetryPolicy(Model):
     """How often and how long the client retries.
 
-    Before attempt ``n + 1`` the client waits ``wait_initial * 2 ** (n - 1)`` seconds plus a random time of up to
-    ``wait_jitter``, but never longer than ``wait_max``.
+    After the ``n``-th failure the client waits ``wait_initial * 2 ** (n - 1)`` seconds plus a random time of up to
+    ``wait_jitter``, but never longer than ``wait_max``. After a dropped connection it retries once without a wait.
 
-    :param attempts: requests for one page in all, at least 1. A request that gets a 429 does not count.
+    :param attempts: requests for one answer in all, at least 1. A request that gets a 429 does not count.
     :param wait_initial: the first wait, in seconds.
     :param wait_max: the longest wait, in seconds.
     :param wait_jitter: the largest random addition to a wait, in seconds.
-    :param max_rate_limit_wait: the longest wait because of 429 answers, in seconds. A request gives up when the server
-        asks for a longer wait, or when the server has refused it for this long and no request of the client got
-        through meanwhile. While others get through, it keeps waiting for its turn.
+    :param max_rate_limit_wait: the longest single wait after a 429, in seconds. A request gives up when the server asks
+        for a longer wait, or when the server has refused it for this long and no request of the client got through
+        meanwhile. While others get through, it waits for its turn, but gives up after 20 refusals.
     :raises InvalidArgumentError: if ``attempts`` is not an integer of at least 1, or a wait is negative or not finite.
 
     Example: ``RetryPolicy(attempts=1)`` tries once and never again.
     """
 
     attempts: int = 6
-    """How many requests the client makes for one page in all; at least 1. A request that gets a 429 does not count."""
+    """How many requests the client makes for one answer, at least 1. A request that gets a 429 does not count."""
     wait_initial: float = 0.5
     """The first wait, in seconds."""
     wait_max: float = 20.0
@@ -251,7 +254,7 @@ class RetryPolicy(Model):
     wait_jitter: float = 1.0
     """The largest random addition to a wait, in seconds."""
     max_rate_limit_wait: float = 120.0
-    """The longest wait because of 429 answers, in seconds, before a request gives up."""
+    """The longest single wait after a 429, in seconds. A request that would have to wait longer gives up."""
 
     def __attrs_post_init__(self) -> None:
         check_count("RetryPolicy: attempts", self.attempts)

@@ -52,7 +52,7 @@ class NameSummary(Model):
     count: int
     """How many traces have this name."""
     total_cost_usd: float
-    """The sum of their known costs, in US dollars, rounded once."""
+    """The sum of their known costs, in US dollars, rounded once; infinity if it is too large for a float."""
     costs_missing: int
     """How many of them have no cost. The sum leaves these traces out; they need not be free."""
     latencies_missing: int
@@ -60,7 +60,8 @@ class NameSummary(Model):
     cost_share: float | None
     """Their share of the cost of all traces: 0 to 1, if no cost is negative.
 
-    ``None`` if none of their costs is known, or if the cost of all traces is 0 or too large for a float.
+    ``None`` if none of their costs is known, if the cost of all traces is 0, or if one of both costs is too large for a
+    float.
     """
     latency: Quantiles | None
     """The distribution of their latencies, or ``None`` if no latency is known."""
@@ -73,7 +74,7 @@ class TraceSummary(Model):
     count: int
     """How many traces there are."""
     total_cost_usd: float
-    """The sum of the known costs, in US dollars. Without any known cost it is 0.0.
+    """The sum of the known costs, in US dollars: 0.0 without any known cost, infinity if it is too large for a float.
 
     It is rounded once, so that the order of the traces makes no difference.
     """
@@ -94,8 +95,8 @@ class TraceSummary(Model):
     by_name: Mapping[str | None, NameSummary] = attrs.field(hash=False, repr=counted)
     """The summary of each name, the most expensive name first.
 
-    If costs are equal, the name with more traces comes first, then the name that sorts first. The mapping counts for
-    equality but not for the hash.
+    If costs are equal, the name with more traces comes first, then the name that sorts first; traces without a name
+    come last. The mapping counts for equality but not for the hash.
     """
     slowest: tuple[Trace, ...] = attrs.field(repr=counted)
     """The traces with the longest latencies, longest first. If latencies are equal, the trace that came first wins."""
@@ -104,7 +105,7 @@ class TraceSummary(Model):
 
     @property
     def seconds(self) -> float | None:
-        """The time from :attr:`began` to :attr:`ended`, in seconds, or ``None`` where there are no traces."""
+        """The time from :attr:`began` to :attr:`ended`, in seconds, or ``None`` if there are no traces."""
         return None if self.began is None or self.ended is None else (self.ended - self.began).total_seconds()
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +119,7 @@ class TraceSummary(Model):
 class Summarizer:
     """Adds up traces one by one.
 
-    It keeps the slowest and the most expensive traces whole. For every other trace it keeps only two numbers, 16 bytes.
+    It keeps two numbers of each trace, 16 bytes. Only the slowest and the most expensive traces are kept whole.
     A latency or cost that is not a finite number counts as missing.
 
     :param top: how many of the slowest and of the most expensive traces to keep; at least 0.

@@ -39,7 +39,7 @@ class TraceStore:
     The table ``traces`` has the fields of :class:`Trace` as columns, with ``extra`` as JSON. Its ``session_id`` is the
     id that was asked for. The table ``sessions`` has a row for each session: ``session_id``, ``state`` (``read``,
     ``failed``, or ``missing`` for a 404), ``error``, ``asked_at`` (the time of the last attempt to read the session),
-    ``read_at`` (the time at which the session was last read completely), ``newest`` (the time at which its newest trace
+    ``read_at`` (the time at which the last complete read began), ``newest`` (the time at which its newest trace
     began), ``trace_count`` and ``missing_since``.
 
     :param path: the file. The first :meth:`sync` creates it. Its folder must exist.
@@ -88,7 +88,8 @@ class TraceStore:
 
         Each session is replaced as a whole, with its traces, in one transaction. If a session can't be read this time,
         its earlier traces stay. The file is open only while a batch is written, so other programs can read it between
-        the batches. If another program has the file open, the sync waits for it, up to two minutes.
+        the batches. If another program has the file open, the sync waits for it: up to 5 s before the first request,
+        and up to two minutes with a batch to write.
 
         The method yields the progress once before the first request, then after each batch. It draws all ids before it
         reads the first session. Leaving the loop or closing the client ends the sync.

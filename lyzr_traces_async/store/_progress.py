@@ -34,11 +34,14 @@ class SyncProgress:
     traces: int = 0
     """How many traces this sync has written."""
     seconds_left: float | None = None
-    """How long the remaining sessions take because of the quota, in seconds, or ``None`` if no quota is known."""
+    """How long the remaining sessions take because of the quota, in seconds.
+
+    0 if no session remains, ``None`` if the quota, its size or its window is not known.
+    """
     errors: tuple[LyzrTracesError, ...] = attrs.field(default=(), repr=counted)
     """The errors of the sessions that failed since the previous progress. Each error has a ``session_id``."""
 
-    def after(self, outcomes: Collection[Outcome], requests: int, quota: QuotaState | None) -> SyncProgress:
+    def _after(self, outcomes: Collection[Outcome], requests: int, quota: QuotaState | None) -> SyncProgress:
         """Return the progress after ``outcomes`` were written, with ``requests`` made since the start of the sync."""
         states = Counter(outcome.state for outcome in outcomes)
         done = self.done + len(outcomes)

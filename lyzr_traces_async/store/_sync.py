@@ -82,7 +82,7 @@ async def sync(
                 if batch:
                     await _when_free(write, PATIENCE)
                     requests += sum(outcome.requests for outcome in batch.values())
-                    progress = progress.after(batch.values(), requests, client.quota)
+                    progress = progress._after(batch.values(), requests, client.quota)
                     yield progress
         if failure is not None:
             raise failure

@@ -23,8 +23,8 @@ class Quota:
     The window is fixed: it opens with the first request after the previous window ended. Every request counts,
     including refused and failed requests.
 
-    :param requests: the number of requests in a window, at least 1.
-    :param seconds: the length of a window in seconds, more than 0.
+    :param requests: the number of requests in a window, 1 to 999,999,999,999,999.
+    :param seconds: the length of a window in seconds, more than 0, and at most the same number.
     :raises InvalidArgumentError: if a parameter is out of these limits.
 
     Example: ``Quota(requests=100, seconds=60)`` is the quota of the real service.

@@ -30,15 +30,17 @@ class FakeTracesServer(Contents):
 
     The server checks the key and the parameters, returns pages, counts requests against a quota, reports the quota in
     header fields, and fails on request. It listens inside ``async with``. At the end of the block it stops at once and
-    drops running requests. Its methods and attributes can be used from any thread, also before it listens.
+    drops running requests. Its methods and attributes can be used from any thread, also before it listens, except
+    ``base_url`` and ``spend_quota``.
 
     With a plain ``with`` it runs in its own thread, for synchronous code and for fixtures of any scope.
 
     :param api_key: the key to accept.
-    :param quota: the number of requests answered in a window of time, measured by the clock of the event loop; ``None``
-        for no limit and no header fields about a quota.
+    :param quota: the number of requests answered in a window of time, measured by the clock of the event loop: 100 in
+        60 s by default; ``None`` for no limit and no header fields about a quota.
     :param host: the address to listen on, or its name. With ``0.0.0.0`` the server listens on all addresses of this
-        machine, so that other machines and containers reach it too. Everybody who reaches it can read its traces.
+        machine, so that other machines and containers reach it too. Whoever reaches it and knows the key can read its
+        traces, and the default key is public.
     :param port: the port to listen on, 0 to 65535; 0 for any free port.
     :raises InvalidArgumentError: if the key can't be sent in a header field, or the host or port is not valid.
 
