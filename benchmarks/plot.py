@@ -13,8 +13,8 @@ from html import escape
 import attrs
 
 from .peers import OURS
-from .report import quantity
 from .results import Results
+from .tables import quantity
 
 TEXT = "#767d86"
 ACCENT = "#0b8a6f"

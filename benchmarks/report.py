@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from .peers import BY_HAND, OURS
+from .peers import OURS
 from .results import Results, ratio
-
-Row = Sequence[str]
+from .tables import COMPARED, quantity, rows_of, section, table, time_cells, times
 
 # The quota of the real service allows 100 requests a minute, and a request returns up to 100 traces.
 QUOTA_TRACES_A_SECOND: Final = 10_000 / 60
@@ -97,32 +96,6 @@ def overview(results: Results) -> str:
     return table(("", *(title for _, _, _, title, _ in columns)), rows)
 
 
-def table(head: Row, rows: Sequence[Row]) -> str:
-    """Return a Markdown table with aligned columns: the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-
-    def line(row: Row) -> str:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        return f"| {' | '.join(cells)} |\n"
-
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    return line(head) + line(rule) + "".join(map(line, rows))
-
-
-def quantity(value: float) -> str:
-    """Return a number with three significant digits; from 100 on, all digits before the decimal point."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _times(value: float | None) -> str:
-    return "" if value is None else f"{quantity(value)} x"
-
-
-def _section(title: str, text: str, rows: str) -> str:
-    return f"## {title}\n\n{text}\n\n{rows}"
-
-
 def _head(results: Results) -> str:
     machine, settings = results.machine, results.settings
     versions = {name: version for peer in results.peers for name, version in peer.packages.items()}
@@ -149,43 +122,14 @@ def _head(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rows(results: Results, scenario: str, case: str, cells: Callable[[str], list[str]]) -> list[Row]:
-    rows: list[Row] = []
-    for peer in results.peers:
-        if peer.missing:
-            continue
-        if failure := results.failure(scenario, case, peer.name):
-            blank = [""] * (len(cells(OURS)) - 1)
-            rows.append([peer.title, f"failed: {' '.join(failure.split()).replace('|', '/')}", *blank])
-        else:
-            rows.append([peer.title, *cells(peer.name)])
-    return rows
-
-
-def _timed(results: Results, scenario: str, case: str, metric: str, scale: float) -> Callable[[str], list[str]]:
-    """Return a function that makes a peer's cells for the columns of ``COMPARED`` and the one before them."""
-
-    def cells(peer: str) -> list[str]:
-        found = results.find(scenario, case, peer, metric)
-        if found is None:
-            return [""] * 4
-        compared = (ratio(found, results.find(scenario, case, other, metric)) for other in (OURS, BY_HAND))
-        return [quantity(found.best * scale), f"+{found.spread:.0%}", *map(_times, compared)]
-
-    return cells
-
-
-COMPARED: Final = ("median over best", "vs this library", "vs aiohttp by hand")
-
-
 def _decode(results: Results, case: str) -> str:
-    rows = _rows(results, "decode", case, _timed(results, "decode", case, "time", 1e6))
+    rows = rows_of(results, "decode", case, time_cells(results, "decode", case, "time", 1e6))
     text = f"Each peer turns the bytes of one page of {case} into its values."
-    return _section("Decode", text, table(("", "µs a page", *COMPARED), rows))
+    return section("Decode", text, table(("", "µs a page", *COMPARED), rows))
 
 
 def _walk(results: Results, case: str) -> str:
-    timed = _timed(results, "walk", case, "cpu", 1e6)
+    timed = time_cells(results, "walk", case, "cpu", 1e6)
 
     def cells(peer: str) -> list[str]:
         busy = results.find("walk", case, peer, "server_busy")
@@ -197,14 +141,14 @@ def _walk(results: Results, case: str) -> str:
         "\nThe last two columns are medians: the server's CPU time for a page, and the share of the time it was busy."
     )
     columns = ("", "CPU µs a page", *COMPARED, "server µs", "server busy")
-    return _section("Walk", text, table(columns, _rows(results, "walk", case, cells)))
+    return section("Walk", text, table(columns, rows_of(results, "walk", case, cells)))
 
 
 def _latency(results: Results, case: str) -> str:
-    rows = _rows(results, "latency", case, _timed(results, "latency", case, "wall", 1))
+    rows = rows_of(results, "latency", case, time_cells(results, "latency", case, "wall", 1))
     each = results.settings["latency"] * 1e3
     text = f"Each peer reads {case} of one session. The server waits {each:.0f} ms before each answer."
-    return _section(f"Latency, {case}", text, table(("", "s", *COMPARED), rows))
+    return section(f"Latency, {case}", text, table(("", "s", *COMPARED), rows))
 
 
 def _best(results: Results, scenario: str, case: str, peer: str) -> dict[str, float]:
@@ -238,7 +182,7 @@ def _herd(results: Results, case: str) -> str:
         f"{_quota(results)} {FLOOR}"
     )
     columns = ("", "sessions lost", "answers 429", "requests", "s", "s over the floor")
-    return _section(f"Herd, {case}", text, table(columns, _rows(results, "herd", case, cells)))
+    return section(f"Herd, {case}", text, table(columns, rows_of(results, "herd", case, cells)))
 
 
 def _neighbours(results: Results, case: str) -> str:
@@ -259,7 +203,7 @@ def _neighbours(results: Results, case: str) -> str:
         "windows of the real service."
     )
     columns = ("", "sessions lost", "answers 429", "extra requests", "s", "s over the floor")
-    return _section(f"Neighbours, {case}", text, table(columns, _rows(results, "neighbours", case, cells)))
+    return section(f"Neighbours, {case}", text, table(columns, rows_of(results, "neighbours", case, cells)))
 
 
 def _brownout(results: Results, case: str) -> str:
@@ -283,7 +227,7 @@ def _brownout(results: Results, case: str) -> str:
         "Requests that timed out are not counted as extra requests."
     )
     columns = ("", "session", "requests", "timed out", "extra requests", "s")
-    return _section(f"Brown-out, {case}", text, table(columns, _rows(results, "brownout", case, cells)))
+    return section(f"Brown-out, {case}", text, table(columns, rows_of(results, "brownout", case, cells)))
 
 
 def _fairness(results: Results, case: str) -> str:
@@ -304,7 +248,7 @@ def _fairness(results: Results, case: str) -> str:
         "This library has\neight sessions open at a time, the others have all."
     )
     columns = ("", "sessions lost", "last short session", "if sessions take turns", "extra requests", "s")
-    return _section("Fairness", text, table(columns, _rows(results, "fairness", case, cells)))
+    return section("Fairness", text, table(columns, rows_of(results, "fairness", case, cells)))
 
 
 def _bulk(results: Results) -> list[str]:
@@ -330,7 +274,7 @@ def _bulk(results: Results) -> list[str]:
         "The aim is 100 times the quota: the work then takes a hundredth of the time that the quota makes it wait."
     )
     columns = ("", "traces a second", "median over best", "times the quota", "server busy")
-    return [_section("In bulk", text, table(columns, rows))]
+    return [section("In bulk", text, table(columns, rows))]
 
 
 def _import(results: Results) -> str:
@@ -340,9 +284,9 @@ def _import(results: Results) -> str:
     for name, title in titles.items():
         found = results.find("import", "new process", name, "time")
         if found is not None:
-            rows.append([title, quantity(found.best * 1e3), f"+{found.spread:.0%}", _times(ratio(found, base))])
+            rows.append([title, quantity(found.best * 1e3), f"+{found.spread:.0%}", times(ratio(found, base))])
     columns = ("", "ms", "median over best", "vs aiohttp alone")
-    return _section("Import", "Each import runs in a new process, from bytecode.", table(columns, rows))
+    return section("Import", "Each import runs in a new process, from bytecode.", table(columns, rows))
 
 
 def _memory(results: Results) -> str:
@@ -352,4 +296,4 @@ def _memory(results: Results) -> str:
         rows.append([case, f"{found.best:.1f}" if found else results.failure("memory", case, OURS)])
     pages = results.settings["memory_pages"]
     text = f"This library streams sessions of {pages} pages. The figure is the peak of the process's memory."
-    return _section("Memory", text, table(("", "peak MiB"), rows))
+    return section("Memory", text, table(("", "peak MiB"), rows))

@@ -7,8 +7,9 @@ import re
 import attrs
 
 from benchmarks.plot import plot
-from benchmarks.report import overview, quantity, report, table
+from benchmarks.report import overview, report
 from benchmarks.results import Results
+from benchmarks.tables import quantity, table
 
 
 def cells(text: str) -> list[str]:
