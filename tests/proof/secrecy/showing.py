@@ -109,7 +109,8 @@ def _variables_by_rich(error: BaseException) -> Iterator[tuple[str, str]]:
         frames = _from_the_client_on(each)
         trace = Traceback.extract(type(each), each, frames, show_locals=True, locals_max_string=10_000)
         for stack in trace.stacks:
-            yield f"rich, {stack.exc_type}", f"{stack.exc_value}\n{stack.notes}"
+            notes = getattr(stack, "notes", ())  # shown since rich 14
+            yield f"rich, {stack.exc_type}", f"{stack.exc_value}\n{notes}"
             for frame in stack.frames:
                 for name, node in (frame.locals or {}).items():
                     yield f"rich, {frame.name}: {name}", node.render(max_width=10_000)
