@@ -98,13 +98,14 @@ def test_no_text_takes_long_to_mask() -> None:
 
 def test_a_key_in_place_of_something_else_is_not_shown() -> None:
     """This happens if a caller swaps arguments."""
-    key = Secret("sk-live-0123456789")
-    assert "sk-live" not in refusal(session_id_of, str(key), key.mask)
-    assert "sk-live" not in refusal(check_base_url, f"https://h/v1?key={key}", key.mask)
-    assert "sk-live" not in refusal(check_base_url, f"http://{key}/v1", key.mask)
-    assert "sk-live" not in refusal(check_base_url, f"ftp://{key}/v1", key.mask)
-    assert "sk-live" not in refusal(check_base_url, f"https://a..b/{key}", key.mask)
-    assert "sk-live" not in refusal(check_base_url, f"https://h:99999/{key}", key.mask)
+    text = "sk-live-0123456789"
+    key = Secret(text)
+    assert "sk-live" not in refusal(session_id_of, text, key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://h/v1?key={text}", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"http://{text}/v1", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"ftp://{text}/v1", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://a..b/{text}", key.mask)
+    assert "sk-live" not in refusal(check_base_url, f"https://h:99999/{text}", key.mask)
 
 
 def test_each_error_says_what_is_wrong_and_what_to_do() -> None:
