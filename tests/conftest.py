@@ -75,6 +75,16 @@ def server(
 
 
 @pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set a local time that is not UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
 def interruptible() -> Iterator[None]:
     """Do not ignore SIGINT: a suite in the background may ignore it, and its child processes would inherit that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

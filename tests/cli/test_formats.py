@@ -16,28 +16,10 @@ from lyzr_traces_async import Trace
 from lyzr_traces_async._decoding import decode_page
 from lyzr_traces_async._wire import rfc3339
 from lyzr_traces_async.cli._formats import CsvSink, JsonlSink, csv_row, json_line, safe_cell
+from tests.cli import samples
+from tests.cli.samples import BARE, MOMENT
 
-MOMENT = datetime(2026, 3, 25, 18, 19, 24, 347_000, tzinfo=UTC)
-TRACE = Trace(
-    trace_id="trace-abc-123",
-    name="voice-agent-response",
-    session_id="3fa85f64-5717-4562-b3fc-2c963f66afa6",
-    timestamp=MOMENT,
-    latency_seconds=1.25,
-    total_cost_usd=0.0034,
-    observation_count=4,
-    html_path="/traces/view/trace-abc-123",
-)
-BARE = Trace(
-    trace_id="t",
-    name=None,
-    session_id=None,
-    timestamp=MOMENT,
-    latency_seconds=None,
-    total_cost_usd=None,
-    observation_count=0,
-    html_path=None,
-)
+TRACE = attrs.evolve(samples.TRACE, trace_id="trace-abc-123")
 HEADER = ["traceId", "name", "sessionId", "timestamp", "latencySeconds", "totalCostUsd", "observationCount"]
 HEADER += ["htmlPath", "extra"]
 

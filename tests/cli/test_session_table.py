@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
@@ -13,20 +12,9 @@ from rich.cells import cell_len
 from lyzr_traces_async import SessionInfo
 from lyzr_traces_async.cli._session_table import SessionTable
 from tests.cli.consoles import console_of, text_of
+from tests.cli.samples import ENDED
 
-AGENT = "69b1f0c24e7d8a5c3b2a1f00"
-MOMENT = datetime(2026, 3, 25, 19, 0, 12, tzinfo=UTC)
-SESSION = SessionInfo(
-    session_id="3fa85f64-5717-4562-b3fc-2c963f66afa6",
-    room_name="room-edb09ff63efc",
-    agent_id=AGENT,
-    close_reason="job_shutdown",
-    started_at=MOMENT - timedelta(minutes=2),
-    ended_at=MOMENT,
-    duration_ms=120_000,
-    message_count=14,
-)
-BARE = attrs.evolve(SESSION, agent_id=None, close_reason=None, duration_ms=None)
+BARE = attrs.evolve(ENDED, agent_id=None, close_reason=None, duration_ms=None)
 
 
 def drawn(sessions: Iterable[SessionInfo], width: int = 160, *, terminal: bool = True, complete: bool = True) -> str:
@@ -54,15 +42,15 @@ def drawn(sessions: Iterable[SessionInfo], width: int = 160, *, terminal: bool =
 )
 def test_a_narrow_terminal_gets_fewer_columns_and_the_whole_id(width: int, titles: list[str]) -> None:
     """People copy the id, so it is never cut."""
-    header, row, *_ = drawn([SESSION], width).splitlines()
+    header, row, *_ = drawn([ENDED], width).splitlines()
     assert re.split(r"  +", header) == titles
-    assert row.endswith(SESSION.session_id)
+    assert row.endswith(ENDED.session_id)
     assert cell_len(row) <= max(width, 36)
 
 
 def test_the_first_twenty_rows_decide_the_widths() -> None:
     """Longer values in later rows are cut on a terminal and whole in a pipe."""
-    sessions = [SESSION] * 20 + [attrs.evolve(SESSION, room_name="日本" * 50, close_reason="x" * 90, agent_id="y" * 90)]
+    sessions = [ENDED] * 20 + [attrs.evolve(ENDED, room_name="日本" * 50, close_reason="x" * 90, agent_id="y" * 90)]
     lines = drawn(sessions).splitlines()[1:22]
     assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
     assert "日本" * 50 in drawn(sessions, terminal=False)

@@ -9,22 +9,10 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from lyzr_traces_async import SessionInfo
 from lyzr_traces_async.cli import main
 from lyzr_traces_async.testing import FakeTracesServer
+from tests.cli.samples import AGENT, ENDED
 
-AGENT = "69b1f0c24e7d8a5c3b2a1f00"
-MOMENT = datetime(2026, 3, 25, 19, 0, 12, tzinfo=UTC)
-SESSION = SessionInfo(
-    session_id="3fa85f64-5717-4562-b3fc-2c963f66afa6",
-    room_name="room-edb09ff63efc",
-    agent_id=AGENT,
-    close_reason="job_shutdown",
-    started_at=MOMENT - timedelta(minutes=2),
-    ended_at=MOMENT,
-    duration_ms=120_000,
-    message_count=14,
-)
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
@@ -68,7 +56,7 @@ def test_sessions_can_be_chosen_by_agent_and_time(server: FakeTracesServer, caps
 def test_a_time_can_be_given_relative_to_now(server: FakeTracesServer, capsys: Captured) -> None:
     """`12h` is twelve hours before the current time."""
     now = datetime.now(UTC)
-    old, new = (attrs.evolve(SESSION, session_id=f"{n}fa85f64-5717-4562-b3fc-2c963f66afa6") for n in (1, 2))
+    old, new = (attrs.evolve(ENDED, session_id=f"{n}fa85f64-5717-4562-b3fc-2c963f66afa6") for n in (1, 2))
     server.add_transcripts([attrs.evolve(old, ended_at=now - timedelta(days=3))])
     server.add_transcripts([attrs.evolve(new, ended_at=now - timedelta(hours=1))])
     assert main(["sessions", "--since", "12h", "--format", "ids"]) == 0
@@ -135,7 +123,7 @@ def test_control_characters_of_a_session_are_shown_as_escapes(server: FakeTraces
     """No column and no format writes an escape code or an additional line."""
     evil = "a\x1b[31m\nb\u202e"
     server.add_transcripts(
-        [attrs.evolve(SESSION, session_id=evil, room_name=evil, agent_id=evil, close_reason=evil, extra={"x": evil})]
+        [attrs.evolve(ENDED, session_id=evil, room_name=evil, agent_id=evil, close_reason=evil, extra={"x": evil})]
     )
     for kind in ("table", "jsonl", "ids"):
         main(["sessions", "--format", kind])

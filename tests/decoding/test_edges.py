@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import pytest
 from multidict import CIMultiDict
 
@@ -28,16 +25,6 @@ def test_a_quota_may_name_the_moment_when_its_window_ends() -> None:
     """It is read against the answer's own date."""
     fields = CIMultiDict({"RateLimit": '"q";r=1;t=1767225660', "Date": "Thu, 01 Jan 2026 00:00:00 GMT"})
     assert [quota.reset for quota in quotas(fields)] == [60.0]
-
-
-@pytest.fixture
-def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set a local time that is not UTC."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("tokyo")

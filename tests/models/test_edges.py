@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -76,16 +74,6 @@ def test_a_trace_without_a_latency_ends_when_it_begins() -> None:
     """Of several, the one that began last."""
     later = attrs.evolve(made(2), timestamp=MOMENT + timedelta(seconds=1))
     assert summarize([later, made(1)]).ended == later.timestamp
-
-
-@pytest.fixture
-def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set a local time that is not UTC."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("tokyo")
