@@ -168,3 +168,24 @@ def test_a_page_is_not_written_to_a_terminal(traces_server: FakeTracesServer) ->
     assert "standard output, and that is a terminal: redirect it, as in > report.html" in screen
     assert "<html" not in screen
     assert not traces_server.requests
+
+
+def test_a_terminal_as_standard_output_is_refused_before_the_first_request(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names both ways out."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["report", ONE, "-o", "-"]) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "redirect it, as in > report.html, or name a file with --output" in err
+    assert not server.requests
+
+
+def test_a_closed_standard_output_is_refused_before_the_first_request(
+    server: FakeTracesServer, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell closes it with `>&-`."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["report", ONE, "-o", "-"]) == 1
+    assert "standard output is closed" in capsys.readouterr().err
+    assert not server.requests
