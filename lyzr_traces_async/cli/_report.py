@@ -67,8 +67,6 @@ async def command(
 
 
 def _check_stdout() -> None:
-    if sys.stdout is None:
-        raise OSError("standard output is closed")
     if sys.stdout.isatty():
         raise InvalidArgumentError(
             "--output - writes the page to standard output, and that is a terminal: redirect it, as in > report.html, "
